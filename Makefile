@@ -1,0 +1,48 @@
+# Each target sets up all it needs: the virtual environment, the pinned packages and, for the
+# tests, the Debian packages (when root).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: demo test check bench docs format clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/base.stamp: requirements/uv.txt requirements/base.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("HyperSync needs Python 3.11 or newer, this is %s" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/base.txt -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/apt.stamp: .ci/system-packages
+	@mkdir -p $(VENV)
+	@sh .ci/system-packages
+	@touch $@
+
+demo: $(VENV)/base.stamp
+	@$(BIN)/hypersync demo $(ARGS)
+
+test: $(VENV)/base.stamp $(VENV)/apt.stamp check
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/base.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/base.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/base.stamp
+	$(BIN)/python -m benchmarks $(ARGS)
+
+docs: $(VENV)/base.stamp
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,152 @@
+"""The errors of HyperSync: one small tree.
+
+The class docstring is the default message, data are attributes, and text for people is made at
+the edge. Third-party exceptions are wrapped once, in the adapter that meets them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hypersync.model.mistake import Mistake
+
+
+class HyperSyncError(Exception):
+    """Something went wrong in HyperSync."""
+
+    code = "error"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        """The sentence for people."""
+        return str(self)
+
+
+class ConfigurationError(HyperSyncError):
+    """The configuration has mistakes."""
+
+    code = "configuration"
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+class UsageError(HyperSyncError):
+    """The command cannot be carried out as given."""
+
+    code = "usage"
+
+
+class ExpressionSyntaxError(HyperSyncError):
+    """The expression is not part of the expression language."""
+
+    code = "expression"
+
+    def __init__(self, message: str, remedy: str = "", offset: int = 0) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.offset = offset
+
+
+class EvaluationError(HyperSyncError):
+    """An expression could not be evaluated for one identity."""
+
+    code = "evaluation"
+
+
+class StoreError(HyperSyncError):
+    """The database refused."""
+
+    code = "store"
+
+
+class StoreNewer(StoreError):
+    """The database was written by a newer HyperSync; install that version or restore a backup."""
+
+    code = "store_newer"
+
+
+class StoreOlder(StoreError):
+    """The database needs an upgrade; run `hypersync db upgrade`."""
+
+    code = "store_older"
+
+
+class LeaseHeld(HyperSyncError):
+    """Somebody else holds the lease."""
+
+    code = "lease_held"
+
+
+class FenceLost(HyperSyncError):
+    """The lease was lost to somebody else; this holder must stop writing."""
+
+    code = "fence_lost"
+
+
+class NotFound(HyperSyncError):
+    """There is nothing by that name."""
+
+    code = "not_found"
+
+
+class DecisionLost(HyperSyncError):
+    """Somebody else decided first."""
+
+    code = "decision_lost"
+
+
+class DecisionRefused(HyperSyncError):
+    """Deciding this, or in this way, is not open to this person."""
+
+    code = "decision_refused"
+
+
+class SiloError(HyperSyncError):
+    """A silo could not be read or written."""
+
+    code = "silo"
+
+
+class SiloUnreachable(SiloError):
+    """The silo does not answer."""
+
+    code = "silo_unreachable"
+
+
+class SiloRefused(SiloError):
+    """The silo refused, for instance a wrong password or a missing right."""
+
+    code = "silo_refused"
+
+
+class ScanFailed(SiloError):
+    """The scan did not end completely; nothing of it is believed."""
+
+    code = "scan_failed"
+
+
+class CursorLost(SiloError):
+    """The silo no longer knows the cursor; a full scan is needed."""
+
+    code = "cursor_lost"
+
+
+class DeliveryFailed(HyperSyncError):
+    """A message could not be delivered.
+
+    ``permanent`` says whether trying again is useless.
+    """
+
+    code = "delivery"
+
+    def __init__(self, message: str = "", *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent

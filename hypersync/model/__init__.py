@@ -1,0 +1,1 @@
+"""The nouns of HyperSync and their transitions. Pure."""

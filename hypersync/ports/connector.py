@@ -1,0 +1,57 @@
+"""The connector port: how one kind of silo is read and written.
+
+A scan stream that does not end in `Complete` is a failed scan: nothing is deleted, nothing is
+marked absent, the cursor stays. ``cursor=None`` is a full scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from hypersync.model.mistake import Mistake
+from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
+
+
+class Session(Protocol):
+    """An open connection to a silo; not thread-safe.
+
+    Every method raises `SiloUnreachable` or `SiloRefused` when the silo does not play along.
+    """
+
+    def schema(self) -> Schema:
+        """Describe types and attributes, which are multi-valued or read-only."""
+
+    def scope(self, types: Sequence[ObjectType]) -> str:
+        """Return a fingerprint of filter, base and attributes: what absence is measured against."""
+
+    def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
+        """Read all objects, or the changes since ``cursor``; `Complete` comes last.
+
+        Raises `ScanFailed` when the stream breaks and `CursorLost` when a full scan is needed.
+        """
+
+    def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
+        """Read one object by anchor without the scope's filter; ``None`` when it is not there."""
+
+    def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Write the changes, each only if its ``before`` still holds; one outcome per change."""
+
+    def check(self) -> Sequence[Mistake]:
+        """Say what is wrong with reachability, rights, base and schema."""
+
+
+class Connector(Protocol):
+    """Reads and writes one kind of silo. Thread-safe; a session is not."""
+
+    options: type[BaseModel]
+    can_write: bool
+
+    def streams(self) -> Sequence[Sequence[ObjectType]]:
+        """Return the types that are scanned together under one cursor."""
+
+    def open(self) -> AbstractContextManager[Session]:
+        """Connect; raises `SiloUnreachable` or `SiloRefused`."""
