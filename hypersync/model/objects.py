@@ -79,7 +79,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Part of the object changed (delta scans): values set, attributes cleared, values added or removed."""
+    """Part of the object changed (delta scans): set, cleared, values added or removed."""
 
     type: str
     anchor: str

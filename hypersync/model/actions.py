@@ -1,0 +1,99 @@
+"""Actions: one intended change each, and the states of its life. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from hypersync.model.ids import ActionId, IdentityId, ObjectId, RequestId, RunId
+from hypersync.model.objects import Attributes, Operation
+
+
+class ActionState(Enum):
+    """Where an action is in its life."""
+
+    PROPOSED = "proposed"
+    PLANNED = "planned"
+    SUSPENDED = "suspended"
+    APPROVED = "approved"
+    QUEUED = "queued"
+    EXECUTING = "executing"
+    SUCCEEDED = "succeeded"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    CLEARED = "cleared"
+    STALE = "stale"
+    VOID = "void"
+
+
+OPEN_STATES = frozenset(
+    {
+        ActionState.SUSPENDED,
+        ActionState.APPROVED,
+        ActionState.QUEUED,
+        ActionState.EXECUTING,
+        ActionState.UNKNOWN,
+    }
+)
+
+
+class OnExpiry(Enum):
+    """What the end of an undecided action's time does."""
+
+    CLEAR = "clear"
+    APPROVE = "approve"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a guard stopped an action, in a sentence a person understands.
+
+    ``guard`` is throttle, vip, count, quota, threshold, limit or source; ``name`` names the VIP
+    rule, the context or the limit.
+    """
+
+    guard: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One action as it is stored."""
+
+    id: ActionId
+    run: RunId
+    rule: str
+    identity: IdentityId
+    object_id: ObjectId | None
+    silo: str
+    type: str
+    anchor: str | None
+    slot: str
+    operation: Operation
+    key: str
+    state: ActionState
+    before: Attributes | None
+    after: Attributes | None
+    fingerprint: str
+    title: str = ""
+    reasons: Sequence[Reason] = ()
+    vip: str | None = None
+    request: RequestId | None = None
+    on_expiry: OnExpiry = OnExpiry.CLEAR
+    suspended_at: datetime | None = None
+    expires_at: datetime | None = None
+    queued_at: datetime | None = None
+    attempts: int = 0
+    retry_at: datetime | None = None
+    replacements: int = 0
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    approved_until: datetime | None = None
+    released_by: RunId | None = None
+    error: str | None = None
+    once: Attributes = field(default_factory=dict)

@@ -1,0 +1,136 @@
+"""Requests: one question to people each, its plan of steps, and the decisions on it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+from hypersync.model.actions import OnExpiry
+from hypersync.model.ids import ActionId, RequestId, RunId
+
+
+class RequestKind(Enum):
+    """What a request asks about."""
+
+    VOLUME = "volume"
+    VIP = "vip"
+    SCAN = "scan"
+    INCIDENT = "incident"
+    ACKNOWLEDGEMENT = "acknowledgement"
+
+
+class RequestState(Enum):
+    """How far a request is."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+    EXPIRED = "expired"
+    VOID = "void"
+
+
+class Answer(Enum):
+    """The two answers there are."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+class OnTimeout(Enum):
+    """What a step's end without an answer does."""
+
+    NEXT = "next"
+    EXPIRE = "expire"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a plan: a destination URI and its time; ``None`` is to the request's expiry."""
+
+    to: str
+    until: timedelta | None = None
+    inform: bool = False
+    allow_self: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Who is told, in what order, how long each has.
+
+    ``approvers`` are person ids or destinations who may answer; empty means everybody the steps
+    can resolve to. ``need`` is how many different people an approval takes.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    on_timeout: OnTimeout = OnTimeout.NEXT
+    on_delivery_failure: str = "next"
+    repeat: int = 0
+    on_exhausted: str = "expire"
+    approvers: tuple[str, ...] = ()
+    need: int = 1
+    allow_self: bool = False
+    comment: str = "on_reject"
+    exclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestDraft:
+    """What the pipeline hands over when a guard stopped something: the question, not yet asked.
+
+    ``rule`` and ``run`` are set for volume and VIP requests, ``silo``, ``type`` and ``scan`` for
+    scan requests, ``vip`` for VIP requests. ``actions`` are already stored as suspended.
+    ``plan`` is the name of the configured plan or ``None`` for everybody who may approve.
+    ``count`` is the number of actions, or of missing objects of a scan. ``sentence`` says what
+    happened, the way it will stand in the mail.
+    """
+
+    kind: RequestKind
+    sentence: str
+    count: int
+    actions: Sequence[ActionId] = ()
+    run: RunId | None = None
+    rule: str | None = None
+    vip: str | None = None
+    silo: str | None = None
+    type: str | None = None
+    scan: str | None = None
+    plan: str | None = None
+    template: str | None = None
+    expires_at: datetime | None = None
+    on_expiry: OnExpiry = OnExpiry.CLEAR
+    cause: str = ""
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as it is stored; ``step`` counts from 0 into ``plan.steps``."""
+
+    id: RequestId
+    kind: RequestKind
+    state: RequestState
+    sentence: str
+    count: int
+    opened_at: datetime
+    plan: Plan
+    step: int
+    step_due: datetime | None
+    expires_at: datetime | None
+    on_expiry: OnExpiry
+    run: RunId | None = None
+    rule: str | None = None
+    vip: str | None = None
+    silo: str | None = None
+    type: str | None = None
+    scan: str | None = None
+    template: str | None = None
+    cause: str = ""
+    nth: int = 1
+    approvers: frozenset[str] = frozenset()
+    digest: str = ""
+    closed_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    detail: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,79 @@
+"""Stores leases: one guarded write each, with a fence number that only goes up."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.engine import Connection
+
+from hypersync.errors import FenceLost, LeaseHeld
+from hypersync.ports.store.leases import Fence
+from hypersync.store import tables
+
+LEASE = timedelta(seconds=30)
+
+
+class Leases:
+    """Leases of 30 seconds."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def take(self, name: str, holder: str, now: datetime) -> Fence:
+        """Take the lease; raises `LeaseHeld` saying whose it is and until when."""
+        lease = tables.lease
+        taken = self._connection.execute(
+            update(lease)
+            .where(lease.c.name == name, or_(lease.c.expires_at <= now, lease.c.holder == ""))
+            .values(holder=holder, fence=lease.c.fence + 1, expires_at=now + LEASE)
+            .returning(lease.c.fence)
+        ).scalar()
+        if taken is None:
+            taken = self._first(name, holder, now)
+        return Fence(name, taken)
+
+    def _first(self, name: str, holder: str, now: datetime) -> int:
+        lease = tables.lease
+        row = self._connection.execute(select(lease).where(lease.c.name == name)).one_or_none()
+        if row is not None:
+            raise LeaseHeld(
+                f"{name} is held by {row.holder} until {row.expires_at:%H:%M:%S} UTC; "
+                "wait for it to end"
+            )
+        self._connection.execute(
+            lease.insert().values(name=name, holder=holder, fence=1, expires_at=now + LEASE)
+        )
+        return 1
+
+    def renew(self, fence: Fence, now: datetime) -> None:
+        """Extend the lease; raises `FenceLost`."""
+        self._guarded(fence, expires_at=now + LEASE)
+
+    def release(self, fence: Fence, now: datetime) -> None:
+        """Give the lease back; does nothing when it went to another already."""
+        lease = tables.lease
+        self._connection.execute(
+            update(lease)
+            .where(lease.c.name == fence.name, lease.c.fence == fence.number)
+            .values(holder="", expires_at=now)
+        )
+
+    def check(self, fence: Fence) -> None:
+        """Raise `FenceLost` when the lease went to another."""
+        lease = tables.lease
+        number = self._connection.execute(
+            select(lease.c.fence).where(lease.c.name == fence.name).with_for_update()
+        ).scalar()
+        if number != fence.number:
+            raise FenceLost(f"the lease {fence.name} went to somebody else; nothing was written")
+
+    def _guarded(self, fence: Fence, **values: object) -> None:
+        lease = tables.lease
+        done = self._connection.execute(
+            update(lease)
+            .where(lease.c.name == fence.name, lease.c.fence == fence.number)
+            .values(**values)
+        )
+        if done.rowcount == 0:
+            raise FenceLost(f"the lease {fence.name} went to somebody else; nothing was written")

@@ -1,0 +1,458 @@
+"""All tables. A change here needs a migration in ``migrations/versions`` (a test compares them).
+
+Keys: ``object`` and ``identity`` have integer keys, because they are read in order by the million;
+runs, actions and requests have public random ids. State changes are guarded UPDATEs elsewhere; the
+partial unique index on open action keys is what makes "one open action per key" true.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+from hypersync.model.actions import OPEN_STATES, ActionState, OnExpiry
+from hypersync.model.objects import Operation
+from hypersync.model.requests import Answer, RequestKind, RequestState
+from hypersync.model.runs import RunKind, RunMode, RunState
+from hypersync.store.columns import EnumText, Json, UtcTime
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite only counts up in columns of exactly INTEGER
+BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("join_revision", Text),  # of the joins the stored keys were made with
+    Column("rulebook_revision", Text),  # of the last committing full sync
+)
+
+silo_type = Table(
+    "silo_type",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("silo", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("live", Integer, nullable=False, default=0),  # live objects after the last applied scan
+    Column("scope", Text),  # fingerprint of the last applied scan
+    Column("loaded", Boolean, nullable=False, default=False),  # a first scan was applied
+    Index("uq_silo_type", "silo", "type", unique=True),
+)
+
+stream = Table(
+    "stream",
+    metadata,
+    Column("silo", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # the types, joined by a comma
+    Column("cursor", Text),
+    Column("origin", Text),
+)
+
+silo = Table(
+    "silo",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("paused_reason", Text),
+)
+
+scan = Table(
+    "scan",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("silo", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # full, delta
+    Column("state", Text, nullable=False),  # running, applying, applied, suspended, failed...
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("cursor", Text),
+    Column("scope", Text),
+    Column("types", Json),  # counts by type
+    Column("reason", Text),
+    Column("request", Text),
+    Index("ix_scan_silo_started_at", "silo", "started_at"),
+    Index("ix_scan_state", "state"),
+)
+
+# what each applied scan left behind: the seven-day high is read from here
+population = Table(
+    "population",
+    metadata,
+    Column("silo_type", ForeignKey("silo_type.id"), primary_key=True),
+    Column("at", UtcTime, primary_key=True),
+    Column("live", Integer, nullable=False),
+)
+
+scan_change = Table(
+    "scan_change",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("scan", ForeignKey("scan.id", ondelete="CASCADE"), nullable=False),
+    Column("silo_type", ForeignKey("silo_type.id"), nullable=False),
+    Column("anchor", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # seen, gone, soft, absent, out_of_scope, invalid
+    Column("attributes", Text),
+    Column("hash", LargeBinary),
+    Column("why", Text),
+    Index("ix_scan_change_scan_id", "scan", "id"),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("key", Text),  # name space and normal value of the join; NULL stands alone
+    Column("vip", Json),  # {VIP rule: time it last held}, written by committing runs
+    Column("ambiguous", Text),  # why no rule runs
+    Column("confirm_after", UtcTime),  # regrouped then: proposes nothing until scans after this
+    Column("merged_into", BigKey),
+    Index("uq_identity_key", "key", unique=True),
+)
+
+object_ = Table(
+    "object",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("silo_type", ForeignKey("silo_type.id"), nullable=False),
+    Column("anchor", Text, nullable=False),
+    Column("identity", BigKey, nullable=False),
+    Column("slot", Text),  # NULL: no join rule takes it
+    Column("key", Text),  # the join key this object has by itself
+    Column("hash", LargeBinary, nullable=False),
+    Column("attributes", Text, nullable=False),  # compact JSON
+    Column("absence", Text),  # NULL is present; gone, soft, absent, out_of_scope, invalid
+    Column("deleted_at", UtcTime),
+    Column("misses", Integer, nullable=False, default=0),  # complete scans that missed it (grace)
+    Column("created_at", UtcTime, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    Column("source", Text, nullable=False),  # scan:ID or action:ID that wrote it last
+    Index("uq_object", "silo_type", "anchor", unique=True),
+    Index("ix_object_identity", "identity", "slot"),
+    Index("ix_object_key", "key"),
+)
+
+object_change = Table(
+    "object_change",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("object", BigKey, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("before", Json),  # the changed attributes; null for each that was missing
+    Column("after", Json),
+    Column("absence_before", Text),
+    Column("absence_after", Text),
+    Index("ix_object_change_object", "object", "id"),
+)
+
+# members (and later managers): what the silo stores to refer to another object
+reference = Table(
+    "reference",
+    metadata,
+    Column("object", BigKey, primary_key=True),
+    Column("attribute", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Index("ix_reference_target", "target"),
+)
+
+pending_identity = Table(
+    "pending_identity",
+    metadata,
+    Column("identity", BigKey, primary_key=True),
+    Column("run", Text),  # claimed by
+    Column("not_before", UtcTime),
+    Index("ix_pending_identity_run", "run", "not_before"),
+)
+
+reservation = Table(
+    "reservation",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("identity", BigKey, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", EnumText(RunKind), nullable=False),
+    Column("mode", EnumText(RunMode), nullable=False),
+    Column("state", EnumText(RunState), nullable=False),
+    Column("config", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("started_by", Text),  # person:ID, cli:USER or schedule:NAME
+    Column("counts", Json),
+    Column("rules", Json),
+    Column("scans", Json),
+    Column("error", Text),
+    Index("ix_run_started_at", "started_at"),
+)
+
+run_error = Table(
+    "run_error",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("run", ForeignKey("run.id", ondelete="CASCADE"), nullable=False),
+    Column("rule", Text),
+    Column("identity", BigKey),
+    Column("code", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Index("ix_run_error_run", "run"),
+)
+
+_OPEN = text("state IN (" + ", ".join(f"'{s.value}'" for s in sorted(OPEN_STATES, key=str)) + ")")
+
+action = Table(
+    "action",
+    metadata,
+    Column("seq", BigKey, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("run", ForeignKey("run.id"), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # of the rule
+    Column("identity", BigKey, nullable=False),
+    Column("object", BigKey),
+    Column("silo", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("anchor", Text),
+    Column("slot", Text, nullable=False),
+    Column("operation", EnumText(Operation), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("target", Text, nullable=False, default=""),  # throttle key: group and member, or empty
+    Column("state", EnumText(ActionState), nullable=False),
+    Column("before", Json),
+    Column("after", Json),
+    Column("once", Json),  # values computed once, secrets left out
+    Column("title", Text, nullable=False, default=""),  # who it is, for people
+    Column("fingerprint", Text, nullable=False),
+    Column("reasons", Json),  # [{"guard", "name", "text"}]
+    Column("vip", Text),
+    Column("request", Text),
+    Column("on_expiry", EnumText(OnExpiry), nullable=False, default=OnExpiry.CLEAR),
+    Column("replacements", Integer, nullable=False, default=0),
+    Column("proposed_at", UtcTime, nullable=False),
+    Column("suspended_at", UtcTime),
+    Column("expires_at", UtcTime),
+    Column("decided_by", Text),
+    Column("decided_at", UtcTime),
+    Column("approved_until", UtcTime),
+    Column("released_by", Text),  # the run that queued it after an approval
+    Column("queued_at", UtcTime),
+    Column("let_through", Boolean, nullable=False, default=False),  # queued without a person
+    Column("retry_at", UtcTime),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("worker", Text),
+    Column("started_at", UtcTime),
+    Column("finished_at", UtcTime),
+    Column("error", Text),
+    Index("uq_action_id", "id", unique=True),
+    Index("uq_action_open_key", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+    Index("ix_action_rule_queued_at", "rule", "queued_at", "identity"),
+    Index("ix_action_run_rule", "run", "rule"),
+    Index("ix_action_state", "state", "silo", "retry_at"),
+    Index("ix_action_identity", "identity", "rule"),
+    Index("ix_action_request", "request"),
+)
+
+verdict_row = Table(
+    "verdict_row",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("run", ForeignKey("run.id", ondelete="CASCADE"), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("identity", BigKey, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("verdict", Text, nullable=False),  # throttled, limited, held
+    Column("text", Text, nullable=False),
+    Index("ix_verdict_row_run", "run"),
+)
+
+execution_mark = Table(
+    "execution_mark",
+    metadata,
+    Column("rule", Text, primary_key=True),
+    Column("identity", BigKey, primary_key=True),
+    Column("target", Text, primary_key=True),  # memberships: group and member; else empty
+    Column("last_start", UtcTime),
+    Column("held", Boolean, nullable=False, default=False),  # event rules: the condition held
+    Index("ix_execution_mark_last_start", "rule", "last_start"),
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("identity", BigKey, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("by", Text),
+    Column("times", Integer, nullable=False, default=1),
+    Index("ix_hold_identity", "identity"),
+)
+
+quota = Table(
+    "quota",
+    metadata,
+    Column("context", Text, primary_key=True),
+    Column("window_start", UtcTime, nullable=False),
+    Column("used", Integer, nullable=False),
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", EnumText(RequestKind), nullable=False),
+    Column("state", EnumText(RequestState), nullable=False),
+    Column("run", Text),
+    Column("rule", Text),
+    Column("vip", Text),
+    Column("silo", Text),
+    Column("type", Text),
+    Column("scan", Text),
+    Column("sentence", Text, nullable=False),
+    Column("cause", Text, nullable=False, default=""),
+    Column("count", Integer, nullable=False),
+    Column("nth", Integer, nullable=False, default=1),
+    Column("digest", Text, nullable=False, default=""),  # of the list as it was when opened
+    Column("template", Text),
+    Column("plan", Json, nullable=False),  # frozen when opened
+    Column("approvers", Json, nullable=False),  # person ids, frozen when opened
+    Column("step", Integer, nullable=False, default=0),
+    Column("step_due", UtcTime),  # when the step's time is over; NULL waits to the expiry
+    Column("rounds", Integer, nullable=False, default=0),  # how often the plan was repeated
+    Column("notifying", Boolean, nullable=False, default=True),  # the plan has not ended
+    Column("acknowledged_by", Text),
+    Column("acknowledged_until", UtcTime),
+    Column("on_expiry", EnumText(OnExpiry), nullable=False, default=OnExpiry.CLEAR),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("closed_at", UtcTime),
+    Column("counts", Json),  # approved, rejected, cleared, default_approved
+    Column("detail", Json),
+    Index("ix_request_state_step_due", "state", "step_due"),
+    Index("ix_request_state_expires_at", "state", "expires_at"),
+    Index("ix_request_run_rule", "run", "rule"),
+    Index("ix_request_scan", "scan"),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("request", Text),
+    Column("action", Text),  # NULL: the scan of the request
+    Column("answer", EnumText(Answer), nullable=False),
+    Column("by", Text, nullable=False),  # person:ID, cli:USER or expiry
+    Column("at", UtcTime, nullable=False),
+    Column("proof", Text, nullable=False),  # code, session, shell or expiry
+    Column("comment", Text),
+    Index("ix_decision_action", "action"),
+    Index("ix_decision_request", "request"),
+)
+
+# one message per request, step and address; the outbox keeps what is to be said, not the text
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("request", Text),
+    Column("step", Integer, nullable=False, default=0),
+    Column("round", Integer, nullable=False, default=0),
+    Column("kind", Text, nullable=False),  # request, decided, forwarded, expired, digest
+    Column("channel", Text, nullable=False),  # email, ...
+    Column("address", Text, nullable=False),
+    Column("person", Text),
+    Column("nonce", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, sending, sent, failed, cancelled
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_at", UtcTime, nullable=False),
+    Column("next_at", UtcTime),
+    Column("sent_at", UtcTime),
+    Column("worker", Text),
+    Column("error", Text),
+    Column("payload", Json),
+    Index("ix_delivery_state_next_at", "state", "next_at"),
+    Index("ix_delivery_request", "request"),
+    Index("uq_delivery", "request", "step", "round", "kind", "channel", "address", unique=True),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("request", Text, nullable=False),
+    Column("person", Text),
+    Column("address", Text, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("wrong_codes", Integer, nullable=False, default=0),
+    Index("ix_token_request", "request"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("run", Text),
+    Column("rule", Text),
+    Column("request", Text),
+    Column("action", Text),
+    Column("silo", Text),
+    Column("by", Text),
+    Column("data", Json),
+    Column("seal", Text),  # NULL until the leader seals it into the hash chain
+    Index("ix_event_at", "at"),
+    Index("ix_event_request", "request"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+schedule_run = Table(
+    "schedule_run",
+    metadata,
+    Column("schedule", Text, primary_key=True),
+    Column("due_at", UtcTime, primary_key=True),
+    Column("started_at", UtcTime, nullable=False),
+    Column("holder", Text, nullable=False),
+)
