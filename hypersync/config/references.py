@@ -1,0 +1,205 @@
+"""What one part of the configuration says about another: every name must exist. Pure.
+
+Names that expressions use (slots, attributes, functions) are the rulebook's to check.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypersync.config.mistakes import Path, close_to
+from hypersync.model.mistake import Level, Mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hypersync.config.located import Located
+    from hypersync.config.models import Configuration
+    from hypersync.config.people_models import PlanConfig, StepConfig
+    from hypersync.config.rule_models import RuleConfig, RuleFile
+
+
+def reference_mistakes(configuration: Configuration) -> list[Mistake]:
+    """Return what does not fit together."""
+    return [
+        *_joins(configuration),
+        *_vip(configuration),
+        *_schedules(configuration),
+        *_people(configuration),
+        *_plans(configuration),
+        *_rules(configuration),
+    ]
+
+
+def _mistake(
+    owner: Located,
+    path: Path,
+    message: str,
+    remedy: str,
+    level: Level = Level.ERROR,
+) -> Mistake:
+    place = owner.place(*path)
+    return Mistake(message, remedy, place.file, place.line, level)
+
+
+def _joins(configuration: Configuration) -> Iterator[Mistake]:
+    slots: dict[str, tuple[str, str]] = {}
+    for join in configuration.joins:
+        silo = configuration.silos.get(join.silo)
+        if silo is None:
+            remedy = close_to(join.silo, configuration.silos)
+            yield _mistake(join, ("silo",), f"there is no silo {join.silo!r}", remedy)
+        elif join.type not in silo.types:
+            message = f"the silo {join.silo!r} has no type {join.type!r}"
+            yield _mistake(join, ("type",), message, close_to(join.type, silo.types))
+        first = slots.setdefault(join.slot, (join.silo, join.type))
+        if first != (join.silo, join.type):
+            message = f"the slot {join.slot!r} is already the type {first[1]!r} of {first[0]!r}"
+            yield _mistake(join, ("slot",), message, "choose another name")
+
+
+def _vip(configuration: Configuration) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for vip in configuration.vip:
+        if vip.name in seen or vip.name == "self":
+            message = f"there is already a VIP rule {vip.name!r}"
+            yield _mistake(vip, ("name",), message, "choose another name")
+        seen.add(vip.name)
+        yield from _plan_named(configuration, vip, ("plan",), vip.plan)
+
+
+def _schedules(configuration: Configuration) -> Iterator[Mistake]:
+    for schedule in configuration.schedules:
+        if schedule.scan is not None and schedule.scan not in configuration.silos:
+            remedy = close_to(schedule.scan, configuration.silos)
+            yield _mistake(schedule, ("scan",), f"there is no silo {schedule.scan!r}", remedy)
+
+
+def _people(configuration: Configuration) -> Iterator[Mistake]:
+    owners: dict[str, str] = {}
+    for name, person in configuration.people.items():
+        if person.delegate is not None:
+            yield from _person_named(configuration, person, ("delegate",), person.delegate)
+        if person.os_user is not None:
+            first = owners.setdefault(person.os_user, name)
+            if first != name:
+                message = f"{person.os_user!r} is already the system user of {first!r}"
+                yield _mistake(person, ("os_user",), message, "one system user is one person")
+        yield from _steps(configuration, person, ("plan",), person.plan, is_own_plan=True)
+
+
+def _plans(configuration: Configuration) -> Iterator[Mistake]:
+    for plan in configuration.plans.values():
+        yield from _steps(configuration, plan, ("steps",), plan.steps, is_own_plan=False)
+        yield from _unreachable(plan)
+        for number, approver in enumerate(plan.approvers or ()):
+            scheme, _, name = approver.partition(":")
+            if scheme == "person":
+                yield from _person_named(configuration, plan, ("approvers", number), name)
+        yield from _approvers(configuration, plan)
+
+
+def _steps(
+    configuration: Configuration,
+    owner: Located,
+    path: tuple[str, ...],
+    steps: Iterable[StepConfig],
+    *,
+    is_own_plan: bool,
+) -> Iterator[Mistake]:
+    for number, step in enumerate(steps):
+        scheme, _, name = step.to.partition(":")
+        where: Path = (*path, number, "to")
+        if is_own_plan and scheme != "email":
+            message = f"{step.to!r} cannot stand in a person's own plan"
+            yield _mistake(owner, where, message, "write 'email:' or 'email:ADDRESS'")
+        elif scheme == "person":
+            yield from _person_named(configuration, owner, where, name)
+        elif not name and not is_own_plan:
+            yield _mistake(owner, where, f"{step.to!r} has no address", "write 'email:ADDRESS'")
+
+
+def _unreachable(plan: PlanConfig) -> Iterator[Mistake]:
+    ends_at_timeout = plan.on_timeout == "expire" and plan.on_delivery_failure == "stop"
+    for number, step in enumerate(plan.steps[:-1]):
+        if step.until is None or ends_at_timeout:
+            message = f"step {number + 2} can never be reached"
+            remedy = (
+                "write 'on_timeout: next'" if step.until else f"give step {number + 1} an 'until:'"
+            )
+            yield _mistake(plan, ("steps", number + 1), message, remedy)
+            return
+
+
+def _approvers(configuration: Configuration, plan: PlanConfig) -> Iterator[Mistake]:
+    """Find steps that ask nobody who may answer, and a ``need`` that cannot be met."""
+    reached = [_people_of(configuration, step.to) for step in plan.steps]
+    if plan.approvers is None:
+        allowed = {name for names in reached for name in names}
+    else:
+        allowed = {name for uri in plan.approvers for name in _people_of(configuration, uri)}
+    for number, (step, names) in enumerate(zip(plan.steps, reached, strict=True)):
+        if not step.inform and not names & allowed:
+            message = f"nobody whom {step.to!r} reaches may answer"
+            remedy = "write 'inform: true', or name them in approvers:"
+            yield _mistake(plan, ("steps", number), message, remedy)
+    if len(allowed) < plan.need:
+        message = f"need is {plan.need}, but {len(allowed)} may answer"
+        yield _mistake(plan, ("need",), message, "name more approvers")
+
+
+def _people_of(configuration: Configuration, uri: str) -> set[str]:
+    scheme, _, rest = uri.partition(":")
+    return {
+        name
+        for name, person in configuration.people.items()
+        if (scheme == "person" and name == rest)
+        or (scheme == "email" and person.email.casefold() == rest.casefold())
+        or (scheme == "role" and rest in person.roles)
+    }
+
+
+def _rules(configuration: Configuration) -> Iterator[Mistake]:
+    rulesets: dict[str, str] = {}
+    for rule_file in configuration.rule_files:
+        first = rulesets.setdefault(rule_file.ruleset, rule_file.place().file)
+        if first != rule_file.place().file:
+            message = f"{first} has the ruleset {rule_file.ruleset!r} already"
+            yield _mistake(rule_file, ("ruleset",), message, "choose another name")
+        default = rule_file.defaults
+        yield from _plan_named(
+            configuration, default, ("threshold", "plan"), default.threshold.plan
+        )
+        for rule in rule_file.rules:
+            yield from _rule(configuration, rule_file, rule)
+
+
+def _rule(configuration: Configuration, rule_file: RuleFile, rule: RuleConfig) -> Iterator[Mistake]:
+    yield from _plan_named(configuration, rule, ("threshold", "plan"), rule.threshold.plan)
+    if rule.owner is not None:
+        yield from _person_named(configuration, rule, ("owner",), rule.owner)
+    is_creating = rule.kind in ("provision", "event")
+    if is_creating and rule.enabled and rule_file.throttle_of(rule) is None:
+        message = f"the rule {rule.id!r} has no throttle"
+        remedy = "write for instance 'throttle: 1h'"
+        yield _mistake(rule, (), message, remedy, Level.WARNING)
+
+
+def _plan_named(
+    configuration: Configuration, owner: Located, path: Path, plan: str | None
+) -> Iterator[Mistake]:
+    """Warn about a plan that is not configured: it may be made later, until then mail goes out."""
+    if plan is not None and plan not in configuration.plans:
+        message = (
+            f"there is no plan {plan!r}; until there is, everybody with the role approver is asked"
+        )
+        remedy = close_to(plan, configuration.plans, otherwise="add it under plans:")
+        yield _mistake(owner, path, message, remedy, Level.WARNING)
+
+
+def _person_named(
+    configuration: Configuration, owner: Located, path: Path, name: str
+) -> Iterator[Mistake]:
+    if name not in configuration.people:
+        remedy = close_to(name, configuration.people, otherwise="add them under people:")
+        yield _mistake(owner, path, f"there is no person {name!r}", remedy)
