@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.sql.elements import ColumnElement
 
-from hypersync.model.actions import Action, Reason
+from hypersync.model.actions import OPEN_STATES, Action, ActionState, OnExpiry, Reason
 from hypersync.model.canonical import decode_mapping
-from hypersync.model.ids import ActionId, RequestId
+from hypersync.model.ids import ActionId, IdentityId, ObjectId, RequestId, RunId
+from hypersync.model.objects import Operation
+from hypersync.ports.store.actions import OpenAction, Proposal, Suspension
 from hypersync.store import tables
 
 _ACTION = tables.action
@@ -72,6 +76,332 @@ class Actions:
         """Return the actions that a request asks about, whatever their state."""
         return self._where(_ACTION.c.request == request)
 
-    def _where(self, *conditions: ColumnElement[bool]) -> list[Action]:
+    def of_run(
+        self, run: RunId, rule: str | None = None, limit: int | None = None
+    ) -> Sequence[Action]:
+        """Return the visible actions of a run, those it released among them."""
+        conditions = [_of_run(run)]
+        if rule is not None:
+            conditions.append(_ACTION.c.rule == rule)
+        return self._where(*conditions, limit=limit)
+
+    def count_of_run(self, run: RunId) -> int:
+        """Return how many actions `of_run` would return without a limit."""
+        query = select(func.count()).select_from(_ACTION).where(_of_run(run))
+        return self._connection.execute(query).scalar_one()
+
+    def suspended(self, limit: int | None = None) -> Sequence[Action]:
+        """Return every action that waits for a decision, oldest first."""
+        return self._where(_ACTION.c.state == ActionState.SUSPENDED, limit=limit)
+
+    def of_object(self, object_id: ObjectId, operations: Collection[Operation]) -> Action | None:
+        """Return the newest succeeded action of these kinds on an object."""
+        query = (
+            select(_ACTION)
+            .where(
+                _ACTION.c.object == object_id,
+                _ACTION.c.state == ActionState.SUCCEEDED,
+                _ACTION.c.operation.in_(operations),
+            )
+            .order_by(_ACTION.c.seq.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else action_of(row)
+
+    def spool(self, run: RunId, proposals: Sequence[Proposal], now: datetime) -> None:
+        """Write proposals as ``proposed``, invisible until the plan is complete."""
+        if proposals:
+            rows = [_proposed(run, proposal, now) for proposal in proposals]
+            self._connection.execute(insert(_ACTION), rows)
+
+    def discard(self, run: RunId, ids: Collection[ActionId] | None = None) -> None:
+        """Delete proposals of a run that are not to be carried on; all of them by default."""
+        mine = delete(_ACTION).where(_ACTION.c.run == run, _ACTION.c.state == ActionState.PROPOSED)
+        if ids is None:
+            self._connection.execute(mine)
+        elif ids:
+            one = mine.where(_ACTION.c.id == bindparam("which"))
+            self._connection.execute(one, [{"which": each} for each in ids])
+
+    def open(self, identities: Collection[IdentityId] | None) -> Mapping[str, OpenAction]:
+        """Return open actions by key, of these identities or of all."""
+        query = select(*(_ACTION.c[name] for name in _OPEN_COLUMNS))
+        query = query.where(_ACTION.c.state.in_(OPEN_STATES))
+        if identities is None:
+            rows = self._connection.execute(query).all()
+        else:
+            rows = []
+            ordered = sorted(identities)
+            for start in range(0, len(ordered), 500):
+                part = query.where(_ACTION.c.identity.in_(ordered[start : start + 500]))
+                rows += self._connection.execute(part).all()
+        return {row.key: OpenAction(**row._mapping) for row in rows}
+
+    def approved(self) -> Sequence[Action]:
+        """Return the approved actions that no run has released yet."""
+        return self._where(_ACTION.c.state == ActionState.APPROVED)
+
+    def queue(self, run: RunId, ids: Collection[ActionId], now: datetime) -> None:
+        """Let proposals through without a person."""
+        self._settle(
+            run,
+            [{"which": each} for each in ids],
+            state=ActionState.QUEUED,
+            queued_at=now,
+            let_through=True,
+        )
+
+    def plan(self, run: RunId, reasons: Mapping[ActionId, Sequence[Reason]]) -> None:
+        """Make proposals part of a plan that is only looked at, with what would stop them."""
+        rows = [{"which": each, "why": _plain(why)} for each, why in reasons.items()]
+        self._settle(run, rows, state=ActionState.PLANNED, reasons=bindparam("why"))
+
+    def suspend(self, run: RunId, why: Mapping[ActionId, Suspension], now: datetime) -> None:
+        """Stop proposals until somebody decides."""
+        rows = [
+            {
+                "which": each,
+                "why": _plain(stop.reasons),
+                "ends": stop.expires_at,
+                "at_end": stop.on_expiry,
+                "vip_rule": stop.vip,
+            }
+            for each, stop in why.items()
+        ]
+        self._settle(
+            run,
+            rows,
+            state=ActionState.SUSPENDED,
+            suspended_at=now,
+            reasons=bindparam("why"),
+            expires_at=bindparam("ends"),
+            on_expiry=bindparam("at_end"),
+            vip=bindparam("vip_rule"),
+        )
+
+    def _settle(self, run: RunId, rows: list[dict[str, Any]], **values: object) -> None:
+        if rows:
+            statement = (
+                update(_ACTION)
+                .where(
+                    _ACTION.c.id == bindparam("which"),
+                    _ACTION.c.run == run,
+                    _ACTION.c.state == ActionState.PROPOSED,
+                )
+                .values(**values)
+            )
+            self._connection.execute(statement, rows)
+
+    def replace(self, old: ActionId, now: datetime, reason: str) -> bool:
+        """Make an undecided or approved action void because a newer one takes its place."""
+        states = (ActionState.SUSPENDED, ActionState.APPROVED)
+        return bool(self.move([old], states, ActionState.VOID, now, error=reason))
+
+    def move(
+        self,
+        ids: Collection[ActionId],
+        states: Collection[ActionState],
+        state: ActionState,
+        now: datetime,
+        *,
+        error: str | None = None,
+    ) -> Sequence[ActionId]:
+        """Move actions that are in one of ``states``; return those that were."""
+        values: dict[str, object] = {"state": state, "error": error}
+        if state not in OPEN_STATES:
+            values["finished_at"] = now
+        return self._guarded(ids, states, **values)
+
+    def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
+        """Queue approved actions; return those that were still approved."""
+        return self._guarded(
+            ids,
+            (ActionState.APPROVED,),
+            state=ActionState.QUEUED,
+            queued_at=now,
+            released_by=run,
+            let_through=False,
+        )
+
+    def _guarded(
+        self, ids: Collection[ActionId], states: Collection[ActionState], **values: object
+    ) -> list[ActionId]:
+        done: list[ActionId] = []
+        ordered = list(ids)
+        for start in range(0, len(ordered), 500):
+            statement = (
+                update(_ACTION)
+                .where(_ACTION.c.id.in_(ordered[start : start + 500]), _ACTION.c.state.in_(states))
+                .values(**values)
+                .returning(_ACTION.c.id)
+            )
+            done += self._connection.execute(statement).scalars()
+        return done
+
+    def claim(
+        self, worker: str, silos: Collection[str], limit: int, now: datetime
+    ) -> Sequence[Action]:
+        """Take queued actions that are due, in the order they were queued, as executing."""
+        due = (
+            select(_ACTION.c.seq)
+            .where(
+                _ACTION.c.state == ActionState.QUEUED,
+                _ACTION.c.silo.in_(silos),
+                or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
+            )
+            .order_by(_ACTION.c.seq)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        statement = (
+            update(_ACTION)
+            .where(_ACTION.c.seq.in_(due.scalar_subquery()), _ACTION.c.state == ActionState.QUEUED)
+            .values(
+                state=ActionState.EXECUTING,
+                worker=worker,
+                started_at=now,
+                attempts=_ACTION.c.attempts + 1,
+            )
+            .returning(_ACTION)
+        )
+        rows = self._connection.execute(statement).all()
+        return [action_of(row) for row in sorted(rows, key=lambda row: row.seq)]
+
+    def due(self, now: datetime) -> int:
+        """Return how many queued actions could be executed now."""
+        query = (
+            select(func.count())
+            .select_from(_ACTION)
+            .where(
+                _ACTION.c.state == ActionState.QUEUED,
+                or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
+            )
+        )
+        return self._connection.execute(query).scalar_one()
+
+    def finish(
+        self,
+        action: ActionId,
+        state: ActionState,
+        now: datetime,
+        *,
+        error: str | None = None,
+        anchor: str | None = None,
+        object_id: ObjectId | None = None,
+    ) -> bool:
+        """Record an outcome of an executing or unknown action; false when somebody else did."""
+        values: dict[str, object] = {"state": state, "error": error, "finished_at": now}
+        if anchor is not None:
+            values["anchor"] = anchor
+        if object_id is not None:
+            values["object"] = object_id
+        states = (ActionState.EXECUTING, ActionState.UNKNOWN)
+        return bool(self._guarded([action], states, **values))
+
+    def retry(self, action: ActionId, at: datetime, reason: str) -> None:
+        """Put an executing action back into the queue until ``at``."""
+        self._guarded(
+            [action],
+            (ActionState.EXECUTING, ActionState.UNKNOWN),
+            state=ActionState.QUEUED,
+            retry_at=at,
+            error=reason,
+        )
+
+    def lost(self, worker: str) -> Sequence[ActionId]:
+        """Mark what others than this worker were executing as unknown: their process is gone."""
+        statement = (
+            update(_ACTION)
+            .where(_ACTION.c.state == ActionState.EXECUTING, _ACTION.c.worker != worker)
+            .values(state=ActionState.UNKNOWN, error="the process ended while it was executing")
+            .returning(_ACTION.c.id)
+        )
+        return list(self._connection.execute(statement).scalars())
+
+    def let_through(self, rule: str, since: datetime) -> frozenset[IdentityId]:
+        """Return the identities for which a rule was let through without a person since then."""
+        query = select(_ACTION.c.identity).where(
+            _ACTION.c.rule == rule, _ACTION.c.queued_at >= since, _ACTION.c.let_through
+        )
+        return frozenset(self._connection.execute(query).scalars())
+
+    def objects_touched(self, silo: str, operation: Operation, since: datetime) -> frozenset[str]:
+        """Return the action targets of one operation let through or released since then."""
+        query = select(_ACTION.c.type, _ACTION.c.anchor, _ACTION.c.key).where(
+            _ACTION.c.silo == silo, _ACTION.c.operation == operation, _ACTION.c.queued_at >= since
+        )
+        rows = self._connection.execute(query)
+        return frozenset(f"{row.type}/{row.anchor or row.key}" for row in rows)
+
+    def states(self, run: RunId) -> Mapping[str, Mapping[ActionState, int]]:
+        """Count the actions of a run by rule and state, those it released among them."""
+        query = (
+            select(_ACTION.c.rule, _ACTION.c.state, func.count())
+            .where(_of_run(run))
+            .group_by(_ACTION.c.rule, _ACTION.c.state)
+        )
+        found: dict[str, dict[ActionState, int]] = {}
+        for rule, state, count in self._connection.execute(query):
+            found.setdefault(rule, {})[state] = count
+        return found
+
+    def _where(self, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Action]:
         query = select(_ACTION).where(*conditions).order_by(_ACTION.c.seq)
+        if limit is not None:
+            query = query.limit(limit)
         return [action_of(row) for row in self._connection.execute(query)]
+
+
+_OPEN_COLUMNS = (
+    "id",
+    "key",
+    "rule",
+    "identity",
+    "state",
+    "fingerprint",
+    "replacements",
+    "vip",
+    "suspended_at",
+    "expires_at",
+    "request",
+    "run",
+)
+
+
+def _of_run(run: RunId) -> ColumnElement[bool]:
+    visible = and_(_ACTION.c.run == run, _ACTION.c.state != ActionState.PROPOSED)
+    return or_(visible, _ACTION.c.released_by == run)
+
+
+def _plain(reasons: Sequence[Reason]) -> list[dict[str, str]]:
+    return [asdict(reason) for reason in reasons]
+
+
+def _proposed(run: RunId, proposal: Proposal, now: datetime) -> dict[str, object]:
+    return {
+        "id": proposal.id,
+        "run": run,
+        "rule": proposal.rule,
+        "kind": proposal.kind,
+        "identity": proposal.identity,
+        "object": proposal.object_id,
+        "silo": proposal.silo,
+        "type": proposal.type,
+        "anchor": proposal.anchor,
+        "slot": proposal.slot,
+        "operation": proposal.operation,
+        "key": proposal.key,
+        "target": proposal.target,
+        "state": ActionState.PROPOSED,
+        "before": proposal.before,
+        "after": proposal.after,
+        "once": proposal.once or None,
+        "title": proposal.title,
+        "fingerprint": proposal.fingerprint,
+        "replacements": proposal.replacements,
+        "on_expiry": OnExpiry.CLEAR,
+        "proposed_at": now,
+        "let_through": False,
+        "attempts": 0,
+    }

@@ -279,6 +279,9 @@ action = Table(
     Index("ix_action_state", "state", "silo", "retry_at"),
     Index("ix_action_identity", "identity", "rule"),
     Index("ix_action_request", "request"),
+    Index("ix_action_released_by", "released_by"),
+    Index("ix_action_object", "object", "operation"),
+    Index("ix_action_silo_queued_at", "silo", "operation", "queued_at"),
 )
 
 verdict_row = Table(

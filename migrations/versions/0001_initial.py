@@ -361,11 +361,16 @@ def upgrade():
     )
     with op.batch_alter_table("action", schema=None) as batch_op:
         batch_op.create_index("ix_action_identity", ["identity", "rule"], unique=False)
+        batch_op.create_index("ix_action_object", ["object", "operation"], unique=False)
+        batch_op.create_index("ix_action_released_by", ["released_by"], unique=False)
         batch_op.create_index("ix_action_request", ["request"], unique=False)
         batch_op.create_index(
             "ix_action_rule_queued_at", ["rule", "queued_at", "identity"], unique=False
         )
         batch_op.create_index("ix_action_run_rule", ["run", "rule"], unique=False)
+        batch_op.create_index(
+            "ix_action_silo_queued_at", ["silo", "operation", "queued_at"], unique=False
+        )
         batch_op.create_index("ix_action_state", ["state", "silo", "retry_at"], unique=False)
         batch_op.create_index("uq_action_id", ["id"], unique=True)
         batch_op.create_index(
@@ -504,9 +509,12 @@ def downgrade():
         )
         batch_op.drop_index("uq_action_id")
         batch_op.drop_index("ix_action_state")
+        batch_op.drop_index("ix_action_silo_queued_at")
         batch_op.drop_index("ix_action_run_rule")
         batch_op.drop_index("ix_action_rule_queued_at")
         batch_op.drop_index("ix_action_request")
+        batch_op.drop_index("ix_action_released_by")
+        batch_op.drop_index("ix_action_object")
         batch_op.drop_index("ix_action_identity")
 
     op.drop_table("action")

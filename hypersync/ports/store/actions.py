@@ -2,11 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from hypersync.model.actions import Action
-from hypersync.model.ids import ActionId, RequestId
+from hypersync.model.actions import Action, ActionState, OnExpiry, Reason
+from hypersync.model.ids import ActionId, IdentityId, ObjectId, RequestId, RunId
+from hypersync.model.objects import Attributes, Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """An action that a rule would take, before any guard has looked at it."""
+
+    id: ActionId
+    rule: str
+    kind: str
+    identity: IdentityId
+    object_id: ObjectId | None
+    silo: str
+    type: str
+    anchor: str | None
+    slot: str
+    operation: Operation
+    key: str
+    target: str
+    before: Attributes | None
+    after: Attributes | None
+    once: Attributes
+    title: str
+    fingerprint: str
+    replacements: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAction:
+    """What has to be known of an action that is open already."""
+
+    id: ActionId
+    key: str
+    rule: str
+    identity: IdentityId
+    state: ActionState
+    fingerprint: str
+    replacements: int
+    vip: str | None
+    suspended_at: datetime | None
+    expires_at: datetime | None
+    request: RequestId | None
+    run: RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """Why and until when actions are suspended."""
+
+    reasons: Sequence[Reason]
+    on_expiry: OnExpiry
+    expires_at: datetime
+    vip: str | None = None
 
 
 class Actions(Protocol):
@@ -17,3 +72,90 @@ class Actions(Protocol):
 
     def of_request(self, request: RequestId) -> Sequence[Action]:
         """Return the actions that a request asks about, whatever their state."""
+
+    def of_run(
+        self, run: RunId, rule: str | None = None, limit: int | None = None
+    ) -> Sequence[Action]:
+        """Return the visible actions of a run, those it released among them."""
+
+    def count_of_run(self, run: RunId) -> int:
+        """Return how many actions `of_run` would return without a limit."""
+
+    def suspended(self, limit: int | None = None) -> Sequence[Action]:
+        """Return every action that waits for a decision, oldest first."""
+
+    def of_object(self, object_id: ObjectId, operations: Collection[Operation]) -> Action | None:
+        """Return the newest succeeded action of these kinds on an object."""
+
+    def spool(self, run: RunId, proposals: Sequence[Proposal], now: datetime) -> None:
+        """Write proposals as ``proposed``, invisible until the plan is complete."""
+
+    def discard(self, run: RunId, ids: Collection[ActionId] | None = None) -> None:
+        """Delete proposals of a run that are not to be carried on; all of them by default."""
+
+    def open(self, identities: Collection[IdentityId] | None) -> Mapping[str, OpenAction]:
+        """Return open actions by key, of these identities or of all."""
+
+    def approved(self) -> Sequence[Action]:
+        """Return the approved actions that no run has released yet."""
+
+    def queue(self, run: RunId, ids: Collection[ActionId], now: datetime) -> None:
+        """Let proposals through without a person."""
+
+    def plan(self, run: RunId, reasons: Mapping[ActionId, Sequence[Reason]]) -> None:
+        """Make proposals part of a plan that is only looked at, with what would stop them."""
+
+    def suspend(self, run: RunId, why: Mapping[ActionId, Suspension], now: datetime) -> None:
+        """Stop proposals until somebody decides."""
+
+    def replace(self, old: ActionId, now: datetime, reason: str) -> bool:
+        """Make an undecided or approved action void because a newer one takes its place."""
+
+    def move(
+        self,
+        ids: Collection[ActionId],
+        states: Collection[ActionState],
+        state: ActionState,
+        now: datetime,
+        *,
+        error: str | None = None,
+    ) -> Sequence[ActionId]:
+        """Move actions that are in one of ``states``; return those that were."""
+
+    def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
+        """Queue approved actions; return those that were still approved."""
+
+    def claim(
+        self, worker: str, silos: Collection[str], limit: int, now: datetime
+    ) -> Sequence[Action]:
+        """Take queued actions that are due, in the order they were queued, as executing."""
+
+    def due(self, now: datetime) -> int:
+        """Return how many queued actions could be executed now."""
+
+    def finish(
+        self,
+        action: ActionId,
+        state: ActionState,
+        now: datetime,
+        *,
+        error: str | None = None,
+        anchor: str | None = None,
+        object_id: ObjectId | None = None,
+    ) -> bool:
+        """Record an outcome of an executing or unknown action; false when somebody else did."""
+
+    def retry(self, action: ActionId, at: datetime, reason: str) -> None:
+        """Put an executing action back into the queue until ``at``."""
+
+    def lost(self, worker: str) -> Sequence[ActionId]:
+        """Mark what others than this worker were executing as unknown: their process is gone."""
+
+    def let_through(self, rule: str, since: datetime) -> frozenset[IdentityId]:
+        """Return the identities for which a rule was let through without a person since then."""
+
+    def objects_touched(self, silo: str, operation: Operation, since: datetime) -> frozenset[str]:
+        """Return the action targets of one operation let through or released since then."""
+
+    def states(self, run: RunId) -> Mapping[str, Mapping[ActionState, int]]:
+        """Count the actions of a run by rule and state, those it released among them."""

@@ -1,9 +1,72 @@
-"""The store port for execution marks, holds, quotas and reservations."""
+"""The store port for what rules remember: throttle marks, holds, quotas and reservations."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
+
+from hypersync.model.ids import IdentityId
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A rejection that still holds for one action key."""
+
+    key: str
+    rule: str
+    identity: IdentityId
+    fingerprint: str
+    until: datetime
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaState:
+    """How much of a quota is used in the window that began at ``start``."""
+
+    start: datetime
+    used: int
+
+
+Mark = tuple[str, IdentityId, str]
+"""Rule, identity, and the target (group and member for memberships, else empty)."""
 
 
 class Marks(Protocol):
-    """Execution marks, holds, quotas and reservations."""
+    """What rules remember from run to run."""
+
+    def last_starts(
+        self, rules: Collection[str], since: datetime, identities: Collection[IdentityId] | None
+    ) -> Mapping[Mark, datetime]:
+        """Return the last starts of rules after ``since``, of these identities or of all."""
+
+    def start(self, marks: Sequence[Mark], now: datetime) -> None:
+        """Remember that rules start now."""
+
+    def held(
+        self, rules: Collection[str], identities: Collection[IdentityId] | None
+    ) -> frozenset[tuple[str, IdentityId]]:
+        """Return for which identities the conditions of event rules held at the last look."""
+
+    def set_held(self, marks: Sequence[tuple[str, IdentityId]], *, held: bool) -> None:
+        """Remember whether the conditions of event rules hold."""
+
+    def holds(self, identities: Collection[IdentityId] | None) -> Mapping[str, Hold]:
+        """Return the rejections in force by action key, of these identities or of all."""
+
+    def drop_holds(self, keys: Collection[str]) -> None:
+        """End rejections."""
+
+    def quotas(self) -> Mapping[str, QuotaState]:
+        """Return the state of every quota by context."""
+
+    def save_quotas(self, quotas: Mapping[str, QuotaState]) -> None:
+        """Write the state of quotas."""
+
+    def reserved(self, namespaces: Collection[str], value: str) -> IdentityId | None:
+        """Return whose a reserved value is."""
+
+    def reserve(self, rows: Sequence[tuple[str, str, IdentityId, str]], now: datetime) -> None:
+        """Reserve values: (name space, value, identity, rule); one taken already stays as it is."""
