@@ -88,6 +88,7 @@ class Action:
     suspended_at: datetime | None = None
     expires_at: datetime | None = None
     queued_at: datetime | None = None
+    started_at: datetime | None = None
     attempts: int = 0
     retry_at: datetime | None = None
     replacements: int = 0

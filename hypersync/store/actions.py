@@ -47,6 +47,7 @@ def action_of(row: Row[Any]) -> Action:
         suspended_at=row.suspended_at,
         expires_at=row.expires_at,
         queued_at=row.queued_at,
+        started_at=row.started_at,
         attempts=row.attempts,
         retry_at=row.retry_at,
         replacements=row.replacements,
@@ -240,14 +241,26 @@ class Actions:
         return done
 
     def claim(
-        self, worker: str, silos: Collection[str], limit: int, now: datetime
+        self,
+        worker: str,
+        *,
+        silo: str,
+        operations: Collection[Operation],
+        queued_since: datetime,
+        limit: int,
+        now: datetime,
     ) -> Sequence[Action]:
-        """Take queued actions that are due, in the order they were queued, as executing."""
+        """Take queued actions of a silo that are due as executing, in the order of the plan.
+
+        Those queued before ``queued_since`` are left alone: their condition is looked at again.
+        """
         due = (
             select(_ACTION.c.seq)
             .where(
                 _ACTION.c.state == ActionState.QUEUED,
-                _ACTION.c.silo.in_(silos),
+                _ACTION.c.silo == silo,
+                _ACTION.c.operation.in_(operations),
+                _ACTION.c.queued_at >= queued_since,
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
             )
             .order_by(_ACTION.c.seq)
@@ -267,6 +280,16 @@ class Actions:
         )
         rows = self._connection.execute(statement).all()
         return [action_of(row) for row in sorted(rows, key=lambda row: row.seq)]
+
+    def unknown(self, silo: str) -> Sequence[Action]:
+        """Return the actions of a silo whose outcome is unknown."""
+        return self._where(_ACTION.c.state == ActionState.UNKNOWN, _ACTION.c.silo == silo)
+
+    def overdue(self, queued_before: datetime) -> Sequence[Action]:
+        """Return queued actions that did not start in time and have to be rechecked."""
+        return self._where(
+            _ACTION.c.state == ActionState.QUEUED, _ACTION.c.queued_at < queued_before
+        )
 
     def due(self, now: datetime) -> int:
         """Return how many queued actions could be executed now."""

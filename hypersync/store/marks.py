@@ -10,6 +10,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import ColumnElement
 
 from hypersync.model.ids import IdentityId
 from hypersync.ports.store.marks import Hold, Mark, QuotaState
@@ -130,7 +131,7 @@ class Marks:
     def _rows(
         self,
         query: Select[Any],
-        column: Any,
+        column: ColumnElement[int],
         identities: Collection[IdentityId] | None,
     ) -> Iterator[Any]:
         if identities is None:

@@ -126,9 +126,25 @@ class Actions(Protocol):
         """Queue approved actions; return those that were still approved."""
 
     def claim(
-        self, worker: str, silos: Collection[str], limit: int, now: datetime
+        self,
+        worker: str,
+        *,
+        silo: str,
+        operations: Collection[Operation],
+        queued_since: datetime,
+        limit: int,
+        now: datetime,
     ) -> Sequence[Action]:
-        """Take queued actions that are due, in the order they were queued, as executing."""
+        """Take queued actions of a silo that are due as executing, in the order of the plan.
+
+        Those queued before ``queued_since`` are left alone: their condition is looked at again.
+        """
+
+    def unknown(self, silo: str) -> Sequence[Action]:
+        """Return the actions of a silo whose outcome is unknown."""
+
+    def overdue(self, queued_before: datetime) -> Sequence[Action]:
+        """Return queued actions that did not start in time and have to be rechecked."""
 
     def due(self, now: datetime) -> int:
         """Return how many queued actions could be executed now."""
