@@ -15,6 +15,7 @@ from hypersync.config.mistakes import mistakes_of
 from hypersync.config.models import Configuration, ProjectFile
 from hypersync.config.references import reference_mistakes
 from hypersync.config.rule_models import RuleFile
+from hypersync.config.salvage import salvage
 from hypersync.config.source import Section, read_yaml
 from hypersync.config.variables import Variables, read_dotenv
 from hypersync.errors import ConfigurationError
@@ -51,8 +52,8 @@ def examine_configuration(
 ) -> tuple[Configuration | None, list[Mistake]]:
     """Return the configuration, as far as it can be used, and everything wrong with it.
 
-    The configuration is None when a file could not be read or does not fit its model; with
-    mistakes in what one part says about another it is returned with them.
+    With mistakes the configuration is for finding more of them only, without the entries that
+    have some; it is None when too little of the main file is left.
     """
     file = (path if path is not None else DEFAULT_FILE).absolute()
     if not file.is_file():
@@ -91,7 +92,6 @@ class _Loader:
             )
             for file in sorted((self._root / "rules").glob("*.yml"))
         ]
-        usable = [rule_file for rule_file in rule_files if rule_file is not None]
         if project is None:
             return None, self._mistakes
         configuration = Configuration.model_construct(
@@ -101,12 +101,11 @@ class _Loader:
             file=self._file,
             environment_name=self._environment_name,
             environment=environment,
-            rule_files=tuple(usable),
+            rule_files=tuple(file for file in rule_files if file is not None),
         )
         configuration._section = main
         self._mistakes += reference_mistakes(configuration)
-        is_whole = len(usable) == len(rule_files)
-        return (configuration if is_whole else None), self._mistakes
+        return configuration, self._mistakes
 
     def _read_dotenv(self) -> dict[str, str]:
         file = self._root / ".env"
@@ -166,4 +165,4 @@ class _Loader:
             return model.model_validate(section)
         except ValidationError as error:
             self._mistakes += mistakes_of(error, model, section)
-            return None
+            return salvage(model, section, error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from hypersync.config.source import Place, child, original_of, place_of
+from hypersync.config.source import Place, child, is_unresolved, original_of, place_of
 from hypersync.model.mistake import Mistake
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
-
-    from hypersync.config.source import Section
 
 Path = tuple[str | int, ...]
 
@@ -51,18 +49,23 @@ def close_to(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
 
 
 def mistakes_of(
-    error: ValidationError, model: type[BaseModel], tree: Section, path: Path = ()
+    error: ValidationError, model: type[BaseModel], tree: object, path: Path = ()
 ) -> list[Mistake]:
     """Return a mistake for each error; ``tree`` was validated by ``model`` and stands at ``path``.
 
-    ``path`` is put before what messages say, for a tree that is a part of a file.
+    ``path`` is put before what messages say, for a tree that is a part of a file. A value whose
+    variable is not set is left out: that mistake has been made already.
     """
-    found = [_mistake(details, model, tree, path) for details in error.errors(include_url=False)]
+    found = [
+        _mistake(details, model, tree, path)
+        for details in error.errors(include_url=False)
+        if not is_unresolved(tree, *steps_in(tree, details["loc"]))
+    ]
     return sorted(set(found), key=lambda mistake: (mistake.file, mistake.line, mistake.message))
 
 
-def _mistake(details: ErrorDetails, model: type[BaseModel], tree: Section, path: Path) -> Mistake:
-    steps = _steps_in(tree, details["loc"])
+def _mistake(details: ErrorDetails, model: type[BaseModel], tree: object, path: Path) -> Mistake:
+    steps = steps_in(tree, details["loc"])
     place = place_of(tree, *steps) or Place("", 0)
     name = ".".join(str(step) for step in (*path, *steps)) or "the file"
     message, remedy = _sentence(details, model, name)
@@ -79,8 +82,11 @@ def _hidden(text: str, value: str, original: str) -> str:
     return text.replace(repr(value), repr(original)).replace(value, original)
 
 
-def _steps_in(tree: object, location: Path) -> Path:
-    """Drop the steps that pydantic adds (``[key]``, function names), as the file lacks them."""
+def steps_in(tree: object, location: Path) -> Path:
+    """Return a pydantic location as a path in ``tree``.
+
+    Steps that pydantic adds (``[key]``, names of functions) are dropped.
+    """
     steps: list[str | int] = []
     for step in location:
         if step == "[key]":

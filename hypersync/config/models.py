@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from hypersync.config.located import Located
 from hypersync.config.people_models import PersonConfig, PlanConfig
@@ -96,7 +96,8 @@ class EnabledConfig(Located):
 class TypeConfig(Located):
     """One object type of a silo: what every connector has; the rest is the connector's own."""
 
-    anchor: str | None = None
+    anchor: Filled | None = None
+    members: Filled | None = None
     attributes: tuple[Filled, ...] = ()
     enabled: EnabledConfig | None = None
     options: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
@@ -282,14 +283,19 @@ class WebhooksConfig(Located):
 
 
 class ProjectFile(Located):
-    """The file ``config/hypersync.yaml``."""
+    """The file ``config/hypersync.yaml``.
 
+    That keys, silos and joins are there is checked with the references, so that without one of
+    them everything else is still checked.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"required": ["secret_keys", "silos", "joins"]})
     public_url: Annotated[str, AfterValidator(_check_public_url)] = "http://127.0.0.1:8080"
     database: SecretText = Secret("sqlite:///var/hypersync.db")
-    secret_keys: tuple[SecretKey, ...] = Field(min_length=1)
+    secret_keys: tuple[SecretKey, ...] = ()
     mail: MailConfig = Field(default_factory=MailConfig)
-    silos: dict[Name, SiloConfig] = Field(min_length=1)
-    joins: tuple[JoinConfig, ...] = Field(min_length=1)
+    silos: dict[Name, SiloConfig] = Field(default_factory=dict)
+    joins: tuple[JoinConfig, ...] = ()
     tables: dict[Name, dict[str, Text]] = Field(default_factory=dict)
     vip: tuple[VipConfig, ...] = ()
     guards: GuardsConfig = Field(default_factory=GuardsConfig)

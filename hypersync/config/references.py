@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def reference_mistakes(configuration: Configuration) -> list[Mistake]:
     """Return what does not fit together."""
     return [
+        *_needed(configuration),
         *_joins(configuration),
         *_vip(configuration),
         *_schedules(configuration),
@@ -40,6 +41,18 @@ def _mistake(
 ) -> Mistake:
     place = owner.place(*path)
     return Mistake(message, remedy, place.file, place.line, level)
+
+
+def _needed(configuration: Configuration) -> Iterator[Mistake]:
+    remedies = {
+        "secret_keys": 'write secret_keys: ["${HYPERSYNC_SECRET_KEY}"]',
+        "silos": "add the systems to keep in step",
+        "joins": "say which objects belong together",
+    }
+    for name, remedy in remedies.items():
+        if not getattr(configuration, name):
+            problem = "is empty" if configuration.is_set(name) else "is missing"
+            yield _mistake(configuration, (name,), f"{name} {problem}", remedy)
 
 
 def _joins(configuration: Configuration) -> Iterator[Mistake]:

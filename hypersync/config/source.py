@@ -36,25 +36,27 @@ class Place:
 class Section(dict[str, "Tree"]):
     """A mapping that knows its place, the line of each key and what variables stood in a value."""
 
-    __slots__ = ("lines", "originals", "place")
+    __slots__ = ("lines", "originals", "place", "unresolved")
 
     def __init__(self, place: Place) -> None:
         super().__init__()
         self.place = place
         self.lines: dict[str | int, int] = {}
         self.originals: dict[str | int, str] = {}
+        self.unresolved: set[str | int] = set()
 
 
 class Items(list["Tree"]):
     """A list that knows its place, the line of each entry and what variables stood in a value."""
 
-    __slots__ = ("lines", "originals", "place")
+    __slots__ = ("lines", "originals", "place", "unresolved")
 
     def __init__(self, place: Place) -> None:
         super().__init__()
         self.place = place
         self.lines: dict[str | int, int] = {}
         self.originals: dict[str | int, str] = {}
+        self.unresolved: set[str | int] = set()
 
 
 def child(tree: object, step: str | int) -> Tree | None:
@@ -86,6 +88,13 @@ def original_of(tree: object, *path: str | int) -> str | None:
     if not path or not isinstance(tree, Section | Items):
         return None
     return tree.originals.get(path[-1])
+
+
+def is_unresolved(tree: object, *path: str | int) -> bool:
+    """Whether the text at ``path`` names a variable that is not set."""
+    for step in path[:-1]:
+        tree = child(tree, step)
+    return bool(path) and isinstance(tree, Section | Items) and path[-1] in tree.unresolved
 
 
 def read_yaml(
@@ -218,7 +227,10 @@ class _Builder:
             return
         if isinstance(value, str) and "${" in value:
             owner.originals[key] = value
+            before = len(self._mistakes)
             value = self._substitute(value, node)
+            if len(self._mistakes) > before:
+                owner.unresolved.add(key)
         owner.lines[key] = line
         if isinstance(owner, Section):
             owner[str(key)] = value
@@ -246,6 +258,7 @@ class _Builder:
                     f"set {name} in the environment or in .env, name a file with its value "
                     f"in {name}_FILE, or write ${{{name}:default}}",
                 )
+                return str(match[0])
             return found if found is not None else default or ""
 
         return _VARIABLE.sub(value, text)

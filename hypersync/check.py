@@ -1,0 +1,112 @@
+"""Every mistake of a project at once: configuration, rules, templates, silos.
+
+Each stage goes on after another failed where it can. Warnings are mistakes too, of another level:
+they stop nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from hypersync.config.load import examine_configuration
+from hypersync.config.mistakes import close_to, mistakes_of
+from hypersync.connectors import registry
+from hypersync.errors import HyperSyncError
+from hypersync.model.mistake import Level, Mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from hypersync.config.models import Configuration, SiloConfig
+
+_OF_OTHER_PACKAGES = frozenset({"ad", "msgraph", "scim", "sql", "ldif"})
+
+
+def check(
+    path: Path | None,
+    env: str | None,
+    *,
+    offline: bool,
+    process_environment: Mapping[str, str],
+) -> tuple[Configuration | None, list[Mistake]]:
+    """Return the configuration, if there is one, and everything wrong with the project.
+
+    ``offline`` leaves the silos alone. The mistakes are in the order of the files and lines.
+    """
+    configuration, mistakes = examine_configuration(
+        path, env, process_environment=process_environment
+    )
+    if configuration is not None:
+        unusable = []
+        for name, silo in configuration.silos.items():
+            found = list(_option_mistakes(configuration, name, silo, offline=offline))
+            unusable += [name] if found else []
+            mistakes += found
+        if not offline:
+            for name in configuration.silos.keys() - unusable:
+                mistakes += _silo_mistakes(configuration, name)
+    return configuration, _in_order(mistakes)
+
+
+def _in_order(mistakes: list[Mistake]) -> list[Mistake]:
+    unique = dict.fromkeys(mistakes)
+    return sorted(unique, key=lambda mistake: (mistake.file, mistake.line))
+
+
+def _option_mistakes(
+    configuration: Configuration, name: str, silo: SiloConfig, *, offline: bool
+) -> Iterator[Mistake]:
+    """Let the connector of a silo look at its options."""
+    section = configuration.place("silos", name, "connector")
+    try:
+        connector = registry.lookup(silo.connector)
+    except HyperSyncError:
+        is_known = silo.connector in _OF_OTHER_PACKAGES
+        yield Mistake(
+            f"the connector {silo.connector!r} is not installed here",
+            "its options were not checked" if is_known else _connectors(silo.connector),
+            section.file,
+            section.line,
+            Level.WARNING if is_known and offline else Level.ERROR,
+        )
+        return
+    if silo.write and not connector.can_write:
+        place = configuration.place("silos", name, "write")
+        message = f"the connector {silo.connector!r} cannot write"
+        yield Mistake(message, "remove 'write: true'", place.file, place.line)
+    try:
+        connector.options.model_validate(silo.connector_options())
+    except ValidationError as error:
+        tree = configuration.given()["silos"][name]
+        yield from mistakes_of(error, connector.options, tree, ("silos", name))
+
+
+def _connectors(name: str) -> str:
+    return close_to(name, registry.names())
+
+
+def _silo_mistakes(configuration: Configuration, name: str) -> list[Mistake]:
+    """Reach for the silo; its own words come with the place where it is configured."""
+    place = configuration.place("silos", name)
+    try:
+        connector = registry.build(name, configuration.silos[name], root=configuration.root)
+        with connector.open() as session:
+            found = list(session.check())
+    except HyperSyncError as error:
+        remedy = "mend the silo or its settings, or leave this out with --offline"
+        return [Mistake(f"the silo {name!r}: {error.message}", remedy, place.file, place.line)]
+    return [
+        mistake
+        if mistake.file
+        else Mistake(
+            f"the silo {name!r}: {mistake.message}",
+            mistake.remedy,
+            place.file,
+            place.line,
+            mistake.level,
+        )
+        for mistake in found
+    ]
