@@ -1,0 +1,264 @@
+"""From expressions to functions: one generated function for all rules, others on demand. Pure.
+
+`Evaluator.fused` reads each attribute once and answers for all rules and VIP rules. It is made
+twice, for the common case that no object is gone, invalid or out of scope, and for the others;
+scopes that several rules share are computed once, before the rules. Therefore fused may raise where
+no single rule does; on any error the caller asks the rules one by one, and their answers count.
+
+Failure direction: unknown never fires a rule, makes a VIP, and is never a clean false.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from hypersync.errors import EvaluationError
+from hypersync.rulebook.emit import Writer
+from hypersync.rulebook.frame import Frame, Setting
+from hypersync.rulebook.nodes import BARE, Compiled, Logic, Node, SlotState, State, walk
+from hypersync.rulebook.operators import Changes, unreadable_value
+
+if TYPE_CHECKING:
+    from hypersync.model.objects import Value
+    from hypersync.rulebook.layout import SlotLayout
+    from hypersync.rulebook.rules import Rulebook
+
+Objects: TypeAlias = Sequence[Any | None]
+"""Per slot, in the order of `Rulebook.slots`, the decoded live object or ``None``."""
+
+_ERRORS: Final = (
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+)
+_PARAMETERS: Final = "objects, gone, outside, invalid"
+
+
+class Generated:
+    """One function in the making: a frame, a writer and lines of source."""
+
+    def __init__(self, setting: Setting, *, careful: bool, hoisted: frozenset[str]) -> None:
+        self.frame = Frame(setting, careful=careful, hoisted=hoisted)
+        self.writer = Writer(self.frame)
+        self.body: list[str] = []
+
+    def build(self, parameters: str) -> Callable[..., Any]:
+        """Compile the source and return the function."""
+        lines = [*self.frame.prologue(), *self.body]
+        source = f"def generated({parameters}):\n" + "\n".join(f"    {line}" for line in lines)
+        namespace = self.frame.namespace
+        exec(compile(source, "<rules>", "exec"), namespace)  # noqa: S102 - our own source, no builtins
+        function: Callable[..., Any] = namespace["generated"]
+        return function
+
+
+def generate(
+    setting: Setting,
+    write: Callable[[Generated], None],
+    *,
+    careful: bool,
+    parameters: str = _PARAMETERS,
+) -> Callable[..., Any]:
+    """Make a function whose body ``write`` writes; written twice, to see what is used often."""
+    draft = Generated(setting, careful=careful, hoisted=frozenset())
+    write(draft)
+    often = frozenset(local for local, count in draft.frame.asked.items() if count > 1)
+    final = Generated(setting, careful=careful, hoisted=often)
+    write(final)
+    return final.build(parameters)
+
+
+def compile_bare(expression: Compiled) -> Callable[[Mapping[str, Value]], Value]:
+    """Compile an expression over the attributes of one object (joins, group predicates)."""
+
+    def write(generated: Generated) -> None:
+        generated.body.append(f"return {generated.writer.value(expression.node)}")
+
+    return generate(Setting(), write, careful=False, parameters="attributes")
+
+
+def shared_operands(conditions: Sequence[Node]) -> frozenset[Node]:
+    """Return the operands that stand in several conditions: scopes, mostly."""
+    counts: Counter[Node] = Counter()
+    for condition in conditions:
+        if isinstance(condition, Logic) and condition.is_and:
+            counts.update(set(condition.operands))
+    return frozenset(
+        node for node, count in counts.items() if count > 1 and not isinstance(node, SlotState)
+    )
+
+
+class Evaluator:
+    """The rules of a rulebook, bound to the constants and the world of one run."""
+
+    def __init__(self, rulebook: Rulebook, setting: Setting, layouts: Sequence[SlotLayout]) -> None:
+        self.rulebook = rulebook
+        self.layouts = tuple(layouts)
+        self._setting = setting
+        self._functions: dict[tuple[str, object], Callable[..., Any]] = {}
+        self._simple = generate(setting, self._write_fused, careful=False)
+        self._careful = generate(setting, self._write_fused, careful=True)
+
+    def fused(self, objects: Objects, gone: int, outside: int, invalid: int) -> tuple[bool, ...]:
+        """Answer for all rules, then for all VIP rules.
+
+        True for a rule: its pure part is true. True for a VIP rule: it is true or unknown.
+        ``gone``, ``outside`` and ``invalid`` are bit masks over slots: an object was there and is
+        absent, is out of scope, cannot be read. Raises on any error; then ask one by one.
+        """
+        if gone or outside or invalid:
+            return self._careful(objects, gone, outside, invalid)  # type: ignore[no-any-return]
+        return self._simple(objects, 0, 0, 0)  # type: ignore[no-any-return]
+
+    def rule(self, index: int, objects: Objects, gone: int, outside: int, invalid: int) -> bool:
+        """Tell whether the pure part of a rule is true; raises `EvaluationError`."""
+        write = self._condition_writer(self.rulebook.rules[index].pure.node, possible=False)
+        return bool(self._call(("rule", index), write, objects, gone, outside, invalid))
+
+    def is_cleanly_false(
+        self, index: int, objects: Objects, gone: int, outside: int, invalid: int
+    ) -> bool:
+        """Tell whether the pure part is certainly false: neither unknown nor in error."""
+        write = self._condition_writer(self.rulebook.rules[index].pure.node, possible=True)
+        try:
+            return not self._call(("possible", index), write, objects, gone, outside, invalid)
+        except EvaluationError:
+            return False
+
+    def vip(self, index: int, objects: Objects, gone: int, outside: int, invalid: int) -> bool:
+        """Tell whether a VIP rule is true or unknown; raises `EvaluationError` (that is a VIP)."""
+
+        def write(generated: Generated) -> None:
+            generated.body.append(f"return {self._vip(generated, index)}")
+
+        return bool(self._call(("vip", index), write, objects, gone, outside, invalid))
+
+    def value(
+        self, expression: Compiled, objects: Objects, gone: int, outside: int, invalid: int
+    ) -> Any:  # noqa: ANN401 - a Value, or a date, time or time span
+        """Compute any expression of the rulebook; ``None`` is missing or unknown.
+
+        Raises `EvaluationError`, also when an object that it reads cannot be read: a value that
+        is not known must never be mistaken for one that is missing.
+        """
+        return self.node_value(expression.node, objects, gone, outside, invalid)
+
+    def node_value(
+        self, node: Node, objects: Objects, gone: int, outside: int, invalid: int
+    ) -> Any:  # noqa: ANN401 - as `value`
+        """Compute one node, as `value` does."""
+
+        def write(generated: Generated) -> None:
+            code = generated.writer.value(node)
+            self._guard(generated, node)
+            generated.body.append(f"return {code}")
+
+        return self._call(("value", node), write, objects, gone, outside, invalid)
+
+    def changes(
+        self, index: int, objects: Objects, gone: int, outside: int, invalid: int
+    ) -> dict[str, Value]:
+        """Compute what ``set`` of a rule would change on its target: attribute to wanted value.
+
+        Values that are missing leave an attribute alone, or clear it (``None``) when the rule says
+        ``clear_if_missing``. Dates and time spans are written as text, lists sorted. Raises as
+        `value`.
+        """
+        write = self._changes_writer(index)
+        changed: dict[str, Value] = self._call(
+            ("changes", index), write, objects, gone, outside, invalid
+        )
+        return changed
+
+    def _call(
+        self,
+        key: tuple[str, object],
+        write: Callable[[Generated], None],
+        objects: Objects,
+        gone: int,
+        outside: int,
+        invalid: int,
+    ) -> Any:  # noqa: ANN401 - whatever was generated
+        careful = bool(gone or outside or invalid)
+        function = self._functions.get((f"{key[0]} {careful}", key[1]))
+        if function is None:
+            function = generate(self._setting, write, careful=careful)
+            self._functions[f"{key[0]} {careful}", key[1]] = function
+        try:
+            return function(objects, gone, outside, invalid)
+        except _ERRORS as error:
+            raise EvaluationError(f"{type(error).__name__}: {error}") from error
+
+    def _write_fused(self, generated: Generated) -> None:
+        rules = [rule.pure.node for rule in self.rulebook.rules]
+        shared: dict[Node, str] = {}
+        for node in sorted(shared_operands(rules), key=lambda each: each.text):
+            code = generated.writer.condition(node, unknown=False)
+            shared[node] = f"shared_{len(shared)}"
+            generated.body.append(f"{shared[node]} = {code}")
+        parts = [self._rule(generated, rule, shared) for rule in rules]
+        parts += [self._vip(generated, index) for index in range(len(self.rulebook.vips))]
+        generated.body.append(f"return ({''.join(f'{part}, ' for part in parts)})")
+
+    def _rule(self, generated: Generated, node: Node, shared: Mapping[Node, str]) -> str:
+        operands = node.operands if isinstance(node, Logic) and node.is_and else (node,)
+        parts = [
+            shared.get(each) or generated.writer.condition(each, unknown=False) for each in operands
+        ]
+        if generated.frame.careful:
+            parts.insert(0, f"not ({generated.frame.unreadable([node])})")
+        return f"({' and '.join(parts)})"
+
+    def _vip(self, generated: Generated, index: int) -> str:
+        node = self.rulebook.vips[index].when.node
+        frame = generated.frame
+        code = generated.writer.condition(node, unknown=True)
+        slots = sorted(
+            {each.slot for each in walk(node) if hasattr(each, "slot") and each.slot != BARE}
+        )
+        there = [f"{frame.object(slot)} is not None" for slot in slots]
+        if not frame.careful:
+            return f"(({' or '.join(there) or 'True'}) and {code})"
+        there.append(f"(outside | invalid) & {frame.mask(slots)} != 0")
+        return f"(({' or '.join(there)}) and (({frame.unreadable([node])}) != 0 or {code}))"
+
+    def _condition_writer(self, node: Node, *, possible: bool) -> Callable[[Generated], None]:
+        def write(generated: Generated) -> None:
+            code = generated.writer.condition(node, unknown=possible)
+            if generated.frame.careful:
+                unreadable = generated.frame.unreadable([node])
+                generated.body.append(f"if {unreadable}: return {possible}")
+            generated.body.append(f"return {code}")
+
+        return write
+
+    def _changes_writer(self, index: int) -> Callable[[Generated], None]:
+        rule = self.rulebook.rules[index]
+
+        def write(generated: Generated) -> None:
+            nodes = [expression.node for expression in rule.set.values()]
+            nodes.append(SlotState(rule.target, State.EXISTS))
+            generated.frame.namespace["Changes"] = Changes
+            lines = ["found = Changes()"]
+            for name, expression in rule.set.items():
+                wanted = generated.writer.value(expression.node)
+                held = generated.frame.attribute(rule.target, name)
+                clear = name in rule.clear_if_missing
+                lines.append(f"if (wanted := {wanted}) != {held}:")
+                lines.append(f"    found.note({name!r}, wanted, {held}, {clear})")
+            self._guard(generated, *nodes)
+            generated.body += [*lines, "return found"]
+
+        return write
+
+    def _guard(self, generated: Generated, *nodes: Node) -> None:
+        if generated.frame.careful:
+            generated.frame.namespace["unreadable_value"] = unreadable_value
+            unreadable = generated.frame.unreadable(nodes)
+            slots = self._setting.slots
+            generated.body.append(f"if {unreadable}: unreadable_value({slots!r}, unreadable)")
