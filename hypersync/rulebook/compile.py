@@ -28,14 +28,7 @@ if TYPE_CHECKING:
 Objects: TypeAlias = Sequence[Any | None]
 """Per slot, in the order of `Rulebook.slots`, the decoded live object or ``None``."""
 
-_ERRORS: Final = (
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-)
+_ERRORS: Final = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
 _PARAMETERS: Final = "objects, gone, outside, invalid"
 
 

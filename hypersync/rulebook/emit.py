@@ -247,14 +247,14 @@ class Writer:
             locals_.append(local)
             tests.append(test)
         code = (node.function.inline or f"{function}({', '.join(locals_)})").format(*locals_)
-        for test, otherwise in reversed([test for test in tests if test]):
-            code = f"({code} if {test} else {otherwise})"
+        for needed in reversed(tests):
+            code = f"({code} if {needed[0]} else {needed[1]})" if needed else code
         return code
 
     def _argument(
         self, function: Function, position: int, node: Node
     ) -> tuple[str, tuple[str, str] | None]:
-        """Return an argument as a local or literal, and the test it needs with what else it gives."""
+        """Return an argument as local or literal, and the test it needs with what else it gives."""
         parameter = function.parameters[min(position, len(function.parameters) - 1)]
         known = self.known(node)
         if known is not UNSET and known is not None and parameter.only in (None, known.__class__):

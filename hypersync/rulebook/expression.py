@@ -284,14 +284,10 @@ class _Reader:
 
     def _subscript(self, tree: ast.Subscript, text: str) -> Node:
         key = tree.slice
-        if isinstance(tree.value, ast.Name) and isinstance(key, ast.Constant):
-            if isinstance(key.value, str):
-                slot = self._subscripted_slot(tree.value)
-                return (
-                    slot
-                    if isinstance(slot, Constant)
-                    else self._attribute_of(slot, key.value, tree, text)
-                )
+        name = key.value if isinstance(key, ast.Constant) else None
+        if isinstance(tree.value, ast.Name) and isinstance(name, str):
+            slot = self._subscripted_slot(tree.value)
+            return Constant(None) if slot is None else self._attribute_of(slot, name, tree, text)
         container = self.read(tree.value)
         if not isinstance(key, ast.Slice):
             return Index(container, self.read(key), text)
@@ -300,11 +296,8 @@ class _Reader:
         bounds = [self.read(each) if each is not None else None for each in (key.lower, key.upper)]
         return Slice(container, bounds[0], bounds[1], text)
 
-    def _subscripted_slot(self, tree: ast.Name) -> str | Constant:
-        if self.names.bare and tree.id == "object":
-            return BARE
-        slot = self.slot(tree)
-        return Constant(None) if slot is None else slot
+    def _subscripted_slot(self, tree: ast.Name) -> str | None:
+        return BARE if self.names.bare and tree.id == "object" else self.slot(tree)
 
     def _boolop(self, tree: ast.BoolOp, text: str) -> Node:
         operands = tuple(self.read(each) for each in tree.values)

@@ -310,7 +310,7 @@ class Rulebook:
 
 
 class _NormalisingLookups:
-    """Passes on to the run's lookups; brings keys of references into the form of the slot's join."""
+    """The run's lookups, with keys of references brought into the form of the slot's join."""
 
     def __init__(self, lookups: Lookups, rulebook: Rulebook) -> None:
         self._exact = {slot.name: slot.exact for slot in rulebook.slots}
