@@ -1,0 +1,269 @@
+"""What all connectors share: their options, their settings and when a change may be written.
+
+A connector is a class with ``options`` and ``can_write`` that is built from `SiloSettings` and
+registers itself with `registry.connector`. Nothing here talks to a silo. The rule for writes is
+the same everywhere: what already is as the change wants it has succeeded (so a retry is harmless),
+what is no longer as it was is a conflict, everything else is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar, Protocol, TypeVar
+
+from pydantic import Field
+
+from hypersync.config.located import Located
+from hypersync.config.models import EnabledConfig
+from hypersync.config.values import Filled
+from hypersync.model.canonical import digest, encode_value
+from hypersync.model.objects import (
+    Attributes,
+    Change,
+    Conflict,
+    EnabledSpec,
+    ObjectType,
+    Operation,
+    Outcome,
+    Refused,
+    Scalar,
+    SiloObject,
+    Succeeded,
+    Value,
+)
+from hypersync.ports.connector import Connector
+
+BATCH_SIZE = 5_000
+"""How many events a scan reports at once."""
+
+MEMBER = "member"
+"""The one key of a membership change's ``before`` or ``after``."""
+
+T = TypeVar("T")
+
+
+class TypeOptions(Located):
+    """What the configuration says about one object type; connectors add their own keys.
+
+    ``members`` names the attribute that holds the members of a group.
+    """
+
+    anchor: str | None = None
+    attributes: tuple[Filled, ...] = ()
+    enabled: EnabledConfig | None = None
+    members: Filled | None = None
+
+
+class SiloOptions(Located):
+    """What the configuration says about one silo beyond what is common to all silos."""
+
+    types: Mapping[str, TypeOptions] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiloSettings:
+    """Everything a connector is built from.
+
+    ``options`` are of the connector's own options class; relative paths in it start at ``root``.
+    ``timeout`` is the longest wait for one answer of the silo.
+    """
+
+    silo: str
+    options: SiloOptions
+    types: tuple[ObjectType, ...]
+    root: Path = Path()
+    write: bool = False
+    timeout: timedelta = timedelta(seconds=60)
+
+
+class ConnectorClass(Protocol):
+    """A connector before it is built: what the registry holds."""
+
+    options: ClassVar[type[SiloOptions]]
+    can_write: ClassVar[bool]
+
+    def __call__(self, settings: SiloSettings) -> Connector:
+        """Build the connector; does not reach for the silo yet."""
+
+
+def object_types(
+    silo: str, options: SiloOptions, needed: Mapping[str, Collection[str]]
+) -> tuple[ObjectType, ...]:
+    """Return the silo's types in the order of the configuration.
+
+    ``needed`` maps a type to the attributes that joins and rules name; those of the configuration
+    come on top, and so do the ones that hold members and the enabled state. A type for which
+    nobody names anything is read with all its attributes.
+    """
+    return tuple(
+        _object_type(silo, name, kind, needed.get(name, ())) for name, kind in options.types.items()
+    )
+
+
+def _object_type(silo: str, name: str, kind: TypeOptions, needed: Collection[str]) -> ObjectType:
+    spec = kind.enabled
+    enabled = None if spec is None else EnabledSpec(spec.attribute, spec.when_on, spec.when_off)
+    attributes = {*needed, *kind.attributes}
+    if attributes:
+        attributes |= {enabled.attribute} if enabled else set()
+        attributes |= {kind.members} if kind.members else set()
+    return ObjectType(
+        silo=silo,
+        name=name,
+        attributes=frozenset(attributes),
+        enabled=enabled,
+        members=kind.members,
+        options=kind,
+    )
+
+
+def fingerprint(*parts: object) -> str:
+    """Return a short text that is equal only for equal JSON-like parts."""
+    return digest(encode_value(parts)).hex()
+
+
+def batches(events: Iterable[T], size: int = BATCH_SIZE) -> Iterator[list[T]]:
+    """Cut a stream into lists of at most ``size``."""
+    iterator = iter(events)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def is_missing(value: Value) -> bool:
+    """Tell whether a value stands for nothing: ``None``, the empty text or no values at all."""
+    return value is None or value in ("", ())
+
+
+def present(attributes: Attributes) -> dict[str, Value]:
+    """Return the attributes that have a value."""
+    return {name: value for name, value in attributes.items() if not is_missing(value)}
+
+
+def sorted_values(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
+    """Return values of one or several kinds, each once, in a stable order."""
+    return tuple(sorted(set(values), key=lambda value: (type(value).__name__, value)))
+
+
+def is_same(one: Value, other: Value) -> bool:
+    """Compare two values; missing ones are equal however they are written, order does not count."""
+    if is_missing(one) or is_missing(other):
+        return is_missing(one) and is_missing(other)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return sorted_values(one) == sorted_values(other)
+    return one == other
+
+
+def differing(wanted: Attributes, current: Attributes) -> list[str]:
+    """Return the names of ``wanted`` whose value is another one in ``current``, sorted."""
+    return sorted(name for name, value in wanted.items() if not is_same(value, current.get(name)))
+
+
+def reference(change: Change) -> str:
+    """Return the member that a membership change adds or removes.
+
+    Raises ``ValueError`` when the change names none.
+    """
+    side = change.after if change.operation is Operation.ADD_MEMBER else change.before
+    member = (side or {}).get(MEMBER)
+    if not isinstance(member, str) or not member:
+        raise ValueError("the membership change names no member")
+    return member
+
+
+def member_values(change: Change, current: Attributes) -> tuple[Scalar, ...]:
+    """Return the members that the group has now."""
+    value = current.get(_members_attribute(change))
+    if is_missing(value):
+        return ()
+    return value if isinstance(value, tuple) else (value,)  # type: ignore[return-value] # not None
+
+
+def _members_attribute(change: Change) -> str:
+    if change.type.members is None:
+        raise ValueError(
+            f"the type {change.type.name!r} has no members; name their attribute with 'members:'"
+        )
+    return change.type.members
+
+
+def settled(change: Change, current: SiloObject | None) -> Outcome | None:
+    """Decide what can be decided before writing; ``None`` means that the change may be written.
+
+    ``current`` is the object as the silo has it now, ``None`` when it is not there.
+    """
+    try:
+        match change.operation:
+            case Operation.CREATE:
+                return _settled_create(change, current)
+            case Operation.DELETE:
+                return _settled_delete(change, current)
+            case Operation.ADD_MEMBER | Operation.REMOVE_MEMBER:
+                return _settled_member(change, current)
+            case Operation.EVENT:
+                return Refused("an event is not written to a silo")
+            case _:
+                return _settled_update(change, current)
+    except ValueError as error:
+        return Refused(str(error))
+
+
+def _settled_create(change: Change, current: SiloObject | None) -> Outcome | None:
+    if current is None:
+        return None
+    if not differing(change.after or {}, current.attributes):
+        return Succeeded(current)
+    return Conflict(f"{change.type.name} {current.anchor} exists already", current)
+
+
+def _settled_delete(change: Change, current: SiloObject | None) -> Outcome | None:
+    if current is None:
+        return Succeeded(None)
+    return _changed_meanwhile(change, current)
+
+
+def _settled_update(change: Change, current: SiloObject | None) -> Outcome | None:
+    if current is None:
+        return _gone(change)
+    if not differing(change.after or {}, current.attributes):
+        return Succeeded(current)
+    return _changed_meanwhile(change, current)
+
+
+def _settled_member(change: Change, current: SiloObject | None) -> Outcome | None:
+    if current is None:
+        return _gone(change)
+    is_member = reference(change) in member_values(change, current.attributes)
+    is_wanted = change.operation is Operation.ADD_MEMBER
+    return Succeeded(current) if is_member == is_wanted else None
+
+
+def _gone(change: Change) -> Conflict:
+    return Conflict(f"{change.type.name} {change.anchor} is not there any more")
+
+
+def _changed_meanwhile(change: Change, current: SiloObject) -> Conflict | None:
+    names = differing(change.before or {}, current.attributes)
+    if not names:
+        return None
+    return Conflict(f"changed in the silo meanwhile: {', '.join(names)}", current)
+
+
+def written(change: Change, current: Attributes) -> dict[str, Value]:
+    """Return the attributes after a change that `settled` let through (not for a delete)."""
+    if change.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
+        members = set(member_values(change, current))
+        if change.operation is Operation.ADD_MEMBER:
+            members.add(reference(change))
+        else:
+            members.discard(reference(change))
+        return present({**current, _members_attribute(change): sorted_values(members)})
+    return present({**current, **(change.after or {})})
+
+
+def refuse_all(changes: Sequence[Change], reason: str) -> list[Outcome]:
+    """Return the same refusal for every change."""
+    return [Refused(reason) for _ in changes]

@@ -1,0 +1,282 @@
+"""Reads and writes CSV files, one per object type.
+
+A file is believed only when it is whole: it did not change while it was read, its header has every
+column that is needed, it is valid in its encoding, no quote is left open, and it does not end in
+the middle of a row. A row that is complete but wrong (too many or too few fields, no anchor) is an
+invalid object, not an absent one; so are all rows of an anchor that stands more than once, which is
+reported before the end of the scan and overrules that they were seen. There are no deltas: every
+scan is full.
+
+Writing replaces the file in one step (temporary file, fsync, rename), under a lock that all
+writers of HyperSync take; a file that somebody else changed meanwhile is left alone.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from hypersync.config.values import Filled
+from hypersync.connectors.contract import (
+    BATCH_SIZE,
+    SiloOptions,
+    SiloSettings,
+    TypeOptions,
+    fingerprint,
+    refuse_all,
+)
+from hypersync.connectors.csv_table import (
+    Columns,
+    Format,
+    Row,
+    Stamp,
+    ends_in_a_row,
+    opened,
+    ragged,
+    read_header,
+)
+from hypersync.connectors.csv_write import Table, apply_changes
+from hypersync.connectors.registry import connector
+from hypersync.errors import CursorLost, ScanFailed, SiloError
+from hypersync.model.mistake import Mistake
+from hypersync.model.objects import (
+    AttributeSchema,
+    Batch,
+    Change,
+    Complete,
+    Invalid,
+    ObjectType,
+    Outcome,
+    Schema,
+    Seen,
+    SiloObject,
+)
+
+
+def _check_mark(text: str) -> str:
+    mark = "\t" if text in ("tab", "\\t") else text
+    if len(mark) != 1 or mark in '"\r\n':
+        raise ValueError(f"{text!r} separates nothing; write one character such as ';', or tab")
+    return mark
+
+
+def _check_encoding(name: str) -> str:
+    try:
+        found = codecs.lookup(name).name
+    except LookupError:
+        raise ValueError(f"{name!r} is no encoding; write for instance utf-8") from None
+    return "utf-8-sig" if found in ("utf-8", "utf-8-sig") else found
+
+
+Mark = Annotated[str, AfterValidator(_check_mark)]
+Encoding = Annotated[str, AfterValidator(_check_encoding)]
+
+
+class CsvTypeOptions(TypeOptions):
+    """One file: ``multi`` maps columns that hold several values to what separates these.
+
+    ``columns`` are further columns that must be there, besides those that are used.
+    """
+
+    path: Filled
+    anchor: Filled
+    delimiter: Mark = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(str)] = '"'
+    encoding: Encoding = "utf-8-sig"
+    multi: Mapping[str, Mark] = Field(default_factory=dict)
+    columns: tuple[Filled, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_marks(self) -> Self:
+        if self.quote == self.delimiter:
+            raise ValueError("the quote is the delimiter; write another one")
+        return self
+
+
+class CsvOptions(SiloOptions):
+    """A silo of CSV files; everything is said per type."""
+
+    types: Mapping[str, CsvTypeOptions] = Field(min_length=1)
+
+
+@connector("csv")
+class CsvConnector:
+    """Reads and writes the CSV files of one silo."""
+
+    options: ClassVar[type[SiloOptions]] = CsvOptions
+    can_write: ClassVar[bool] = True
+
+    def __init__(self, settings: SiloSettings) -> None:
+        self._settings = settings
+
+    def streams(self) -> Sequence[Sequence[ObjectType]]:
+        """Return one stream for each file."""
+        return tuple((each,) for each in self._settings.types)
+
+    @contextmanager
+    def open(self) -> Iterator[CsvSession]:
+        """Open a session; files are opened when they are used."""
+        yield CsvSession(self._settings)
+
+
+class CsvSession:
+    """One caller's view of the files; keeps the last file it looked objects up in."""
+
+    def __init__(self, settings: SiloSettings) -> None:
+        self._settings = settings
+        self._tables: dict[str, tuple[Stamp, Table]] = {}
+
+    def schema(self) -> Schema:
+        """Return the columns of each file."""
+        return Schema({each.name: self._columns(each) for each in self._settings.types})
+
+    def scope(self, types: Sequence[ObjectType]) -> str:
+        """Return the fingerprint of files, formats and columns."""
+        parts = []
+        for each in types:
+            kind = _options(each)
+            written = (kind.path, kind.anchor, kind.delimiter, kind.quote, kind.encoding)
+            parts.append((each.name, written, dict(kind.multi), sorted(each.attributes)))
+        return fingerprint("csv", parts)
+
+    def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
+        """Read the whole files; a cursor cannot come from here."""
+        if cursor is not None:
+            raise CursorLost("a CSV file has no deltas; scan it in full")
+        for each in types:
+            yield from scan_file(each.name, self._format(each), each.attributes)
+        yield [Complete()]
+
+    def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
+        """Look one object up; raises `SiloRefused` when its rows cannot be told apart."""
+        format_ = self._format(object_type)
+        stamp = Stamp.of(format_.path) if format_.path.exists() else None
+        known = self._tables.get(object_type.name)
+        if known is None or known[0] != stamp:
+            table = Table.load(format_)
+            known = (table.stamp, table)
+            self._tables[object_type.name] = known
+        return known[1].object(object_type, anchor)
+
+    def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
+        """Write all changes of one file in one replacement of it."""
+        if not self._settings.write:
+            return refuse_all(changes, f"the silo {self._settings.silo!r} is not to be written")
+        by_type: dict[str, list[int]] = defaultdict(list)
+        for position, change in enumerate(changes):
+            by_type[change.type.name].append(position)
+        outcomes: dict[int, Outcome] = {}
+        for positions in by_type.values():
+            some = [changes[position] for position in positions]
+            format_ = self._format(some[0].type)
+            outcomes.update(zip(positions, apply_changes(format_, some), strict=True))
+        return [outcomes[position] for position in range(len(changes))]
+
+    def check(self) -> Sequence[Mistake]:
+        """Look at every file and its header, and whether it may be replaced."""
+        mistakes = []
+        for each in self._settings.types:
+            path = self._format(each).path
+            try:
+                self._columns(each)
+            except SiloError as error:
+                remedy = f"see the type {each.name!r} of the silo {self._settings.silo!r}"
+                mistakes.append(Mistake(error.message, remedy))
+                continue
+            if self._settings.write and not os.access(path.parent, os.W_OK):
+                mistakes.append(Mistake(f"{path.parent} cannot be written", "grant the right"))
+        return mistakes
+
+    def _format(self, kind: ObjectType) -> Format:
+        options = _options(kind)
+        multi = dict(options.multi)
+        if kind.members is not None:
+            multi.setdefault(kind.members, ";")
+        enabled = {kind.enabled.attribute} if kind.enabled else set()
+        used = {options.anchor, *multi, *enabled, *kind.attributes, *options.columns}
+        return Format(
+            path=self._settings.root / options.path,
+            anchor=options.anchor,
+            delimiter=options.delimiter,
+            quote=options.quote,
+            encoding=options.encoding,
+            multi=multi,
+            needed=frozenset(used),
+        )
+
+    def _columns(self, kind: ObjectType) -> dict[str, AttributeSchema]:
+        format_ = self._format(kind)
+        with opened(format_) as lines:
+            columns = read_header(format_, format_.reader(lines), frozenset())
+        return {
+            name: AttributeSchema(name=name, multi_valued=name in format_.multi)
+            for name in columns.names
+        }
+
+
+def _options(kind: ObjectType) -> CsvTypeOptions:
+    if not isinstance(kind.options, CsvTypeOptions):
+        raise TypeError(f"{kind.name} is no type of a csv silo")
+    return kind.options
+
+
+def scan_file(name: str, format_: Format, wanted: frozenset[str]) -> Iterator[Batch]:
+    """Report the rows of one file as objects of the type ``name``, in batches.
+
+    Raises what `csv_table.opened` raises, and `ScanFailed` for a file that ends within a row.
+    """
+    anchors = array("q")
+    with opened(format_) as lines:
+        reader = format_.reader(lines)
+        columns = read_header(format_, reader, wanted)
+        width, position, attributes = columns.width, columns.anchor, columns.attributes
+        last_wrong = 0
+        batch: Batch = []
+        for row in reader:
+            if len(row) != width or not row[position] or row[position].isspace():
+                if not row:
+                    continue
+                if len(row) != width:
+                    last_wrong = reader.line_num
+                batch.append(_invalid(name, format_, columns, row, reader.line_num))
+            else:
+                batch.append(Seen(name, row[position], attributes(row)))
+                anchors.append(hash(row[position]))
+            if len(batch) >= BATCH_SIZE:
+                yield batch
+                batch = []
+        if last_wrong == reader.line_num and ends_in_a_row(format_.path):
+            raise ScanFailed(f"{format_.name} ends in the middle of a row (line {last_wrong})")
+    if len(set(anchors)) < len(anchors):
+        batch.extend(_repeated(name, format_))
+    yield batch
+
+
+def _invalid(name: str, format_: Format, columns: Columns, row: Row, line: int) -> Invalid:
+    where = f"{format_.name}, line {line}"
+    anchor = row[columns.anchor].strip() if columns.anchor < len(row) else ""
+    if len(row) != columns.width:
+        return Invalid(name, anchor or None, where, ragged(columns, row))
+    return Invalid(name, None, where, f"the anchor {format_.anchor!r} is blank")
+
+
+def _repeated(name: str, format_: Format) -> Iterator[Invalid]:
+    """Report each anchor that stands in several rows; reads the file once more."""
+    lines_of: dict[str, list[int]] = defaultdict(list)
+    with opened(format_) as lines:
+        reader = format_.reader(lines)
+        columns = read_header(format_, reader, frozenset())
+        for row in reader:
+            if len(row) == columns.width and row[columns.anchor].strip():
+                lines_of[row[columns.anchor]].append(reader.line_num)
+    for anchor, numbers in lines_of.items():
+        if len(numbers) > 1:
+            listed = ", ".join(map(str, numbers))
+            yield Invalid(name, anchor, f"{format_.name}, lines {listed}", "the anchor is repeated")

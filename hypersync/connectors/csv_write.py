@@ -1,0 +1,287 @@
+"""Writes CSV files: a table in memory, changed, then put in the place of the file in one step.
+
+Column order, delimiter, line ends, byte order mark, mode and owner stay. Rows that cannot be told
+apart or read (an anchor twice, too few fields) are kept as they are and never written to.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Self
+
+from hypersync.connectors.contract import is_missing, settled, sorted_values, written
+from hypersync.connectors.csv_table import Columns, Format, Row, Stamp, opened, read_header
+from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
+from hypersync.model.objects import (
+    Attributes,
+    Change,
+    ObjectType,
+    Operation,
+    Outcome,
+    Refused,
+    RetryAfter,
+    SiloObject,
+    Succeeded,
+    Value,
+)
+
+_SOON = timedelta(seconds=1)
+
+
+def apply_changes(format_: Format, changes: Sequence[Change]) -> list[Outcome]:
+    """Apply changes of one file and replace it; nothing is written when nothing differs.
+
+    Another writer at work, or somebody's edit in between, answers `RetryAfter` for all.
+    """
+    format_ = replace(format_, path=format_.path.resolve())
+    with _locked(format_.path) as is_ours:
+        if not is_ours:
+            return [RetryAfter(_SOON, f"{format_.name} is being written") for _ in changes]
+        try:
+            table = Table.load(format_)
+        except ScanFailed as error:
+            return [RetryAfter(_SOON, error.message) for _ in changes]
+        outcomes = [table.apply(change) for change in changes]
+        if table.is_changed and not table.save():
+            return [RetryAfter(_SOON, f"{format_.name} was changed meanwhile") for _ in changes]
+        return outcomes
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Take the lock beside the file without waiting; tell whether it is ours."""
+    try:
+        lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise SiloUnreachable(f"{path.parent}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(lock)
+
+
+class Table:
+    """All rows of a file, by anchor."""
+
+    def __init__(self, format_: Format, columns: Columns, rows: list[Row], stamp: Stamp) -> None:
+        self.stamp = stamp
+        self.is_changed = False
+        self._format = format_
+        self._columns = columns
+        self._rows: list[Row | None] = [*rows]
+        self._positions: dict[str, int] = {}
+        self._unclear: set[str] = set()
+        for position, row in enumerate(rows):
+            self._index(position, row)
+
+    @classmethod
+    def load(cls, format_: Format) -> Self:
+        """Read a file; raises `SiloUnreachable` or `ScanFailed` as a scan does."""
+        with opened(format_) as lines:
+            stamp = Stamp.of(lines.fileno())
+            reader = format_.reader(lines)
+            columns = read_header(format_, reader, frozenset())
+            rows = list(reader)
+        return cls(format_, columns, rows, stamp)
+
+    def _index(self, position: int, row: Row) -> None:
+        if len(row) <= self._columns.anchor:
+            return
+        anchor = row[self._columns.anchor]
+        if len(row) != self._columns.width or anchor in self._positions:
+            self._unclear.add(anchor)
+        self._positions.setdefault(anchor, position)
+
+    def object(self, kind: ObjectType, anchor: str) -> SiloObject | None:
+        """Return an object as a scan reports it; raises `SiloRefused` when its rows are wrong."""
+        found = self._all(anchor)
+        if found is None:
+            return None
+        wanted = kind.attributes and kind.attributes | {self._format.anchor}
+        shown = {name: found[name] for name in found if not wanted or name in wanted}
+        return SiloObject(kind.name, anchor, shown)
+
+    def _all(self, anchor: str) -> dict[str, Value] | None:
+        if anchor in self._unclear:
+            raise SiloRefused(f"{self._format.name}: the rows of {anchor} are wrong or repeated")
+        position = self._positions.get(anchor)
+        row = None if position is None else self._rows[position]
+        return None if row is None else self._columns.attributes(row)
+
+    def apply(self, change: Change) -> Outcome:
+        """Apply one change to the table; the file is written by `save`."""
+        try:
+            change = self._as_in_file(change)
+            anchor = self._anchor(change)
+            stored = self._all(anchor)
+        except (ValueError, SiloRefused) as error:
+            return Refused(str(error))
+        kind = change.type
+        current = None if stored is None else SiloObject(kind.name, anchor, stored)
+        if outcome := settled(change, current):
+            return self._shown(kind, outcome)
+        self.is_changed = True
+        if change.operation is Operation.DELETE:
+            self._rows[self._positions.pop(anchor)] = None
+            return Succeeded(None)
+        self._put(anchor, written(change, stored or {}))
+        return Succeeded(self.object(kind, anchor))
+
+    def _shown(self, kind: ObjectType, outcome: Outcome) -> Outcome:
+        """Leave out the columns that the type does not read."""
+        if isinstance(outcome, Succeeded) and outcome.object is not None:
+            return Succeeded(self.object(kind, outcome.object.anchor))
+        return outcome
+
+    def _anchor(self, change: Change) -> str:
+        name = self._format.anchor
+        given = (change.after or {}).get(name, change.anchor)
+        if not isinstance(given, str) or not given:
+            raise ValueError(f"a new {change.type.name} needs its anchor: set {name!r}")
+        if change.anchor is not None and change.anchor != given:
+            raise ValueError(f"the anchor {name!r} of an object cannot be changed")
+        return given
+
+    def _as_in_file(self, change: Change) -> Change:
+        """Write the values of a change as the file would report them; raises ``ValueError``."""
+        if change.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
+            self._check_member(change)
+            return change
+        unknown = [
+            name
+            for name, value in (change.after or {}).items()
+            if name not in self._columns.positions and not is_missing(value)
+        ]
+        if unknown:
+            raise ValueError(f"{self._format.name} has no column {', '.join(sorted(unknown))}")
+        return replace(change, before=self._normal(change.before), after=self._normal(change.after))
+
+    def _check_member(self, change: Change) -> None:
+        mark = self._format.multi.get(change.type.members or "", ";")
+        for side in (change.before, change.after):
+            for member in (side or {}).values():
+                _text(member, mark)
+
+    def _normal(self, attributes: Attributes | None) -> dict[str, Value] | None:
+        if attributes is None:
+            return None
+        return {name: self._value(name, value) for name, value in attributes.items()}
+
+    def _value(self, name: str, value: Value) -> Value:
+        mark = self._format.multi.get(name)
+        if is_missing(value):
+            return None
+        if mark is not None:
+            parts = value if isinstance(value, tuple) else (value,)
+            return sorted_values(_text(part, mark) for part in parts)
+        text = _text(value, None)
+        return text if text.strip() else None
+
+    def _put(self, anchor: str, attributes: Attributes) -> None:
+        row = [""] * self._columns.width
+        for name, value in {**attributes, self._format.anchor: anchor}.items():
+            mark = self._format.multi.get(name, "")
+            text = mark.join(map(str, value)) if isinstance(value, tuple) else str(value)
+            row[self._columns.positions[name]] = text
+        if anchor in self._positions:
+            self._rows[self._positions[anchor]] = row
+        else:
+            self._positions[anchor] = len(self._rows)
+            self._rows.append(row)
+
+    def save(self) -> bool:
+        """Replace the file; ``False`` when somebody else changed it since it was read.
+
+        Raises `SiloUnreachable` when the folder does not let us write.
+        """
+        path = self._format.path
+        try:
+            with path.open("rb") as raw:
+                start = raw.readline()
+            temporary = self._write_beside(path, start)
+            try:
+                if Stamp.of(path) != self.stamp:
+                    return False
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise SiloUnreachable(f"{path}: {error.strerror or error}") from error
+        return True
+
+    def _write_beside(self, path: Path, start: bytes) -> Path:
+        has_mark = start.startswith(b"\xef\xbb\xbf")
+        encoding = self._format.encoding
+        if encoding == "utf-8-sig" and not has_mark:
+            encoding = "utf-8"
+        quoted = start.removeprefix(b"\xef\xbb\xbf").startswith(self._format.quote.encode())
+        with NamedTemporaryFile(
+            "w",
+            encoding=encoding,
+            newline="",
+            dir=path.parent,
+            prefix=f".{path.name}.",
+            delete=False,
+        ) as file:
+            writer = csv.writer(
+                file,
+                delimiter=self._format.delimiter,
+                quotechar=self._format.quote,
+                quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL,
+                lineterminator="\r\n" if start.endswith(b"\r\n") else "\n",
+            )
+            writer.writerow(self._columns.names)
+            writer.writerows(row for row in self._rows if row)
+            file.flush()
+            _keep_rights(file.fileno(), path)
+            os.fsync(file.fileno())
+        return Path(file.name)
+
+
+def _text(value: Value, mark: str | None) -> str:
+    """Return the text of one value; ``mark`` separates values of its column, if it holds several.
+
+    Raises ``ValueError`` for what cannot stand in a CSV file.
+    """
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case str() if mark is not None and (mark in value or value != value.strip()):
+            raise ValueError(f"{value!r} cannot be one of several values separated by {mark!r}")
+        case str():
+            return value
+        case tuple():
+            raise ValueError("several values need a separator; name the column in 'multi:'")
+        case _:
+            raise ValueError("a CSV file holds text only")
+
+
+def _keep_rights(file: int, path: Path) -> None:
+    found = path.stat()
+    os.fchmod(file, found.st_mode & 0o7777)
+    with suppress(PermissionError):
+        os.fchown(file, found.st_uid, found.st_gid)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
