@@ -6,6 +6,7 @@ about another (:mod:`hypersync.config.references`). A stage that failed does not
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -61,6 +62,9 @@ def examine_configuration(
         remedy = "run 'hypersync init DIR' for a new project, or name the file with --config"
         return None, [Mistake("there is no such file", remedy, str(shown))]
     name = env or process_environment.get("HYPERSYNC_ENV") or DEFAULT_ENVIRONMENT
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        remedy = "write letters, digits, '-' and '_'"
+        return None, [Mistake(f"{name!r} is no environment", remedy)]
     return _Loader(file, name, process_environment).load()
 
 

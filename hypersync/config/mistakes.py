@@ -59,13 +59,19 @@ def mistakes_of(
     found = [
         _mistake(details, model, tree, path)
         for details in error.errors(include_url=False)
-        if not is_unresolved(tree, *steps_in(tree, details["loc"]))
+        if not _is_said_elsewhere(details, tree)
     ]
     return sorted(set(found), key=lambda mistake: (mistake.file, mistake.line, mistake.message))
 
 
+def _is_said_elsewhere(details: ErrorDetails, tree: object) -> bool:
+    """Whether this is about a variable that is not set, or follows from wrong entries of a list."""
+    is_consequence = details["type"] == "too_short" and bool(details["input"])
+    return is_consequence or is_unresolved(tree, *steps_in(tree, details))
+
+
 def _mistake(details: ErrorDetails, model: type[BaseModel], tree: object, path: Path) -> Mistake:
-    steps = steps_in(tree, details["loc"])
+    steps = steps_in(tree, details)
     place = place_of(tree, *steps) or Place("", 0)
     name = ".".join(str(step) for step in (*path, *steps)) or "the file"
     message, remedy = _sentence(details, model, name)
@@ -82,21 +88,21 @@ def _hidden(text: str, value: str, original: str) -> str:
     return text.replace(repr(value), repr(original)).replace(value, original)
 
 
-def steps_in(tree: object, location: Path) -> Path:
-    """Return a pydantic location as a path in ``tree``.
+def steps_in(tree: object, details: ErrorDetails) -> Path:
+    """Return where an error is as a path in ``tree``; a missing key is the path's last step.
 
-    Steps that pydantic adds (``[key]``, names of functions) are dropped.
+    Steps that pydantic or a short form adds (``[key]``, a field that a plain text stands for) are
+    dropped.
     """
     steps: list[str | int] = []
-    for step in location:
-        if step == "[key]":
-            break
+    *above, last = details["loc"] or ("",)
+    for step in (*above, last):
         below = child(tree, step)
         if below is not None:
             tree = below
-        elif step != location[-1]:
-            continue
-        steps.append(step)
+            steps.append(step)
+    if details["type"] == "missing":
+        steps.append(last)
     return tuple(steps)
 
 

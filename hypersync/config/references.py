@@ -50,7 +50,7 @@ def _needed(configuration: Configuration) -> Iterator[Mistake]:
         "joins": "say which objects belong together",
     }
     for name, remedy in remedies.items():
-        if not getattr(configuration, name):
+        if not configuration.given().get(name):
             problem = "is empty" if configuration.is_set(name) else "is missing"
             yield _mistake(configuration, (name,), f"{name} {problem}", remedy)
 

@@ -1,7 +1,8 @@
 """Keep what can be kept of a file with mistakes, so that later stages find theirs at once. Pure.
 
 Only entries with a default are left out, and whole rules: leaving out a join or a silo would make
-mistakes of what refers to it. What comes out is only ever examined, never run.
+mistakes of what refers to it, so then nothing is kept. What comes out is
+only ever examined, never run.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
     from hypersync.config.mistakes import Path
 
+_NAMED = frozenset({"silos", "joins", "tables", "people", "plans"})
 M = TypeVar("M", bound=BaseModel)
 
 
 def salvage(model: type[M], tree: Section, error: ValidationError) -> M | None:
     """Return the model of ``tree`` without what ``error`` complains about, None if it needs it."""
-    wrong = {steps_in(tree, details["loc"]) for details in error.errors(include_url=False)}
+    wrong = {steps_in(tree, details) for details in error.errors(include_url=False)}
+    if any(path[:1] and path[0] in _NAMED and len(path) <= len(("silos", "hr")) for path in wrong):
+        return None
     for paths in (wrong, {_rule_of(path) for path in wrong}):
         kept = _without(tree, paths)
         if isinstance(kept, Section):

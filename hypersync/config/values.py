@@ -130,7 +130,7 @@ def _parse_span_or_expression(text: str) -> timedelta | str:
     try:
         return parse_time_span(text)
     except ValueError:
-        if re.search(r"[A-Za-z_]{3}|[(\[]", text):
+        if re.match(r"\s*[A-Za-z_(]", text) and not re.match(r"P\d", text):
             return text
         raise
 
