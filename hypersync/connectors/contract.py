@@ -37,8 +37,8 @@ from hypersync.model.objects import (
 )
 from hypersync.ports.connector import Connector
 
-BATCH_SIZE = 5_000
-"""How many events a scan reports at once."""
+BATCH_SIZE = 1_000
+"""How many events a scan reports at once; larger ones fall out of the processor cache."""
 
 MEMBER = "member"
 """The one key of a membership change's ``before`` or ``after``."""

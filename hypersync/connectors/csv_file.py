@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice, repeat
 from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -39,7 +41,6 @@ from hypersync.connectors.csv_table import (
     Stamp,
     ends_in_a_row,
     opened,
-    ragged,
     read_header,
 )
 from hypersync.connectors.csv_write import Table, apply_changes
@@ -58,6 +59,8 @@ from hypersync.model.objects import (
     Seen,
     SiloObject,
 )
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def _check_mark(text: str) -> str:
@@ -232,39 +235,49 @@ def scan_file(name: str, format_: Format, wanted: frozenset[str]) -> Iterator[Ba
 
     Raises what `csv_table.opened` raises, and `ScanFailed` for a file that ends within a row.
     """
-    anchors = array("q")
+    hashes = array("q")
     with opened(format_) as lines:
         reader = format_.reader(lines)
         columns = read_header(format_, reader, wanted)
-        width, position, attributes = columns.width, columns.anchor, columns.attributes
-        last_wrong = 0
-        batch: Batch = []
-        for row in reader:
-            if len(row) != width or not row[position] or row[position].isspace():
-                if not row:
-                    continue
-                if len(row) != width:
-                    last_wrong = reader.line_num
-                batch.append(_invalid(name, format_, columns, row, reader.line_num))
-            else:
-                batch.append(Seen(name, row[position], attributes(row)))
-                anchors.append(hash(row[position]))
-            if len(batch) >= BATCH_SIZE:
-                yield batch
-                batch = []
-        if last_wrong == reader.line_num and ends_in_a_row(format_.path):
-            raise ScanFailed(f"{format_.name} ends in the middle of a row (line {last_wrong})")
-    if len(set(anchors)) < len(anchors):
-        batch.extend(_repeated(name, format_))
-    yield batch
+        wrong_at_end = False
+        line = reader.line_num + 1
+        while rows := list(islice(reader, BATCH_SIZE)):
+            whole, wrong = _sorted_out(name, format_, columns, rows, line)
+            line = reader.line_num + 1
+            anchors = [row[columns.anchor] for row in whole]
+            hashes.extend(map(hash, anchors))
+            wrong_at_end = len(rows[-1]) not in (0, columns.width)
+            yield [*map(Seen, repeat(name), anchors, columns.attributes(whole)), *wrong]
+        if wrong_at_end and ends_in_a_row(format_.path):
+            raise ScanFailed(f"{format_.name} ends in the middle of a row (line {line - 1})")
+    if len(set(hashes)) < len(hashes):
+        yield list(_repeated(name, format_))
 
 
-def _invalid(name: str, format_: Format, columns: Columns, row: Row, line: int) -> Invalid:
-    where = f"{format_.name}, line {line}"
+def _sorted_out(
+    name: str, format_: Format, columns: Columns, rows: list[Row], line: int
+) -> tuple[list[Row], list[Invalid]]:
+    """Part the rows of a batch, which begins in ``line``, into good ones and invalid objects."""
+    width, anchor = columns.width, columns.anchor
+    if set(map(len, rows)) == {width} and all(row[anchor].strip() for row in rows):
+        return rows, []
+    whole, wrong = [], []
+    for row in rows:
+        if len(row) == width and row[anchor].strip():
+            whole.append(row)
+        elif row:
+            wrong.append(_invalid(name, columns, row, f"{format_.name}, line {line}"))
+        line += 1 + sum(len(_LINE_END.findall(text)) for text in row)
+    return whole, wrong
+
+
+def _invalid(name: str, columns: Columns, row: Row, where: str) -> Invalid:
+    if len(row) == columns.width:
+        blank = columns.names[columns.anchor]
+        return Invalid(name, None, where, f"the anchor {blank!r} is blank")
     anchor = row[columns.anchor].strip() if columns.anchor < len(row) else ""
-    if len(row) != columns.width:
-        return Invalid(name, anchor or None, where, ragged(columns, row))
-    return Invalid(name, None, where, f"the anchor {format_.anchor!r} is blank")
+    why = f"{len(row)} fields where the header has {columns.width}"
+    return Invalid(name, anchor or None, where, why)
 
 
 def _repeated(name: str, format_: Format) -> Iterator[Invalid]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 csv.field_size_limit(1 << 28)  # a group of many members is one field; the library stops at 128 KiB
 Row = list[str]
+Fields = dict[str, Value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,9 @@ class Stamp:
 class Columns:
     """The header of a file, checked, and how its rows become attributes.
 
-    ``wanted`` are the columns to report, empty for all; the anchor is always reported. Raises
-    `ScanFailed` when the header is not what the format needs.
+    ``wanted`` are the columns to report, empty for all; the anchor is always reported.
+    ``attributes`` turns many complete rows into attributes at once (this is where a scan spends
+    its time). Raises `ScanFailed` when the header is not what the format needs.
     """
 
     def __init__(self, format_: Format, header: Row, wanted: frozenset[str] = frozenset()) -> None:
@@ -96,19 +98,24 @@ class Columns:
             listed = ", ".join(repr(name) for name in missing)
             raise ScanFailed(f"{where}missing columns: {listed}{hint}")
 
-    def _converter(self, wanted: frozenset[str]) -> Callable[[Row], dict[str, Value]]:
+    def _converter(self, wanted: frozenset[str]) -> Callable[[Sequence[Row]], list[Fields]]:
         names, pick = _selection(self.names, wanted)
         multi = {name: mark for name, mark in self._multi.items() if name in names}
 
-        def convert(row: Row) -> dict[str, Value]:
-            found: dict[str, Value] = {
-                name: text
-                for name, text in zip(names, pick(row), strict=True)
-                if text and not text.isspace()
-            }
+        def convert(rows: Sequence[Row]) -> list[Fields]:
+            picked = rows if pick is None else map(pick, rows)
+            found: list[Fields] = [
+                {
+                    name: text
+                    for name, text in zip(names, row, strict=True)
+                    if text and not text.isspace()
+                }
+                for row in picked
+            ]
             for name, mark in multi.items():
-                if name in found:
-                    found[name] = _parts(row[self.positions[name]], mark)
+                for fields in found:
+                    if name in fields:
+                        fields[name] = _parts(str(fields[name]), mark)
             return found
 
         return convert
@@ -116,11 +123,11 @@ class Columns:
 
 def _selection(
     names: Row, wanted: frozenset[str]
-) -> tuple[tuple[str, ...], Callable[[Row], tuple[str, ...]]]:
-    """Return the names to report and what picks their fields from a row."""
+) -> tuple[tuple[str, ...], Callable[[Row], tuple[str, ...]] | None]:
+    """Return the names to report and what picks their fields from a row, if not all."""
     chosen = tuple(name for name in names if not wanted or name in wanted)
     if len(chosen) == len(names):
-        return chosen, tuple
+        return chosen, None
     if len(chosen) == 1:
         position = names.index(chosen[0])
         return chosen, lambda row: (row[position],)
@@ -172,11 +179,6 @@ def ends_in_a_row(path: Path) -> bool:
             return False
         raw.seek(-1, os.SEEK_END)
         return raw.read(1) not in b"\r\n"
-
-
-def ragged(columns: Columns, row: Row) -> str:
-    """Say what is wrong with a row that has not as many fields as the header."""
-    return f"{len(row)} fields where the header has {columns.width}"
 
 
 def _wrong_encoding(format_: Format) -> str:

@@ -119,7 +119,7 @@ class Table:
             raise SiloRefused(f"{self._format.name}: the rows of {anchor} are wrong or repeated")
         position = self._positions.get(anchor)
         row = None if position is None else self._rows[position]
-        return None if row is None else self._columns.attributes(row)
+        return None if row is None else self._columns.attributes([row])[0]
 
     def apply(self, change: Change) -> Outcome:
         """Apply one change to the table; the file is written by `save`."""

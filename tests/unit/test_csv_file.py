@@ -203,6 +203,11 @@ def test_ragged_rows_are_invalid_and_not_absent(scan: Scan):
     assert [e.anchor for e in events if isinstance(e, Seen)] == ["1", "4"]
 
 
+def test_lines_are_counted_as_an_editor_does(scan: Scan):
+    events = scan('id,a\n\n1,"x\r\ny\nz"\n2\n')
+    assert [e.where for e in events if isinstance(e, Invalid)] == ["hr.csv, line 6"]
+
+
 def test_rows_without_anchor_are_invalid(scan: Scan):
     assert scan("id,a\n ,x\n")[0] == Invalid(
         "person", None, "hr.csv, line 2", "the anchor 'id' is blank"
