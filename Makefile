@@ -4,28 +4,32 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+REQUIREMENTS := requirements/uv.txt requirements/base.txt requirements/dev.txt
 
-.PHONY: demo test check bench docs format clean
+# An environment that was made elsewhere, or whose Python is gone, is made anew.
+STALE := $(shell { test "$$(cat $(VENV)/base.stamp)" = "$(CURDIR)" && $(BIN)/python -c ''; } 2>/dev/null || echo stale)
+
+.PHONY: demo test check bench docs format clean stale
 .DEFAULT_GOAL := demo
 
-$(VENV)/base.stamp: requirements/uv.txt requirements/base.txt pyproject.toml
+$(VENV)/base.stamp: $(REQUIREMENTS) pyproject.toml $(STALE)
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing; as root: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit("HyperSync needs Python 3.11 or newer, this is %s" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "python3-venv is missing; as root: apt-get install python3-venv" >&2; exit 1; }
+	@test -z "$(STALE)" || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/base.txt -r requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
-	@touch $@
+	@echo $(CURDIR) > $@
 
-$(VENV)/apt.stamp: .ci/system-packages
-	@mkdir -p $(VENV)
+$(VENV)/apt.stamp: .ci/system-packages | $(VENV)/base.stamp
 	@sh .ci/system-packages
 	@touch $@
 
 demo: $(VENV)/base.stamp
 	@$(BIN)/hypersync demo $(ARGS)
 
-test: $(VENV)/base.stamp $(VENV)/apt.stamp check
+test: check $(VENV)/apt.stamp
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/base.stamp
@@ -45,4 +49,4 @@ docs: $(VENV)/base.stamp
 	$(BIN)/python -m docs.generate
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
