@@ -158,9 +158,9 @@ class Frame:
             case State.WAS_PRESENT:
                 return f"{there} or (outside | gone) & {bit} != 0" if self.careful else there
             case State.IN_SCOPE:
-                known = f"True if {there} else None"
-                return f"False if {away} else {known}" if self.careful else known
+                absent = f"False if {away} else None" if self.careful else "None"
+                return f"True if {there} else {absent}"
             case State.FILLED:
-                return f"{there} and not {away}" if self.careful else there
+                return there
             case State.EMPTY:
                 return f"{held} is None and not {away}" if self.careful else f"{held} is None"

@@ -65,7 +65,6 @@ def table(tables: Mapping[str, Mapping[str, str]], name: str, key: str) -> str |
     group=_GROUP,
     example=("ref('ad', hr.managerId)", "CN=Bob,OU=IT,DC=example,DC=org"),
     needs=Needs.LOOKUPS,
-    place=Place.RULES,
 )
 def ref(lookups: Lookups, slot: str, key: str) -> str | None:
     """Give the reference to the object in a slot of the identity with that key."""
@@ -101,7 +100,6 @@ def initial_password(lookups: Lookups) -> str:
     group=_GROUP,
     example=("disabled_by_us(ad)", False),
     needs=Needs.LOOKUPS,
-    place=Place.RULES,
 )
 def disabled_by_us(lookups: Lookups, slot: Slot) -> bool:
     """Tell whether it was HyperSync that disabled the object, and nobody since."""
