@@ -1,0 +1,1 @@
+"""The three loops (scan, sync, execute) and the pure stages between them."""

@@ -1,0 +1,1 @@
+"""The store: one unit of work over SQLAlchemy, on SQLite and PostgreSQL."""
