@@ -10,14 +10,14 @@ Failure direction: unknown never fires a rule, makes a VIP, and is never a clean
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from hypersync.errors import EvaluationError
-from hypersync.rulebook.emit import Writer
-from hypersync.rulebook.frame import Frame, Setting
-from hypersync.rulebook.nodes import BARE, Compiled, Logic, Node, SlotState, State, walk
+from hypersync.rulebook.explain import Step, trace
+from hypersync.rulebook.frame import Setting
+from hypersync.rulebook.generate import Generated, generate, shared_operands
+from hypersync.rulebook.nodes import Compiled, Logic, Node, SlotState, State, slots_of
 from hypersync.rulebook.operators import Changes, unreadable_value
 
 if TYPE_CHECKING:
@@ -29,61 +29,6 @@ Objects: TypeAlias = Sequence[Any | None]
 """Per slot, in the order of `Rulebook.slots`, the decoded live object or ``None``."""
 
 _ERRORS: Final = (TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
-_PARAMETERS: Final = "objects, gone, outside, invalid"
-
-
-class Generated:
-    """One function in the making: a frame, a writer and lines of source."""
-
-    def __init__(self, setting: Setting, *, careful: bool, hoisted: frozenset[str]) -> None:
-        self.frame = Frame(setting, careful=careful, hoisted=hoisted)
-        self.writer = Writer(self.frame)
-        self.body: list[str] = []
-
-    def build(self, parameters: str) -> Callable[..., Any]:
-        """Compile the source and return the function."""
-        lines = [*self.frame.prologue(), *self.body]
-        source = f"def generated({parameters}):\n" + "\n".join(f"    {line}" for line in lines)
-        namespace = self.frame.namespace
-        exec(compile(source, "<rules>", "exec"), namespace)  # noqa: S102 - our own source, no builtins
-        function: Callable[..., Any] = namespace["generated"]
-        return function
-
-
-def generate(
-    setting: Setting,
-    write: Callable[[Generated], None],
-    *,
-    careful: bool,
-    parameters: str = _PARAMETERS,
-) -> Callable[..., Any]:
-    """Make a function whose body ``write`` writes; written twice, to see what is used often."""
-    draft = Generated(setting, careful=careful, hoisted=frozenset())
-    write(draft)
-    often = frozenset(local for local, count in draft.frame.asked.items() if count > 1)
-    final = Generated(setting, careful=careful, hoisted=often)
-    write(final)
-    return final.build(parameters)
-
-
-def compile_bare(expression: Compiled) -> Callable[[Mapping[str, Value]], Value]:
-    """Compile an expression over the attributes of one object (joins, group predicates)."""
-
-    def write(generated: Generated) -> None:
-        generated.body.append(f"return {generated.writer.value(expression.node)}")
-
-    return generate(Setting(), write, careful=False, parameters="attributes")
-
-
-def shared_operands(conditions: Sequence[Node]) -> frozenset[Node]:
-    """Return the operands that stand in several conditions: scopes, mostly."""
-    counts: Counter[Node] = Counter()
-    for condition in conditions:
-        if isinstance(condition, Logic) and condition.is_and:
-            counts.update(set(condition.operands))
-    return frozenset(
-        node for node, count in counts.items() if count > 1 and not isinstance(node, SlotState)
-    )
 
 
 class Evaluator:
@@ -93,7 +38,7 @@ class Evaluator:
         self.rulebook = rulebook
         self.layouts = tuple(layouts)
         self._setting = setting
-        self._functions: dict[tuple[str, object], Callable[..., Any]] = {}
+        self._functions: dict[tuple[tuple[str, object], bool], Callable[..., Any]] = {}
         self._simple = generate(setting, self._write_fused, careful=False)
         self._careful = generate(setting, self._write_fused, careful=True)
 
@@ -110,26 +55,26 @@ class Evaluator:
 
     def rule(self, index: int, objects: Objects, gone: int, outside: int, invalid: int) -> bool:
         """Tell whether the pure part of a rule is true; raises `EvaluationError`."""
-        write = self._condition_writer(self.rulebook.rules[index].pure.node, possible=False)
-        return bool(self._call(("rule", index), write, objects, gone, outside, invalid))
+        careful = bool(gone or outside or invalid)
+        function = self._function(("rule", index), careful, self._write_condition, index, False)
+        return bool(_called(function, objects, gone, outside, invalid))
 
     def is_cleanly_false(
         self, index: int, objects: Objects, gone: int, outside: int, invalid: int
     ) -> bool:
         """Tell whether the pure part is certainly false: neither unknown nor in error."""
-        write = self._condition_writer(self.rulebook.rules[index].pure.node, possible=True)
+        careful = bool(gone or outside or invalid)
+        function = self._function(("possible", index), careful, self._write_condition, index, True)
         try:
-            return not self._call(("possible", index), write, objects, gone, outside, invalid)
+            return not _called(function, objects, gone, outside, invalid)
         except EvaluationError:
             return False
 
     def vip(self, index: int, objects: Objects, gone: int, outside: int, invalid: int) -> bool:
         """Tell whether a VIP rule is true or unknown; raises `EvaluationError` (that is a VIP)."""
-
-        def write(generated: Generated) -> None:
-            generated.body.append(f"return {self._vip(generated, index)}")
-
-        return bool(self._call(("vip", index), write, objects, gone, outside, invalid))
+        careful = bool(gone or outside or invalid)
+        function = self._function(("vip", index), careful, self._write_vip, index)
+        return bool(_called(function, objects, gone, outside, invalid))
 
     def value(
         self, expression: Compiled, objects: Objects, gone: int, outside: int, invalid: int
@@ -139,19 +84,11 @@ class Evaluator:
         Raises `EvaluationError`, also when an object that it reads cannot be read: a value that
         is not known must never be mistaken for one that is missing.
         """
-        return self.node_value(expression.node, objects, gone, outside, invalid)
-
-    def node_value(
-        self, node: Node, objects: Objects, gone: int, outside: int, invalid: int
-    ) -> Any:  # noqa: ANN401 - as `value`
-        """Compute one node, as `value` does."""
-
-        def write(generated: Generated) -> None:
-            code = generated.writer.value(node)
-            self._guard(generated, node)
-            generated.body.append(f"return {code}")
-
-        return self._call(("value", node), write, objects, gone, outside, invalid)
+        careful = bool(gone or outside or invalid)
+        function = self._function(
+            ("value", expression), careful, self._write_value, expression.node
+        )
+        return _called(function, objects, gone, outside, invalid)
 
     def changes(
         self, index: int, objects: Objects, gone: int, outside: int, invalid: int
@@ -162,30 +99,28 @@ class Evaluator:
         ``clear_if_missing``. Dates and time spans are written as text, lists sorted. Raises as
         `value`.
         """
-        write = self._changes_writer(index)
-        changed: dict[str, Value] = self._call(
-            ("changes", index), write, objects, gone, outside, invalid
-        )
+        careful = bool(gone or outside or invalid)
+        function = self._function(("changes", index), careful, self._write_changes, index)
+        changed: dict[str, Value] = _called(function, objects, gone, outside, invalid)
         return changed
 
-    def _call(
-        self,
-        key: tuple[str, object],
-        write: Callable[[Generated], None],
-        objects: Objects,
-        gone: int,
-        outside: int,
-        invalid: int,
-    ) -> Any:  # noqa: ANN401 - whatever was generated
-        careful = bool(gone or outside or invalid)
-        function = self._functions.get((f"{key[0]} {careful}", key[1]))
+    def trace(
+        self, expression: Compiled, objects: Objects, gone: int, outside: int, invalid: int
+    ) -> list[Step]:
+        """Return every sub-expression with its value, the whole first; see `explain.trace`."""
+        return trace(self, expression, objects, gone, outside, invalid)
+
+    def _function(
+        self, key: tuple[str, object], careful: bool, write: Callable[..., None], *what: object
+    ) -> Callable[..., Any]:
+        """Return a generated function, made when it is first asked for."""
+        function = self._functions.get((key, careful))
         if function is None:
-            function = generate(self._setting, write, careful=careful)
-            self._functions[f"{key[0]} {careful}", key[1]] = function
-        try:
-            return function(objects, gone, outside, invalid)
-        except _ERRORS as error:
-            raise EvaluationError(f"{type(error).__name__}: {error}") from error
+            function = generate(
+                self._setting, lambda generated: write(generated, *what), careful=careful
+            )
+            self._functions[key, careful] = function
+        return function
 
     def _write_fused(self, generated: Generated) -> None:
         rules = [rule.pure.node for rule in self.rulebook.rules]
@@ -211,43 +146,42 @@ class Evaluator:
         node = self.rulebook.vips[index].when.node
         frame = generated.frame
         code = generated.writer.condition(node, unknown=True)
-        slots = sorted(
-            {each.slot for each in walk(node) if hasattr(each, "slot") and each.slot != BARE}
-        )
-        there = [f"{frame.object(slot)} is not None" for slot in slots]
+        _, named = slots_of((node,))
+        there = [f"{frame.object(slot)} is not None" for slot in sorted(named)]
         if not frame.careful:
             return f"(({' or '.join(there) or 'True'}) and {code})"
-        there.append(f"(outside | invalid) & {frame.mask(slots)} != 0")
+        there.append(f"(outside | invalid) & {frame.mask(named)} != 0")
         return f"(({' or '.join(there)}) and (({frame.unreadable([node])}) != 0 or {code}))"
 
-    def _condition_writer(self, node: Node, *, possible: bool) -> Callable[[Generated], None]:
-        def write(generated: Generated) -> None:
-            code = generated.writer.condition(node, unknown=possible)
-            if generated.frame.careful:
-                unreadable = generated.frame.unreadable([node])
-                generated.body.append(f"if {unreadable}: return {possible}")
-            generated.body.append(f"return {code}")
+    def _write_vip(self, generated: Generated, index: int) -> None:
+        generated.body.append(f"return {self._vip(generated, index)}")
 
-        return write
+    def _write_condition(self, generated: Generated, index: int, possible: bool) -> None:
+        node = self.rulebook.rules[index].pure.node
+        code = generated.writer.condition(node, unknown=possible)
+        if generated.frame.careful:
+            unreadable = generated.frame.unreadable([node])
+            generated.body.append(f"if {unreadable}: return {possible}")
+        generated.body.append(f"return {code}")
 
-    def _changes_writer(self, index: int) -> Callable[[Generated], None]:
+    def _write_value(self, generated: Generated, node: Node) -> None:
+        code = generated.writer.value(node)
+        self._guard(generated, node)
+        generated.body.append(f"return {code}")
+
+    def _write_changes(self, generated: Generated, index: int) -> None:
         rule = self.rulebook.rules[index]
-
-        def write(generated: Generated) -> None:
-            nodes = [expression.node for expression in rule.set.values()]
-            nodes.append(SlotState(rule.target, State.EXISTS))
-            generated.frame.namespace["Changes"] = Changes
-            lines = ["found = Changes()"]
-            for name, expression in rule.set.items():
-                wanted = generated.writer.value(expression.node)
-                held = generated.frame.attribute(rule.target, name)
-                clear = name in rule.clear_if_missing
-                lines.append(f"if (wanted := {wanted}) != {held}:")
-                lines.append(f"    found.note({name!r}, wanted, {held}, {clear})")
-            self._guard(generated, *nodes)
-            generated.body += [*lines, "return found"]
-
-        return write
+        target = SlotState(rule.target, State.EXISTS)
+        generated.frame.namespace["Changes"] = Changes
+        lines = ["found = Changes()"]
+        for name, expression in rule.set.items():
+            wanted = generated.writer.value(expression.node)
+            held = generated.frame.attribute(rule.target, name)
+            clear = name in rule.clear_if_missing
+            lines.append(f"if (wanted := {wanted}) != {held}:")
+            lines.append(f"    found.note({name!r}, wanted, {held}, {clear})")
+        self._guard(generated, target, *(expression.node for expression in rule.set.values()))
+        generated.body += [*lines, "return found"]
 
     def _guard(self, generated: Generated, *nodes: Node) -> None:
         if generated.frame.careful:
@@ -255,3 +189,12 @@ class Evaluator:
             unreadable = generated.frame.unreadable(nodes)
             slots = self._setting.slots
             generated.body.append(f"if {unreadable}: unreadable_value({slots!r}, unreadable)")
+
+
+def _called(
+    function: Callable[..., Any], objects: Objects, gone: int, outside: int, invalid: int
+) -> Any:  # noqa: ANN401 - whatever was generated
+    try:
+        return function(objects, gone, outside, invalid)
+    except _ERRORS as error:
+        raise EvaluationError(f"{type(error).__name__}: {error}") from error

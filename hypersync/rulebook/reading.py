@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from hypersync.errors import EvaluationError
 from hypersync.model.mistake import Mistake
 from hypersync.model.time_span import parse_time_span
-from hypersync.rulebook.compile import compile_bare
 from hypersync.rulebook.expression import Names, close_to, parse_all
+from hypersync.rulebook.generate import compile_bare
 from hypersync.rulebook.kinds import (
     condition_problems,
     has_rate,

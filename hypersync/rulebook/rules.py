@@ -16,10 +16,11 @@ from typing import TypeAlias
 from hypersync.errors import EvaluationError
 from hypersync.model.limit import Limit
 from hypersync.model.objects import Attributes, EnabledSpec, Operation, Value
-from hypersync.rulebook.compile import Evaluator, compile_bare
+from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.frame import Setting
 from hypersync.rulebook.functions.text import text
 from hypersync.rulebook.functions.world import Lookups
+from hypersync.rulebook.generate import compile_bare
 from hypersync.rulebook.layout import SlotLayout, layout
 from hypersync.rulebook.nodes import Compiled
 from hypersync.rulebook.operators import truth
