@@ -93,9 +93,16 @@ class EnabledConfig(Located):
     when_off: Text
 
 
+def _leave_open(schema: dict[str, Any]) -> None:
+    """Let the JSON Schema take the keys that only the connector knows."""
+    schema["properties"].pop("options")
+    schema["additionalProperties"] = True
+
+
 class TypeConfig(Located):
     """One object type of a silo: what every connector has; the rest is the connector's own."""
 
+    model_config = ConfigDict(json_schema_extra=_leave_open)
     anchor: Filled | None = None
     members: Filled | None = None
     attributes: tuple[Filled, ...] = ()
@@ -139,6 +146,7 @@ class SiloConfig(Located):
     ``connector_options()`` is what the connector's options model takes.
     """
 
+    model_config = ConfigDict(json_schema_extra=_leave_open)
     connector: Filled
     write: Flag = False
     types: dict[Name, TypeConfig] = Field(default_factory=dict)
