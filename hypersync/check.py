@@ -6,15 +6,17 @@ they stop nothing.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from hypersync.config.load import examine_configuration
-from hypersync.config.mistakes import close_to, mistakes_of
+from hypersync.config.mistakes import close_to, known_keys, mistakes_of
 from hypersync.connectors import registry
 from hypersync.errors import HyperSyncError
 from hypersync.model.mistake import Level, Mistake
+from hypersync.rulebook.load import examine_rulebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,14 +42,13 @@ def check(
         path, env, process_environment=process_environment
     )
     if configuration is not None:
-        unusable = []
+        schemas: dict[tuple[str, str], frozenset[str] | None] = {}
         for name, silo in configuration.silos.items():
             found = list(_option_mistakes(configuration, name, silo, offline=offline))
-            unusable += [name] if found else []
             mistakes += found
-        if not offline:
-            for name in configuration.silos.keys() - unusable:
-                mistakes += _silo_mistakes(configuration, name)
+            if not found and not offline:
+                mistakes += _silo_mistakes(configuration, name, schemas)
+        mistakes += examine_rulebook(configuration, schemas=schemas)[1]
     return configuration, _in_order(mistakes)
 
 
@@ -81,32 +82,41 @@ def _option_mistakes(
         connector.options.model_validate(silo.connector_options())
     except ValidationError as error:
         tree = configuration.given()["silos"][name]
-        yield from mistakes_of(error, connector.options, tree, ("silos", name))
+        yield from mistakes_of(
+            error, connector.options, tree, ("silos", name), known_keys(type(silo), ())
+        )
 
 
 def _connectors(name: str) -> str:
     return close_to(name, registry.names())
 
 
-def _silo_mistakes(configuration: Configuration, name: str) -> list[Mistake]:
-    """Reach for the silo; its own words come with the place where it is configured."""
+def _silo_mistakes(
+    configuration: Configuration, name: str, schemas: dict[tuple[str, str], frozenset[str] | None]
+) -> list[Mistake]:
+    """Reach for the silo, and note its attributes in ``schemas`` by silo and type.
+
+    Its own words come with the place where it is configured.
+    """
     place = configuration.place("silos", name)
     try:
         connector = registry.build(name, configuration.silos[name], root=configuration.root)
         with connector.open() as session:
             found = list(session.check())
+            if not found:
+                for kind, attributes in session.schema().types.items():
+                    schemas[name, kind] = None if attributes is None else frozenset(attributes)
     except HyperSyncError as error:
         remedy = "mend the silo or its settings, or leave this out with --offline"
-        return [Mistake(f"the silo {name!r}: {error.message}", remedy, place.file, place.line)]
+        found = [Mistake(error.message, remedy)]
     return [
         mistake
         if mistake.file
-        else Mistake(
-            f"the silo {name!r}: {mistake.message}",
-            mistake.remedy,
-            place.file,
-            place.line,
-            mistake.level,
+        else replace(
+            mistake,
+            message=f"the silo {name!r}: {mistake.message}",
+            file=place.file,
+            line=place.line,
         )
         for mistake in found
     ]

@@ -49,15 +49,20 @@ def close_to(name: str, known: Iterable[str], *, otherwise: str = "") -> str:
 
 
 def mistakes_of(
-    error: ValidationError, model: type[BaseModel], tree: object, path: Path = ()
+    error: ValidationError,
+    model: type[BaseModel],
+    tree: object,
+    path: Path = (),
+    also: Iterable[str] = (),
 ) -> list[Mistake]:
     """Return a mistake for each error; ``tree`` was validated by ``model`` and stands at ``path``.
 
-    ``path`` is put before what messages say, for a tree that is a part of a file. A value whose
+    ``path`` is put before what messages say, for a tree that is a part of a file; ``also`` are
+    keys that ``tree`` takes besides those of ``model``. A value whose
     variable is not set is left out: that mistake has been made already.
     """
     found = [
-        _mistake(details, model, tree, path)
+        _mistake(details, model, tree, path, tuple(also))
         for details in error.errors(include_url=False)
         if not _is_said_elsewhere(details, tree)
     ]
@@ -70,11 +75,13 @@ def _is_said_elsewhere(details: ErrorDetails, tree: object) -> bool:
     return is_consequence or is_unresolved(tree, *steps_in(tree, details))
 
 
-def _mistake(details: ErrorDetails, model: type[BaseModel], tree: object, path: Path) -> Mistake:
+def _mistake(
+    details: ErrorDetails, model: type[BaseModel], tree: object, path: Path, also: tuple[str, ...]
+) -> Mistake:
     steps = steps_in(tree, details)
     place = place_of(tree, *steps) or Place("", 0)
     name = ".".join(str(step) for step in (*path, *steps)) or "the file"
-    message, remedy = _sentence(details, model, name)
+    message, remedy = _sentence(details, model, name, also if len(details["loc"]) == 1 else ())
     original = original_of(tree, *steps)
     if original is not None and isinstance(details["input"], str):
         message = _hidden(message, details["input"], original)
@@ -106,13 +113,17 @@ def steps_in(tree: object, details: ErrorDetails) -> Path:
     return tuple(steps)
 
 
-def _sentence(details: ErrorDetails, model: type[BaseModel], name: str) -> tuple[str, str]:
+def _sentence(
+    details: ErrorDetails, model: type[BaseModel], name: str, also: tuple[str, ...]
+) -> tuple[str, str]:
     kind = details["type"]
     if kind == "missing":
         return f"{name} is missing", "add it"
     if kind == "extra_forbidden":
         key = str(details["loc"][-1])
-        return f"{name} is not known here", close_to(key, known_keys(model, details["loc"][:-1]))
+        return f"{name} is not known here", close_to(
+            key, {*known_keys(model, details["loc"][:-1]), *also}
+        )
     if kind == "literal_error":
         return f"{name} cannot be {details['input']!r}", f"write {details['ctx']['expected']}"
     if kind in _SHAPES:
@@ -131,7 +142,9 @@ def known_keys(model: type[BaseModel], location: Sequence[str | int]) -> tuple[s
     found = _model_in(kind)
     if found is None:
         return ()
-    return tuple(field.alias or name for name, field in found.model_fields.items())
+    return tuple(
+        field.alias or name for name, field in found.model_fields.items() if not field.exclude
+    )
 
 
 def _below(kind: object, step: str | int) -> object:

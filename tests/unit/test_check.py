@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hypersync import cli
+from hypersync.check import check
+from hypersync.cli.frame import Exit
+from hypersync.model.mistake import Level
+from tests.projects import ENVIRONMENT, MAIN, RULES, write_project
+
+HANDBOOK = Path(__file__).parent.parent / "examples" / "handbook"
+
+
+@pytest.fixture
+def project(tmp_path):
+    path = write_project(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "hr.csv").write_text("employeeId,title\nE1,Engineer\n")
+    (tmp_path / "data" / "users.csv").write_text("uid,number,title\nu1,E1,Engineer\n")
+    return path
+
+
+def sentences(path, *, offline=False, env=None):
+    _, mistakes = check(path, env, offline=offline, process_environment=ENVIRONMENT)
+    return [str(mistake) for mistake in mistakes]
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_sound_project_has_no_mistakes(project):
+    assert sentences(project) == []
+
+
+def test_configuration_rules_and_silos_are_all_examined_at_once(project):
+    change(project, "path: data/hr.csv", "path: data/hr.csv, delimeter: ';'")
+    change(project, "write: true", "write: true\n    settel: 5m")
+    project.write_text(project.read_text() + "mail: {port: x}\n")
+    rules = project.parent.parent / "rules" / "users.yaml"
+    rules.write_text(RULES + "  - {id: x, kind: update, target: app, set: {name: uper(hr.a)}}\n")
+    assert sentences(project, offline=True) == [
+        "config/hypersync.yaml:6: silos.hr.types.person.delimeter is not known here; "
+        "did you mean 'delimiter'?",
+        "config/hypersync.yaml:10: silos.app.settel is not known here; did you mean 'settle'?",
+        "config/hypersync.yaml:15: mail.port: 'x' is not a whole number; write digits only, "
+        "such as 100",
+        "rules/users.yaml:4: there is no function 'uper'; did you mean 'upper'?",
+    ]
+
+
+def test_an_attribute_that_the_silo_does_not_have_is_a_mistake_unless_offline(project):
+    change(project.parent.parent / "rules" / "users.yaml", "hr.title", "hr.titel")
+    (found,) = sentences(project)
+    assert found.startswith("rules/users.yaml:3: ")
+    assert "'titel'" in found
+    assert "did you mean 'title'?" in found
+    assert sentences(project, offline=True) == []
+
+
+def test_a_silo_that_cannot_be_reached_is_a_mistake_at_its_place_unless_offline(project):
+    (project.parent.parent / "data" / "hr.csv").unlink()
+    (found,) = sentences(project)
+    assert found.startswith("config/hypersync.yaml:4: the silo 'hr': ")
+    assert sentences(project, offline=True) == []
+
+
+def test_an_unknown_connector_lists_what_exists(project):
+    change(project, "connector: csv", "connector: csvv")
+    (found,) = sentences(project, offline=True)
+    assert found == (
+        "config/hypersync.yaml:5: the connector 'csvv' is not installed here; did you mean 'csv'?"
+    )
+
+
+def test_a_connector_of_another_package_is_a_warning_only_offline(project):
+    change(project, "connector: csv", "connector: msgraph")
+    for offline, level in ((True, Level.WARNING), (False, Level.ERROR)):
+        _, mistakes = check(project, None, offline=offline, process_environment=ENVIRONMENT)
+        found = [mistake for mistake in mistakes if "msgraph" in mistake.message]
+        assert [mistake.level for mistake in found] == [level]
+
+
+def test_the_example_of_the_handbook_passes_offline(monkeypatch, capsys):
+    monkeypatch.setenv("HYPERSYNC_SECRET_KEY", "x" * 32)
+    monkeypatch.setenv("AD_PASSWORD", "geheim")
+    arguments = ["--config", str(HANDBOOK / "config/hypersync.yaml"), "--env", "prod", "check"]
+    assert cli.run([*arguments, "--offline", "--json"]) == Exit.DONE
+    document = json.loads(capsys.readouterr().out)
+    assert {mistake["level"] for mistake in document["mistakes"]} == {"warning"}
+
+
+def test_a_mistake_in_json_has_level_file_line_message_and_remedy(tmp_path, monkeypatch, capsys):
+    path = write_project(tmp_path, MAIN + "wrong: 1\n")
+    monkeypatch.setenv("HYPERSYNC_SECRET_KEY", "x" * 32)
+    assert cli.run(["--config", str(path), "check", "--offline", "--json"]) == Exit.USAGE
+    (mistake,) = json.loads(capsys.readouterr().out)["mistakes"]
+    assert mistake["message"] == "wrong is not known here"
+    assert (mistake["level"], mistake["file"], mistake["line"]) == (
+        "error",
+        "config/hypersync.yaml",
+        14,
+    )
+    assert mistake["remedy"]
+    assert cli.run(["--config", str(path), "check", "--offline"]) == Exit.USAGE
+    assert capsys.readouterr().out.endswith("\n1 mistake.\n")
+
+
+def test_a_configuration_that_is_not_yaml_is_one_mistake_with_its_line(project):
+    project.write_text("silos: [\n")
+    (found,) = sentences(project)
+    assert found.startswith("config/hypersync.yaml:2: this is not YAML")
+
+
+@pytest.mark.parametrize(
+    ("rule", "part"),
+    [
+        ("{id: x, kind: update, target: app, set: {a: hr.title}, throttle: soon}", "soon"),
+        ("{id: x, kind: update, target: app, set: {a: hr.title}, throttle: 10}", "has no unit"),
+        ("{id: x, kind: update, target: app, set: {a: hr.title}, threshold: 101%}", "100%"),
+        ("{id: x, kind: update, target: ap, set: {a: hr.title}}", "'ap'"),
+        ("{id: flow-title, kind: update, target: app, set: {a: hr.title}}", "flow-title"),
+    ],
+)
+def test_bad_input_in_a_rule_is_said_with_its_line(project, rule, part):
+    rules = project.parent.parent / "rules" / "users.yaml"
+    rules.write_text(f"{RULES}  - {rule}\n")
+    found = sentences(project, offline=True)
+    assert any(each.startswith("rules/users.yaml:4: ") and part in each for each in found), found
