@@ -246,7 +246,9 @@ class Writer:
             local, test = self._argument(node.function, position, argument)
             locals_.append(local)
             tests.append(test)
-        code = (node.function.inline or f"{function}({', '.join(locals_)})").format(*locals_)
+        code = f"{function}({', '.join(locals_)})"
+        if node.function.inline:
+            code = node.function.inline.format(*locals_)
         for needed in reversed(tests):
             code = f"({code} if {needed[0]} else {needed[1]})" if needed else code
         return code

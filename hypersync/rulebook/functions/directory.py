@@ -32,7 +32,7 @@ def dn_escape(text: str) -> str:
 def _split(dn: str, name: str) -> tuple[str, str | None]:
     match = _FIRST.match(dn)
     end = match.end() if match else 0
-    if end < len(dn) and dn[end] not in ",;":
+    if "=" not in dn[:end] or (end < len(dn) and dn[end] not in ",;"):
         raise EvaluationError(f"{name}() wants a distinguished name, {dn[:60]!r} is none")
     return dn[:end].strip(), dn[end + 1 :].strip() if end < len(dn) else None
 

@@ -45,7 +45,7 @@ def _field_count(template: str) -> int:
     """Count the values a template needs; raises ``ValueError`` when it is not one."""
     needed = automatic = 0
     for match in _FIELD.finditer(template):
-        if match[0] in "{}":
+        if match[0] in ("{", "}"):
             raise ValueError(f"{template!r} has a single {match[0]!r}; write it twice to mean it")
         if match[1] is None:
             continue
