@@ -1,0 +1,93 @@
+"""Distinguished names (RFC 4514): taken apart and compared. Pure.
+
+Two names are equal when their parts are, whatever their case, spaces and escapes, and in whatever
+order the values of a multi-valued relative name stand. Values are compared without case, which is
+how directories compare the attributes that names are made of.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+from unicodedata import normalize
+
+NormalName: TypeAlias = tuple[tuple[tuple[str, str], ...], ...]
+_PIECE = re.compile(r"((?:\\.|[^\\,;+])*)([,;+]|$)", re.DOTALL)
+_ESCAPES = re.compile(r"((?:\\[0-9a-fA-F]{2})+)|\\(.)", re.DOTALL)
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*")
+
+
+def split(dn: str) -> tuple[str, str]:
+    """Return the relative name and the parent, as they are written.
+
+    Raises ``ValueError`` with a sentence when the text is no DN.
+    """
+    for match in _PIECE.finditer(dn):
+        if match[2] != "+":
+            rdn, parent = _trimmed(dn[: match.end(1)]), dn[match.end() :].lstrip()
+            _values(rdn)
+            return rdn, parent
+    raise ValueError(f"{dn!r} is no DN")
+
+
+def naming_values(dn: str) -> list[tuple[str, str]]:
+    """Return the attributes and values of the relative name; raises ``ValueError``."""
+    return _values(split(dn)[0])
+
+
+def normal(dn: str) -> NormalName:
+    """Return what is equal for equal names; a text that is no DN is only folded."""
+    try:
+        return tuple(_normal_rdn(rdn) for rdn in _rdns(dn))
+    except ValueError:
+        return ((("", _fold(dn)),),)
+
+
+def is_below(dn: str, base: str) -> bool:
+    """Tell whether ``dn`` is ``base`` or stands below it."""
+    parts, base_parts = normal(dn), normal(base)
+    return not base_parts or parts[-len(base_parts) :] == base_parts
+
+
+def _rdns(dn: str) -> list[str]:
+    rdns = []
+    rest = dn
+    while rest:
+        rdn, rest = split(rest)
+        rdns.append(rdn)
+    return rdns
+
+
+def _normal_rdn(rdn: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name.lower(), _fold(value)) for name, value in _values(rdn)))
+
+
+def _fold(value: str) -> str:
+    return " ".join(normalize("NFC", value).casefold().split())
+
+
+def _values(rdn: str) -> list[tuple[str, str]]:
+    found = []
+    for match in _PIECE.finditer(rdn):
+        name, sign, value = match[1].partition("=")
+        if not sign or not _TYPE.fullmatch(name.strip()):
+            raise ValueError(f"{rdn!r} is no part of a DN")
+        found.append((name.strip(), _unescaped(_trimmed(value))))
+        if not match[2]:
+            break
+    return found
+
+
+def _trimmed(value: str) -> str:
+    """Cut off the spaces around a value, but not an escaped one at its end."""
+    cut = value.strip(" ")
+    return cut + " " if cut.endswith("\\") and not cut.endswith("\\\\") else cut
+
+
+def _unescaped(value: str) -> str:
+    def undo(match: re.Match[str]) -> str:
+        if match[1]:
+            return bytes.fromhex(match[1].replace("\\", "")).decode("utf-8", "replace")
+        return match[2]
+
+    return _ESCAPES.sub(undo, value)

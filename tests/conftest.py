@@ -1,0 +1,5 @@
+"""The fixtures that several test modules share; each lives in the module of its subject."""
+
+from tests.slapd import company_slapd
+
+__all__ = ["company_slapd"]
