@@ -10,20 +10,20 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from hypersync.config.located import Located
 from hypersync.config.people_models import PersonConfig, PlanConfig
 from hypersync.config.rule_models import RuleFile
-from hypersync.config.source import Section
+from hypersync.config.silo_models import EnabledConfig, JoinConfig, SiloConfig, TypeConfig
 from hypersync.config.values import (
     CronLine,
     Expression,
     Filled,
     Flag,
-    LimitValue,
+    Name,
     PositiveNumber,
     PositiveSpan,
     Secret,
@@ -36,22 +36,27 @@ from hypersync.config.values import (
     Window,
     Zone,
 )
-from hypersync.model.limit import parse_limit
 
-_SILO_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+__all__ = [
+    "BlackoutConfig",
+    "Configuration",
+    "DeltaConfig",
+    "EnabledConfig",
+    "GuardsConfig",
+    "JoinConfig",
+    "MailConfig",
+    "PersonConfig",
+    "PlanConfig",
+    "ProjectFile",
+    "RoleConfig",
+    "RuleFile",
+    "ScheduleConfig",
+    "SiloConfig",
+    "TypeConfig",
+    "VipConfig",
+    "WebhooksConfig",
+]
 _LEAST_KEY = 16
-
-
-def _check_name(name: str) -> str:
-    if not _SILO_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name; write letters, digits, '-' and '_'")
-    return name
-
-
-def _check_slot(name: str) -> str:
-    if not name.isidentifier() or not name.isascii() or name in _RESERVED:
-        raise ValueError(f"{name!r} cannot name a slot; write letters, digits and '_'")
-    return name
 
 
 def _check_public_url(url: str) -> str:
@@ -66,9 +71,6 @@ def _check_key(key: Secret) -> Secret:
     return key
 
 
-_RESERVED = {"and", "or", "not", "in", "is", "if", "else", "env", "None", "True", "False"}
-Name = Annotated[str, AfterValidator(_check_name)]
-SlotName = Annotated[str, AfterValidator(_check_slot)]
 SecretKey = Annotated[SecretText, AfterValidator(_check_key)]
 
 
@@ -76,167 +78,75 @@ class MailConfig(Located):
     """The SMTP server; ``rows`` is the most rows of one mail, 0 for all."""
 
     host: Filled = "localhost"
+    """The SMTP server."""
     port: PositiveNumber = 25
+    """Its port."""
     sender: Filled = "HyperSync <hypersync@localhost>"
+    """The From: of every mail."""
     rows: WholeNumber = 100
+    """The most actions that one mail lists, the rest are behind its report link; 0 lists all."""
     security: Literal["none", "starttls", "tls"] = "none"
+    """How the connection is protected."""
     user: str | None = None
+    """The name to sign in with, when the server wants one."""
     password: SecretText | None = None
+    """The password to sign in with."""
     timeout: PositiveSpan = timedelta(seconds=30)
-
-
-class EnabledConfig(Located):
-    """How enabled and disabled are stored: an attribute and its two values."""
-
-    attribute: Filled
-    when_on: Text
-    when_off: Text
-
-
-def _leave_open(schema: dict[str, Any]) -> None:
-    """Let the JSON Schema take the keys that only the connector knows."""
-    schema["properties"].pop("options")
-    schema["additionalProperties"] = True
-
-
-class TypeConfig(Located):
-    """One object type of a silo: what every connector has; the rest is the connector's own."""
-
-    model_config = ConfigDict(json_schema_extra=_leave_open)
-    anchor: Filled | None = None
-    members: Filled | None = None
-    attributes: tuple[Filled, ...] = ()
-    enabled: EnabledConfig | None = None
-    options: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _set_options_apart(cls, value: object) -> object:
-        return _apart(cls, value)
-
-
-class SourceGuardConfig(Located):
-    """What a scan may claim to be missing or re-keyed before people are asked."""
-
-    drop: LimitValue = parse_limit("5%")
-    min_population: WholeNumber = 20
-    rekeyed: LimitValue = parse_limit("1%")
-    canaries: tuple[Filled, ...] = ()
-    grace: WholeNumber = 0
-
-
-class SiloLimitsConfig(Located):
-    """The most objects per operation, over all rules together and the last ``per``."""
-
-    create: LimitValue | None = None
-    update: LimitValue | None = None
-    move: LimitValue | None = None
-    rename: LimitValue | None = None
-    enable: LimitValue | None = None
-    disable: LimitValue | None = None
-    delete: LimitValue | None = None
-    add_member: LimitValue | None = None
-    remove_member: LimitValue | None = None
-    per: PositiveSpan = timedelta(days=1)
-
-
-class SiloConfig(Located):
-    """One connected system; ``options`` is what its connector alone understands.
-
-    ``connector_options()`` is what the connector's options model takes.
-    """
-
-    model_config = ConfigDict(json_schema_extra=_leave_open)
-    connector: Filled
-    write: Flag = False
-    types: dict[Name, TypeConfig] = Field(default_factory=dict)
-    source_guard: SourceGuardConfig = Field(default_factory=SourceGuardConfig)
-    limits: SiloLimitsConfig | None = None
-    settle: Span = timedelta(0)
-    timeout: PositiveSpan = timedelta(seconds=60)
-    writes_per_second: PositiveNumber | None = None
-    parallel: PositiveNumber = 1
-    options: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _set_options_apart(cls, value: object) -> object:
-        return _apart(cls, value)
-
-    def connector_options(self) -> dict[str, Any]:
-        """Return what the connector's options model validates.
-
-        That is every key of the silo that is not common to all, and ``types`` as it stands in the
-        file (texts, mappings and lists), with anchor, attributes and enabled of each.
-        """
-        given = self.given()
-        types = given["types"] if "types" in given else self._types_from_code()
-        return {**self.options, "types": types}
-
-    def _types_from_code(self) -> dict[str, Any]:
-        return {
-            name: {**kind.model_dump(exclude_none=True), **kind.options}
-            for name, kind in self.types.items()
-        }
-
-
-class JoinConfig(Located):
-    """Which objects of a type are one identity's, and under which slot rules see them."""
-
-    slot: SlotName
-    silo: str
-    type: str
-    value: Expression | None = None
-    where: Expression | None = None
-    never_join: tuple[Text, ...] = ()
-    exact: Flag = False
-    join: Literal["none"] | None = None
-
-    @model_validator(mode="after")
-    def _check_value(self) -> Self:
-        if (self.value is None) == (self.join is None):
-            raise ValueError(
-                "a join needs either a value or 'join: none'; "
-                'write for instance value: "lower(employeeId)"'
-            )
-        return self
+    """The longest wait for an answer of the server."""
 
 
 class VipConfig(Located):
     """Who is asked about one by one; ``attributes`` limits the rule for updates."""
 
     name: Name
+    """How rules, reasons and requests call it."""
     when: Expression
+    """True, unknown or in error makes an identity a VIP."""
     expires: SpanOrExpression = timedelta(hours=72)
+    """How long people have for an answer."""
     on_expiry: Literal["clear", "approve"] = "clear"
+    """What happens to an action that nobody decided."""
     plan: str | None = None
+    """Who is asked; everybody with the role approver when not said."""
     attributes: tuple[Filled, ...] = ()
+    """Updates count only when they change one of these; everything else always counts."""
     is_global: Flag = Field(default=True, alias="global")
+    """Whether it holds for every rule, or only for rules that list it under `vip`."""
 
 
 class DeltaConfig(Located):
     """How far a delta lets objects that change meanwhile join it."""
 
     max_duration: PositiveSpan = timedelta(seconds=60)
+    """After this time nothing more joins the delta."""
     max_identities: PositiveNumber = 100_000
+    """With so many identities nothing more joins the delta."""
 
 
 class GuardsConfig(Located):
     """What holds for every rule."""
 
     simulate: Flag = False
+    """Plan and report only: nothing is asked, released or executed."""
     release: Literal["any", "own"] = "any"
+    """Whether a sync of one object releases every approved action, or only its own identity's."""
     approval_valid: PositiveSpan = timedelta(days=7)
+    """How long an approval may wait for a committing sync."""
     reject_hold: PositiveSpan = timedelta(days=30)
+    """How long a rejected action is not proposed again."""
     vip_memory: Span = timedelta(days=30)
+    """How long somebody stays a VIP after the VIP rules stopped saying so."""
     delta: DeltaConfig = Field(default_factory=DeltaConfig)
+    """How a delta takes in what changes meanwhile."""
 
 
 class BlackoutConfig(Located):
     """When nothing is released or executed, on the clocks of ``timezone``."""
 
     timezone: Zone = "UTC"
+    """On whose clocks the windows are."""
     windows: tuple[Window, ...]
+    """Parts of the week, such as `fri 18:00 - mon 06:00`."""
 
 
 class ScheduleConfig(Located):
@@ -247,13 +157,21 @@ class ScheduleConfig(Located):
     """
 
     scan: str | None = None
+    """The silo to scan."""
     full: Timing | None = None
+    """When a full scan runs: cron, or `every` and a time span."""
     delta: Timing | None = None
+    """When a delta scan runs: cron, or `every` and a time span."""
     sync: Literal["full", "delta"] | None = None
+    """The kind of sync to run."""
     at: CronLine | None = None
+    """When the sync runs, as cron: minute, hour, day of month, month, day of week."""
     every: PositiveSpan | None = None
+    """The time between two starts of the sync."""
     preview: Flag = False
+    """A rehearsal: the sync does not commit."""
     timezone: Zone = "UTC"
+    """On whose clocks cron lines are."""
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
@@ -281,13 +199,16 @@ class RoleConfig(Located):
     """The groups whose members have a role; they are VIPs of their own."""
 
     groups: tuple[Filled, ...] = ()
+    """The groups whose members have the role, as SILO/TYPE/ANCHOR."""
 
 
 class WebhooksConfig(Located):
     """The hosts that webhooks may go to; ``private`` ones may have private addresses."""
 
     allow: tuple[Filled, ...] = ()
+    """The hosts that webhooks may go to."""
     private: tuple[Filled, ...] = ()
+    """Those that may have a private address."""
 
 
 class ProjectFile(Located):
@@ -299,21 +220,37 @@ class ProjectFile(Located):
 
     model_config = ConfigDict(json_schema_extra={"required": ["secret_keys", "silos", "joins"]})
     public_url: Annotated[str, AfterValidator(_check_public_url)] = "http://127.0.0.1:8080"
+    """Where people reach the web pages; links are built from it, never from a request."""
     database: SecretText = Secret("sqlite:///var/hypersync.db")
+    """Where everything is stored; a relative SQLite path starts at the parent of `config/`."""
     secret_keys: tuple[SecretKey, ...] = ()
+    """What links and codes are signed with: newest first, older ones still verify."""
     mail: MailConfig = Field(default_factory=MailConfig)
+    """How mail is sent."""
     silos: dict[Name, SiloConfig] = Field(default_factory=dict)
+    """The connected systems, by name."""
     joins: tuple[JoinConfig, ...] = ()
+    """Which objects are one identity's; a slot is declared here before rules use it."""
     tables: dict[Name, dict[str, Text]] = Field(default_factory=dict)
+    """Look-up tables for the function `table`, by name."""
     vip: tuple[VipConfig, ...] = ()
+    """Who is asked about one by one."""
     guards: GuardsConfig = Field(default_factory=GuardsConfig)
+    """What holds for every rule."""
     blackout: BlackoutConfig | None = None
+    """When nothing is released or executed."""
     installation: Name = "hypersync"
+    """The name of this installation, which unlock keys and links carry."""
     schedules: tuple[ScheduleConfig, ...] = ()
+    """What the daemon runs by itself."""
     people: dict[Name, PersonConfig] = Field(default_factory=dict)
+    """Who is told and asked, by name."""
     plans: dict[Name, PlanConfig] = Field(default_factory=dict)
+    """Who is asked in which order, by name."""
     roles: dict[Name, RoleConfig] = Field(default_factory=dict)
+    """The groups that grant a role, by role."""
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
+    """Where webhooks may go."""
 
 
 class Configuration(ProjectFile):
@@ -342,19 +279,3 @@ class Configuration(ProjectFile):
     def path(self, relative: str) -> Path:
         """Return a path of the configuration; a relative one starts at ``root``."""
         return self.root / relative
-
-
-def _apart(model: type[Located], value: object) -> object:
-    """Move the keys that ``model`` does not know into ``options``."""
-    if not isinstance(value, Section):
-        return value
-    common, options = Section(value.place), Section(value.place)
-    for key, entry in value.items():
-        is_common = key in model.model_fields and key != "options"
-        part = common if is_common else options
-        part[key] = entry
-        part.lines[key] = value.lines[key]
-        if key in value.originals:
-            part.originals[key] = value.originals[key]
-    common["options"] = options
-    return common

@@ -64,8 +64,11 @@ class UntilConfig(Located):
     """How long a step has: a time span, so many steps of the person's own plan, or all of it."""
 
     span: PositiveSpan | None = None
+    """A time span."""
     steps: PositiveNumber | None = None
+    """So many steps of that person's own plan."""
     plan: Flag = False
+    """That person's whole plan, once."""
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
@@ -81,35 +84,58 @@ class StepConfig(Located):
     """One destination of a plan; without ``until`` it stays until the request expires."""
 
     to: Destination
+    """`person:NAME` or `email:ADDRESS`; `email:` alone in a person's own plan."""
     until: Until | None = None
+    """How long it has: a time span, `{steps: N}`, `plan`; without, to the expiry."""
     every: PositiveSpan | None = None
+    """How often the message is repeated meanwhile."""
     inform: Flag = False
+    """Told, but not asked."""
 
 
 class PersonConfig(Located):
     """Somebody who is told and asked; ``plan`` says how, by mail when it is empty."""
 
     email: Address
+    """Their mail address."""
     name: Filled | None = None
+    """Their full name."""
     roles: tuple[Role, ...] = ()
+    """What they may do."""
     os_user: Filled | None = None
+    """Their system user: decides on the command line in their name."""
     timezone: Zone = "UTC"
+    """On whose clocks they live."""
     identity: Text | None = None
+    """Their join value, so that nobody decides about themselves."""
     plan: tuple[StepConfig, ...] = ()
+    """How they are told, by mail when empty."""
     delegate: str | None = None
+    """Who may answer in their place."""
 
 
 class PlanConfig(Located):
     """Who is asked about a request, one destination after the other."""
 
     steps: tuple[StepConfig, ...] = Field(min_length=1)
+    """The destinations, one after the other."""
     on_timeout: Literal["next", "expire"] = "next"
+    """What happens when a step's time is over."""
     on_delivery_failure: Literal["next", "stop"] = "next"
+    """What happens when nothing of a step could be delivered."""
     repeat: WholeNumber = 0
+    """How often the steps are gone through again."""
     on_exhausted: Literal["expire"] = "expire"
+    """What happens after the last step."""
     approvers: tuple[Approver, ...] | None = None
+    """Who may answer: `person:NAME` or `role:ROLE`; by default whom the steps reach."""
     need: PositiveNumber = 1
+    """How many different people must approve."""
     allow_self: Flag = False
+    """Whether those concerned may decide about themselves."""
     comment: Literal["never", "on_reject", "always"] = "on_reject"
+    """When a reason must be given."""
     acknowledge_for: PositiveSpan = timedelta(minutes=30)
+    """How long `I have seen it` stops further messages."""
     exclusive: Flag = False
+    """Whether only the current destination may answer."""

@@ -48,30 +48,45 @@ class LookbackConfig(Located):
     """How far delta and object syncs look back, and what they count."""
 
     span: PositiveSpan = DEFAULT_LOOKBACK
+    """How far back."""
     suspended: Flag = False
+    """Count those suspended for volume too."""
     full: Flag = False
+    """Let full syncs look back as well."""
 
 
 class MembersConfig(Located):
     """The most members removed per group that has at least ``min_size``."""
 
     limit: LimitValue = DEFAULT_MEMBERS
+    """The most members removed, of the group's."""
     min_size: WholeNumber = DEFAULT_MIN_SIZE
+    """Smaller groups are not measured."""
 
 
 class ThresholdConfig(Located):
     """How many are too many, and what happens then; None is not set."""
 
     limit: LimitValue | None = None
+    """The number allowed in one run: a number or a percentage of the target type."""
     expires: SpanOrExpression | None = None
+    """How long people have for an answer."""
     on_expiry: Literal["clear", "approve"] | None = None
+    """What happens to an action that nobody decided."""
     plan: str | None = None
+    """Who is asked; everybody with the role approver when not said."""
     template: str | None = None
+    """The mail template."""
     lookback: Annotated[LookbackConfig, _under("span")] | None = None
+    """How far delta and object syncs look back."""
     clears: LimitValue | None = None
+    """The most changes to empty."""
     members: Annotated[MembersConfig, _under("limit")] | None = None
+    """The most members removed per group."""
     attribute: dict[Filled, LimitValue] | None = None
+    """The most objects whose attribute changes, by attribute."""
     approve_deletes: Flag | None = None
+    """Whether deletes may be approved by running out of time."""
 
 
 BUILT_IN_THRESHOLD = ThresholdConfig(
@@ -90,21 +105,27 @@ class DefaultsConfig(Located):
     """What holds for the rules of a file that do not say otherwise."""
 
     throttle: SpanOrExpression | None = None
+    """The throttle of rules that give none."""
     threshold: Annotated[ThresholdConfig, _under("limit")] = Field(default_factory=ThresholdConfig)
+    """The threshold of rules that give none, key by key."""
 
 
 class PlaceConfig(Located):
     """Where a new object is put: expressions for its parent and its own name."""
 
     parent: Expression
+    """Expression for the container."""
     rdn: Expression
+    """Expression for the object's own name in it."""
 
 
 class ValueConfig(Located):
     """What an attribute is set to: an expression, or a text as it stands. One of them is set."""
 
     expression: Expression | None = None
+    """An expression."""
     text: Text | None = None
+    """A text as it stands."""
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
@@ -120,11 +141,17 @@ class DoConfig(Located):
     """
 
     enable: Flag = False
+    """Enable the object."""
     disable: Flag = False
+    """Disable the object."""
     delete: Flag = False
+    """Delete the object."""
     move: Expression | None = None
+    """Move it: expression for the new container."""
     rename: Expression | None = None
+    """Rename it: expression for the new name."""
     webhook: Filled | None = None
+    """Call this address (event rules)."""
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:
@@ -154,7 +181,9 @@ class GroupConfig(Located):
     """The groups of a membership rule: a slot, and a condition over the group's attributes."""
 
     slot: str
+    """The slot of the groups."""
     where: Expression
+    """Which groups, over the group's attributes (bare names)."""
 
 
 def _as_do(value: object) -> object:
@@ -172,39 +201,68 @@ class RuleConfig(Located):
     """One rule as it is written."""
 
     id: Filled
+    """Its name, once in the whole project."""
     kind: Kind
+    """What it does."""
     enabled: Flag = True
+    """A rule that is not enabled is read and checked, and does nothing."""
     simulate: Flag = False
+    """Plan and report only."""
     target: str | None = None
+    """The slot that is written."""
     scopes: tuple[str, ...] = ()
+    """Named conditions that must hold besides `when`."""
     when: Expression | None = None
+    """The condition; `Count` and `Quota` come last."""
     place_at: PlaceConfig | None = Field(default=None, alias="place")
+    """Where a new object is put."""
     required: tuple[Filled, ...] = ()
+    """Attributes without which nothing is provisioned."""
     once: dict[Filled, Annotated[ValueConfig, _under("expression")]] = Field(default_factory=dict)
+    """Attributes that are computed at the first proposal and kept."""
     set: dict[Filled, Annotated[ValueConfig, _under("expression")]] = Field(default_factory=dict)
+    """Attributes and what they are set to."""
     clear_if_missing: tuple[Filled, ...] = ()
+    """Attributes that are emptied when their value is missing."""
     do: Annotated[DoConfig, BeforeValidator(_as_do)] | None = None
+    """What else is done."""
     group: GroupConfig | None = None
+    """The groups of a membership rule."""
     member: str | None = None
+    """The slot of the members."""
     mode: Literal["additive", "authoritative"] = "additive"
+    """Whether members that do not belong are removed."""
     precedence: SignedNumber | None = None
+    """Which of several rules that write one attribute wins: the higher number."""
     throttle: SpanOrExpression | None = None
+    """The least time between two executions for one identity: a time span or an expression."""
     threshold: Annotated[ThresholdConfig, _under("limit")] = Field(default_factory=ThresholdConfig)
+    """How many are too many, and what happens then."""
     vip: tuple[str, ...] = ()
+    """VIP rules that hold here besides the global ones."""
     wake: Expression | None = None
+    """When to look at the identity again."""
     on_failure: str | None = None
+    """The failure policy."""
     owner: str | None = None
+    """Who stands for scheduled runs of it."""
     repeatable: Flag = False
+    """Whether an event of unknown outcome may be repeated."""
 
 
 class RuleFile(Located):
     """One file of rules."""
 
     ruleset: Filled
+    """The name of this set of rules."""
     simulate: Flag = False
+    """Plan and report only, for all of them."""
     defaults: DefaultsConfig = Field(default_factory=DefaultsConfig)
+    """What holds for rules that do not say otherwise."""
     scopes: dict[Filled, Expression] = Field(default_factory=dict)
+    """Named conditions."""
     rules: tuple[RuleConfig, ...] = ()
+    """The rules, in order."""
 
     def throttle_of(self, rule: RuleConfig) -> timedelta | str | None:
         """Return the throttle in force: a time span, an expression, or None for none."""

@@ -190,6 +190,12 @@ def _minute(day: str, hour: int, minute: int, wrong: str) -> int:
     return (_DAYS.index(day) * 24 * 60 + hour * 60 + minute) % _MINUTES_PER_WEEK
 
 
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError(f"{name!r} is no name; write letters, digits, '-' and '_'")
+    return name
+
+
 def _check_filled(text: str) -> str:
     if not text.strip():
         raise ValueError("this is empty; write a text")
@@ -262,3 +268,4 @@ Filled = Annotated[str, AfterValidator(_check_filled)]
 Expression = Annotated[str, AfterValidator(_check_filled), _schema(["string", "number", "boolean"])]
 Text = Annotated[str, _schema(["string", "number", "boolean"])]
 Zone = Annotated[str, AfterValidator(_check_zone)]
+Name = Annotated[str, AfterValidator(_check_name)]
