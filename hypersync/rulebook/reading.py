@@ -115,12 +115,10 @@ class Reading:
             return given
         compiled, problems = parse_all(given, self.names, file=at.file, line=at.line)
         if problems:
-            self.mistake(
-                f"the {what} {given!r} is neither a time span nor an expression: "
-                f"{problems[0].message}",
-                problems[0].remedy or "write for instance '1h30m' or env.NAME",
-                at,
-            )
+            cause, hint = problems[0].message, problems[0].remedy
+            message = f"the {what} {given!r} is neither a time span nor an expression: {cause}"
+            usual = "write for instance '1h30m' or env.NAME"
+            self.mistake(message, hint if "did you mean" in hint else usual, at)
             return compiled
         if type_of(compiled.node) not in _SPAN_LIKE:
             gives = type_of(compiled.node).value
