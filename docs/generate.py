@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from docs.configuration import configuration_page
 from hypersync.rulebook.functions import FUNCTIONS
 from hypersync.rulebook.registry import Function, Needs, Place
 
@@ -91,6 +92,7 @@ def _shown(value: object) -> str:
 def main() -> None:
     """Write the pages."""
     (REFERENCE / "functions.md").write_text(functions_page(), encoding="utf-8")
+    (REFERENCE / "configuration.md").write_text(configuration_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

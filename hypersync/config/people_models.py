@@ -77,7 +77,7 @@ class UntilConfig(Located):
         return self
 
 
-Until = Annotated[UntilConfig, BeforeValidator(_as_until)]
+Until = Annotated[UntilConfig, BeforeValidator(_as_until, json_schema_input_type=str | UntilConfig)]
 
 
 class StepConfig(Located):

@@ -39,9 +39,12 @@ DEFAULT_MIN_SIZE = 10
 Kind = Literal["provision", "update", "deprovision", "membership", "event"]
 
 
-def _under(key: str) -> BeforeValidator:
+def _under(key: str, accepted: Any) -> BeforeValidator:  # noqa: ANN401 - a type or a union of types
     """Read a plain text as the one key that it usually means."""
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)
+    return BeforeValidator(
+        lambda value: {key: value} if isinstance(value, str) else value,
+        json_schema_input_type=accepted,
+    )
 
 
 class LookbackConfig(Located):
@@ -65,7 +68,10 @@ class MembersConfig(Located):
 
 
 class ThresholdConfig(Located):
-    """How many are too many, and what happens then; None is not set."""
+    """How many are too many, and what happens then.
+
+    None means that this level does not say it; ``RuleFile.threshold_of`` does.
+    """
 
     limit: LimitValue | None = None
     """The number allowed in one run: a number or a percentage of the target type."""
@@ -77,11 +83,11 @@ class ThresholdConfig(Located):
     """Who is asked; everybody with the role approver when not said."""
     template: str | None = None
     """The mail template."""
-    lookback: Annotated[LookbackConfig, _under("span")] | None = None
+    lookback: Annotated[LookbackConfig, _under("span", PositiveSpan | LookbackConfig)] | None = None
     """How far delta and object syncs look back."""
     clears: LimitValue | None = None
     """The most changes to empty."""
-    members: Annotated[MembersConfig, _under("limit")] | None = None
+    members: Annotated[MembersConfig, _under("limit", LimitValue | MembersConfig)] | None = None
     """The most members removed per group."""
     attribute: dict[Filled, LimitValue] | None = None
     """The most objects whose attribute changes, by attribute."""
@@ -89,6 +95,7 @@ class ThresholdConfig(Located):
     """Whether deletes may be approved by running out of time."""
 
 
+Threshold = Annotated[ThresholdConfig, _under("limit", LimitValue | ThresholdConfig)]
 BUILT_IN_THRESHOLD = ThresholdConfig(
     limit=DEFAULT_LIMIT,
     expires=DEFAULT_EXPIRES,
@@ -106,7 +113,7 @@ class DefaultsConfig(Located):
 
     throttle: SpanOrExpression | None = None
     """The throttle of rules that give none."""
-    threshold: Annotated[ThresholdConfig, _under("limit")] = Field(default_factory=ThresholdConfig)
+    threshold: Threshold = Field(default_factory=ThresholdConfig)
     """The threshold of rules that give none, key by key."""
 
 
@@ -197,8 +204,17 @@ def _as_do(value: object) -> object:
     return {value: "true"}
 
 
+Value = Annotated[ValueConfig, _under("expression", Expression | ValueConfig)]
+Do = Annotated[
+    DoConfig,
+    BeforeValidator(
+        _as_do, json_schema_input_type=Literal["enable", "disable", "delete"] | DoConfig
+    ),
+]
+
+
 class RuleConfig(Located):
-    """One rule as it is written."""
+    """One rule."""
 
     id: Filled
     """Its name, once in the whole project."""
@@ -218,13 +234,13 @@ class RuleConfig(Located):
     """Where a new object is put."""
     required: tuple[Filled, ...] = ()
     """Attributes without which nothing is provisioned."""
-    once: dict[Filled, Annotated[ValueConfig, _under("expression")]] = Field(default_factory=dict)
+    once: dict[Filled, Value] = Field(default_factory=dict)
     """Attributes that are computed at the first proposal and kept."""
-    set: dict[Filled, Annotated[ValueConfig, _under("expression")]] = Field(default_factory=dict)
+    set: dict[Filled, Value] = Field(default_factory=dict)
     """Attributes and what they are set to."""
     clear_if_missing: tuple[Filled, ...] = ()
     """Attributes that are emptied when their value is missing."""
-    do: Annotated[DoConfig, BeforeValidator(_as_do)] | None = None
+    do: Do | None = None
     """What else is done."""
     group: GroupConfig | None = None
     """The groups of a membership rule."""
@@ -236,7 +252,7 @@ class RuleConfig(Located):
     """Which of several rules that write one attribute wins: the higher number."""
     throttle: SpanOrExpression | None = None
     """The least time between two executions for one identity: a time span or an expression."""
-    threshold: Annotated[ThresholdConfig, _under("limit")] = Field(default_factory=ThresholdConfig)
+    threshold: Threshold = Field(default_factory=ThresholdConfig)
     """How many are too many, and what happens then."""
     vip: tuple[str, ...] = ()
     """VIP rules that hold here besides the global ones."""

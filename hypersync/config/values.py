@@ -211,14 +211,27 @@ def _schema(kind: Any, pattern: str = "", example: str = "") -> WithJsonSchema: 
     return WithJsonSchema(schema)
 
 
+_OR_VARIABLE = r"^({}|\$\{{.*\}})$"
 _AS_TEXT = PlainSerializer(str, return_type=str)
 _SPAN_AS_TEXT = PlainSerializer(
     lambda span: format_time_span(span) if isinstance(span, timedelta) else span, return_type=str
 )
 
-Flag = Annotated[bool, BeforeValidator(_from_text(bool, _parse_flag)), _schema("boolean")]
-WholeNumber = Annotated[int, BeforeValidator(_from_text(int, _parse_whole)), _schema("integer")]
-SignedNumber = Annotated[int, BeforeValidator(_from_text(int, _parse_signed)), _schema("integer")]
+Flag = Annotated[
+    bool,
+    BeforeValidator(_from_text(bool, _parse_flag)),
+    _schema(["boolean", "string"], _OR_VARIABLE.format("true|false")),
+]
+WholeNumber = Annotated[
+    int,
+    BeforeValidator(_from_text(int, _parse_whole)),
+    _schema(["integer", "string"], _OR_VARIABLE.format(r"-?\d+")),
+]
+SignedNumber = Annotated[
+    int,
+    BeforeValidator(_from_text(int, _parse_signed)),
+    _schema(["integer", "string"], _OR_VARIABLE.format(r"-?\d+")),
+]
 PositiveNumber = Annotated[WholeNumber, AfterValidator(_check_positive)]
 Span = Annotated[
     timedelta,
@@ -242,7 +255,7 @@ LimitValue = Annotated[
     Limit,
     BeforeValidator(_from_text(Limit, parse_limit)),
     _AS_TEXT,
-    _schema(["string", "integer"], r"^\d+(\.\d+)?%?$", "5%"),
+    _schema(["integer", "string"], _OR_VARIABLE.format(r"\d+(\.\d+)?%?"), "5%"),
 ]
 Timing = Annotated[
     Every | Cron,

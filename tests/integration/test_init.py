@@ -99,3 +99,4 @@ def test_the_schema_describes_both_kinds_of_file(capsys):
     assert set(definitions["RuleConfig"]["required"]) == {"id", "kind"}
     assert "place" in definitions["RuleConfig"]["properties"]
     assert definitions["SiloConfig"]["additionalProperties"] is True
+    assert definitions["GuardsConfig"]["properties"]["simulate"]["description"].startswith("Plan")

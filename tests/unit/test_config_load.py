@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.configuration import configuration_page
 from hypersync.config.load import load_configuration
 from hypersync.config.source import Place
 from hypersync.errors import ConfigurationError
@@ -313,3 +314,8 @@ def test_a_configuration_can_be_sent_to_a_worker(tmp_path):
     for twin in (pickle.loads(pickle.dumps(configuration)), copy.deepcopy(configuration)):  # noqa: S301
         assert twin == configuration
         assert twin.rule_files[0].rules[0].place() == Place("rules/users.yaml", 3)
+
+
+def test_the_reference_page_is_up_to_date():
+    page = Path(__file__).parent.parent.parent / "docs" / "reference" / "configuration.md"
+    assert page.read_text(encoding="utf-8") == configuration_page(), "run `make docs`"
