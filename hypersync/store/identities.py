@@ -2,7 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
 from sqlalchemy.engine import Connection
+
+from hypersync.model.ids import IdentityId, RunId
+from hypersync.store import regroup
+from hypersync.store.bulk import (
+    chunks,
+    marks,
+    read,
+    read_in,
+    read_time,
+    reserve,
+    run,
+    run_many,
+    stored_time,
+)
+
+_DUE = "run IS NULL AND (not_before IS NULL OR not_before <= ?)"
+_UPSERT = """
+INSERT INTO pending_identity (identity, run, not_before) VALUES (?, NULL, ?)
+ON CONFLICT (identity) DO UPDATE SET run = NULL, not_before = CASE
+    WHEN pending_identity.run IS NOT NULL THEN excluded.not_before
+    WHEN pending_identity.not_before < excluded.not_before THEN pending_identity.not_before
+    WHEN pending_identity.not_before IS NULL THEN NULL
+    ELSE excluded.not_before END
+"""
+_AMBIGUOUS = """
+SELECT identity, slot, anchor FROM object
+WHERE identity IN ({}) AND slot IS NOT NULL AND (absence IS NULL OR absence = 'invalid')
+ORDER BY identity, slot, id
+"""
+_UNCONFIRMED = """
+SELECT DISTINCT identity.id FROM identity
+JOIN object ON object.identity = identity.id
+JOIN silo_type ON silo_type.id = object.silo_type
+WHERE identity.confirm_after IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM scan WHERE scan.silo = silo_type.silo AND scan.state = 'applied'
+    AND scan.started_at > identity.confirm_after)
+"""
 
 
 class Identities:
@@ -10,3 +52,240 @@ class Identities:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    # --- pending -------------------------------------------------------------------------------
+
+    def pending(self, now: datetime) -> Sequence[IdentityId]:
+        """Return the pending identities that are due and claimed by nobody, in order."""
+        rows = read(
+            self._connection,
+            f"SELECT identity FROM pending_identity WHERE {_DUE} ORDER BY identity",  # noqa: S608
+            (self._time(now),),
+        )
+        return [IdentityId(row[0]) for row in rows]
+
+    def count_pending(self, now: datetime) -> int:
+        """Return how many pending identities are due and claimed by nobody."""
+        statement = f"SELECT count(*) FROM pending_identity WHERE {_DUE}"  # noqa: S608
+        return int(read(self._connection, statement, (self._time(now),))[0][0])
+
+    def claim(self, run_id: RunId, now: datetime) -> Sequence[IdentityId]:
+        """Claim the pending identities that are due; return those that were claimed now."""
+        rows = read(
+            self._connection,
+            f"UPDATE pending_identity SET run = ? WHERE {_DUE} RETURNING identity",  # noqa: S608
+            (run_id, self._time(now)),
+        )
+        return sorted(IdentityId(row[0]) for row in rows)
+
+    def claim_all(self, run_id: RunId) -> None:
+        """Claim every pending identity, due or not."""
+        statement = "UPDATE pending_identity SET run = ? WHERE run IS NULL"
+        run(self._connection, statement, (run_id,))
+
+    def claim_these(self, run_id: RunId, identities: Iterable[int]) -> Sequence[IdentityId]:
+        """Claim these identities, pending or not, that nobody else has claimed."""
+        wanted = sorted(set(identities))
+        run_many(
+            self._connection,
+            "INSERT INTO pending_identity (identity, run) VALUES (?, ?) "
+            "ON CONFLICT (identity) DO UPDATE SET run = excluded.run "
+            "WHERE pending_identity.run IS NULL",
+            [(identity, run_id) for identity in wanted],
+        )
+        rows = read_in(
+            self._connection,
+            "SELECT identity FROM pending_identity WHERE run = ? AND identity IN ({})",
+            wanted,
+            run_id,
+        )
+        return sorted(IdentityId(row[0]) for row in rows)
+
+    def free(self, run_id: RunId) -> None:
+        """Give back what a run claimed."""
+        run(self._connection, "UPDATE pending_identity SET run = NULL WHERE run = ?", (run_id,))
+
+    def finish(self, run_id: RunId, keep: Mapping[IdentityId, datetime | None]) -> None:
+        """End a run's claims; those in ``keep`` are pending again, from a time on when given."""
+        run(self._connection, "DELETE FROM pending_identity WHERE run = ?", (run_id,))
+        run_many(
+            self._connection,
+            "INSERT INTO pending_identity (identity, run, not_before) VALUES (?, NULL, ?) "
+            "ON CONFLICT (identity) DO NOTHING",
+            [(identity, self._time(at)) for identity, at in sorted(keep.items())],
+        )
+
+    def upsert_pending(self, identities: Iterable[int], not_before: datetime | None = None) -> None:
+        """Make identities pending, now or from a time on; the earlier of two times holds."""
+        at = self._time(not_before)
+        run_many(
+            self._connection, _UPSERT, [(identity, at) for identity in sorted(set(identities))]
+        )
+
+    # --- what is known of identities -----------------------------------------------------------
+
+    def count(self) -> int:
+        """Return how many identities there are."""
+        statement = "SELECT count(*) FROM identity WHERE merged_into IS NULL"
+        return int(read(self._connection, statement)[0][0])
+
+    def exists(self, identity: IdentityId) -> bool:
+        """Tell whether there is such an identity; merged ones are not there any more."""
+        statement = "SELECT 1 FROM identity WHERE id = ? AND merged_into IS NULL"
+        return bool(read(self._connection, statement, (identity,)))
+
+    def waiting(self, identities: Collection[int] | None) -> Mapping[int, str]:
+        """Return why identities run no rule: ambiguous, or regrouped and not confirmed yet."""
+        found: dict[int, str] = {}
+        regrouped = []
+        for identity, ambiguous, confirm_after in self._of(
+            "SELECT id, ambiguous, confirm_after FROM identity "
+            "WHERE (ambiguous IS NOT NULL OR confirm_after IS NOT NULL)",
+            identities,
+        ):
+            if ambiguous is not None:
+                found[identity] = ambiguous
+            elif confirm_after is not None:
+                regrouped.append((identity, confirm_after))
+        if regrouped:
+            unconfirmed = {row[0] for row in read(self._connection, _UNCONFIRMED)}
+            for identity, since in regrouped:
+                if identity in unconfirmed:
+                    found[identity] = (
+                        f"regrouped at {read_time(since):%Y-%m-%d %H:%M} UTC; "
+                        "waits until one more scan of its silos confirms it"
+                    )
+        return found
+
+    def vips(
+        self, identities: Collection[int] | None
+    ) -> Mapping[IdentityId, Mapping[str, str | None]]:
+        """Return the VIP rules that hold (``None``) or held until when, by identity."""
+        rows = self._of("SELECT id, vip FROM identity WHERE vip IS NOT NULL", identities)
+        return {IdentityId(identity): orjson.loads(vip) for identity, vip in rows}
+
+    def remember_vips(self, vips: Mapping[IdentityId, Mapping[str, str | None]]) -> None:
+        """Replace what is remembered of these identities."""
+        run_many(
+            self._connection,
+            "UPDATE identity SET vip = ? WHERE id = ?",
+            [
+                (orjson.dumps(dict(names)).decode() if names else None, identity)
+                for identity, names in vips.items()
+            ],
+        )
+
+    def _of(self, statement: str, identities: Collection[int] | None) -> Iterator[Any]:
+        """Yield the rows of all identities, or of these."""
+        if identities is None:
+            return iter(read(self._connection, statement))
+        return read_in(self._connection, statement + " AND id IN ({})", sorted(identities))
+
+    # --- joining -------------------------------------------------------------------------------
+
+    def owners(self, keys: Iterable[str]) -> Mapping[str, int]:
+        """Return the identities that have these keys."""
+        return dict(
+            read_in(self._connection, "SELECT key, id FROM identity WHERE key IN ({})", keys)
+        )
+
+    def keys(self, identities: Iterable[int]) -> Mapping[int, str | None]:
+        """Return the keys of these identities."""
+        return dict(
+            read_in(self._connection, "SELECT id, key FROM identity WHERE id IN ({})", identities)
+        )
+
+    def reserve(self, count: int) -> Sequence[int]:
+        """Return so many identity ids that nobody else will use."""
+        return reserve(self._connection, "identity", count)
+
+    def add(self, rows: Sequence[tuple[int, str | None]]) -> None:
+        """Store new identities: (id, key)."""
+        run_many(self._connection, "INSERT INTO identity (id, key) VALUES (?, ?)", rows)
+
+    def set_keys(self, rows: Sequence[tuple[int, str | None]]) -> None:
+        """Change the keys of identities, whatever the order: (id, key)."""
+        for some in chunks(row[0] for row in rows):
+            statement = f"UPDATE identity SET key = NULL WHERE id IN ({marks(len(some))})"  # noqa: S608
+            run(self._connection, statement, some)
+        run_many(
+            self._connection,
+            "UPDATE identity SET key = ? WHERE id = ?",
+            [(key, identity) for identity, key in rows if key is not None],
+        )
+
+    def merge(self, rows: Sequence[tuple[int, int]], now: datetime) -> None:
+        """Give what is known of identities to those they are merged into: (younger, older)."""
+        for younger, older in rows:
+            regroup.hand_on(self._connection, younger, older)
+            run(
+                self._connection,
+                "UPDATE identity SET merged_into = ?, key = NULL, ambiguous = NULL, "
+                "confirm_after = NULL WHERE id = ?",
+                (older, younger),
+            )
+            run(self._connection, "DELETE FROM pending_identity WHERE identity = ?", (younger,))
+        self.mark_regrouped([older for _, older in rows], now)
+
+    def split(self, rows: Sequence[tuple[int, int]], now: datetime) -> None:
+        """Give what is known of identities also to those split off: (from, to)."""
+        for origin, fresh in rows:
+            regroup.hand_on(self._connection, origin, fresh)
+        self.mark_regrouped([identity for row in rows for identity in row], now)
+
+    def mark_regrouped(self, identities: Iterable[int], now: datetime) -> None:
+        """Let identities propose nothing until one more scan of their silos confirms them."""
+        at = self._time(now)
+        run_many(
+            self._connection,
+            "UPDATE identity SET confirm_after = ? WHERE id = ?",
+            [(at, identity) for identity in sorted(set(identities))],
+        )
+
+    def confirm(self) -> Sequence[int]:
+        """End the waiting of regrouped identities whose silos were all scanned since."""
+        waiting = "SELECT id FROM identity WHERE confirm_after IS NOT NULL"
+        marked = [row[0] for row in read(self._connection, waiting)]
+        if not marked:
+            return ()
+        unconfirmed = {row[0] for row in read(self._connection, _UNCONFIRMED)}
+        done = [identity for identity in marked if identity not in unconfirmed]
+        run_many(
+            self._connection,
+            "UPDATE identity SET confirm_after = NULL WHERE id = ?",
+            [(identity,) for identity in done],
+        )
+        self.upsert_pending(done)
+        return done
+
+    def note_ambiguous(self, identities: Collection[int]) -> None:
+        """Look whether identities have two objects in one slot, and remember it."""
+        crowded: dict[int, dict[str, list[str]]] = {}
+        for identity, slot, anchor in read_in(self._connection, _AMBIGUOUS, sorted(identities)):
+            crowded.setdefault(identity, {}).setdefault(slot, []).append(anchor)
+        known = dict(
+            read_in(
+                self._connection,
+                "SELECT id, ambiguous FROM identity WHERE id IN ({})",
+                sorted(identities),
+            )
+        )
+        rows = [
+            (text, identity)
+            for identity, before in known.items()
+            if (text := _ambiguity(crowded.get(identity, {}))) != before
+        ]
+        run_many(self._connection, "UPDATE identity SET ambiguous = ? WHERE id = ?", rows)
+
+    def _time(self, value: datetime | None) -> object:
+        return stored_time(self._connection, value)
+
+
+def _ambiguity(slots: Mapping[str, Sequence[str]]) -> str | None:
+    """Say which objects want the same slot, or nothing."""
+    texts = [
+        f"{len(anchors)} objects for {slot}: {', '.join(anchors[:5])}"
+        for slot, anchors in slots.items()
+        if len(anchors) > 1
+    ]
+    return "; ".join(texts) or None

@@ -1,8 +1,72 @@
-"""Stores objects, their history and references."""
+"""Stores objects, their history and references.
+
+Everything here goes through the driver: a full sync reads every row once, a first scan writes every
+row once. Objects of a type that is being loaded for the first time are not visible to evaluation.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
 from sqlalchemy.engine import Connection
+
+from hypersync.model.canonical import decode, encode_value
+from hypersync.model.ids import IdentityId, ObjectId
+from hypersync.model.joins import join_key
+from hypersync.model.objects import Value
+from hypersync.ports.store.objects import (
+    Current,
+    NewChange,
+    NewObject,
+    NewState,
+    ObjectChange,
+    ObjectRow,
+    Placed,
+    Reference,
+    StoredObject,
+)
+from hypersync.store.bulk import (
+    read,
+    read_in,
+    read_time,
+    reserve,
+    run,
+    run_many,
+    stored_time,
+    stream,
+)
+from hypersync.store.history import change_of, undone
+
+_ROW = "SELECT identity, slot, id, anchor, attributes, absence FROM object"
+_STORED = """
+SELECT object.id, silo_type.silo, silo_type.type, object.anchor, object.identity, object.slot,
+    object.key, object.attributes, object.absence, object.source, object.created_at,
+    object.changed_at, object.deleted_at
+FROM object JOIN silo_type ON silo_type.id = object.silo_type
+"""
+_CURRENT = """
+SELECT object.id, object.anchor, object.identity, object.slot, object.key, object.hash,
+    object.attributes, object.absence, object.misses, identity.key
+FROM object JOIN identity ON identity.id = object.identity
+WHERE object.silo_type = ? AND object.anchor IN ({})
+"""
+_ADD = """
+INSERT INTO object (id, silo_type, anchor, identity, slot, key, hash, attributes, absence,
+    misses, created_at, changed_at, source)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
+"""
+_CHANGE = """
+UPDATE object SET slot = ?, key = ?, hash = ?, attributes = ?, absence = ?, deleted_at = ?,
+    misses = ?, changed_at = ?, source = ? WHERE id = ?
+"""
+_RECORD = """
+INSERT INTO object_change (object, at, source, before, after, absence_before, absence_after)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
 
 
 class Objects:
@@ -10,3 +74,289 @@ class Objects:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    # --- for evaluation ------------------------------------------------------------------------
+
+    def in_identity_order(
+        self, low: int | None = None, high: int | None = None
+    ) -> Iterator[ObjectRow]:
+        """Yield the objects of all identities, or of those from ``low`` up to before ``high``."""
+        wanted = [("identity >= ?", low), ("identity < ?", high)]
+        conditions = [condition for condition, bound in wanted if bound is not None]
+        conditions += self._visible()
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        bounds = [bound for _, bound in wanted if bound is not None]
+        return stream(self._connection, f"{_ROW}{where} ORDER BY identity", bounds)
+
+    def of_identities(self, identities: Iterable[int]) -> Iterator[ObjectRow]:
+        """Yield the objects of these identities, which are given in ascending order."""
+        conditions = ["identity IN ({})", *self._visible()]
+        statement = f"{_ROW} WHERE {' AND '.join(conditions)} ORDER BY identity"
+        return read_in(self._connection, statement, identities)
+
+    def _visible(self) -> list[str]:
+        """Return the condition that leaves out types that are being loaded; mostly none."""
+        loading = read(self._connection, "SELECT id FROM silo_type WHERE loading")
+        # the plus keeps the database from reading by type, which would lose the order
+        return [f"+silo_type NOT IN ({', '.join(str(row[0]) for row in loading)})"] * bool(loading)
+
+    # --- for lookups ---------------------------------------------------------------------------
+
+    def get(self, silo: str, type_name: str, anchor: str) -> StoredObject | None:
+        """Return an object, present or not; ``None`` when it was never seen."""
+        return self._one(
+            "WHERE silo_type.silo = ? AND silo_type.type = ? AND object.anchor = ?",
+            silo,
+            type_name,
+            anchor,
+        )
+
+    def by_id(self, object_id: ObjectId) -> StoredObject | None:
+        """Return an object, present or not."""
+        return self._one("WHERE object.id = ?", object_id)
+
+    def in_slot(self, identity: IdentityId, slot: str) -> StoredObject | None:
+        """Return the object that is there in a slot of an identity."""
+        return self._one(
+            "WHERE object.identity = ? AND object.slot = ? AND object.absence IS NULL "
+            "ORDER BY object.id",
+            identity,
+            slot,
+        )
+
+    def in_slot_by_key(self, slot: str, key: str) -> StoredObject | None:
+        """Return the object that is there in a slot of the identity with this join value."""
+        return self._one(
+            "JOIN identity ON identity.id = object.identity "
+            "WHERE identity.key = ? AND object.slot = ? AND object.absence IS NULL "
+            "ORDER BY object.id",
+            join_key(key),
+            slot,
+        )
+
+    def of_identity(self, identity: IdentityId) -> Sequence[StoredObject]:
+        """Return all objects of an identity, those that are not there any more too."""
+        return self._all("WHERE object.identity = ? ORDER BY object.slot, object.id", identity)
+
+    def of_slot(self, silo: str, type_name: str, slot: str) -> Sequence[StoredObject]:
+        """Return the objects of a type that are there, in one slot."""
+        return self._all(
+            "WHERE silo_type.silo = ? AND silo_type.type = ? AND object.slot = ? "
+            "AND object.absence IS NULL ORDER BY object.id",
+            silo,
+            type_name,
+            slot,
+        )
+
+    def values(self, silo: str, type_name: str, attribute: str) -> Iterator[tuple[str, IdentityId]]:
+        """Yield every text that an attribute has now, and the identity it belongs to."""
+        rows = stream(
+            self._connection,
+            "SELECT object.attributes, object.identity FROM object "
+            "JOIN silo_type ON silo_type.id = object.silo_type "
+            "WHERE silo_type.silo = ? AND silo_type.type = ? AND object.absence IS NULL",
+            (silo, type_name),
+        )
+        for attributes, identity in rows:
+            value = orjson.loads(attributes).get(attribute)
+            for each in value if isinstance(value, list) else (value,):
+                if isinstance(each, str):
+                    yield each, IdentityId(identity)
+
+    def live(self, silo: str, type_name: str) -> int:
+        """Return how many objects of a type are there."""
+        statement = "SELECT live FROM silo_type WHERE silo = ? AND type = ?"
+        rows = read(self._connection, statement, (silo, type_name))
+        return rows[0][0] if rows else 0
+
+    def references(self, object_id: ObjectId) -> Collection[str]:
+        """Return what an object refers to, in normal form (`model.joins.normal_reference`)."""
+        statement = "SELECT target FROM reference WHERE object = ?"
+        return frozenset(row[0] for row in read(self._connection, statement, (object_id,)))
+
+    def refers(self, object_id: ObjectId, target: str) -> bool:
+        """Tell whether an object refers to a target, given in normal form."""
+        statement = "SELECT 1 FROM reference WHERE object = ? AND target = ? LIMIT 1"
+        return bool(read(self._connection, statement, (object_id, target)))
+
+    def whole(self, stored: StoredObject) -> StoredObject:
+        """Return the object with its references among the attributes."""
+        found: dict[str, list[str]] = {}
+        statement = "SELECT attribute, target FROM reference WHERE object = ? ORDER BY target"
+        for attribute, target in read(self._connection, statement, (stored.id,)):
+            found.setdefault(attribute, []).append(target)
+        members: dict[str, Value] = {name: tuple(targets) for name, targets in found.items()}
+        return replace(stored, attributes={**stored.attributes, **members})
+
+    def history(self, object_id: ObjectId, limit: int | None = None) -> Sequence[ObjectChange]:
+        """Return the changes of an object, newest first."""
+        statement = (
+            "SELECT at, source, before, after, absence_before, absence_after FROM object_change "
+            "WHERE object = ? ORDER BY id DESC"
+        )
+        if limit is None:
+            rows = read(self._connection, statement, (object_id,))
+        else:
+            rows = read(self._connection, f"{statement} LIMIT ?", (object_id, limit))
+        return [change_of(row) for row in rows]
+
+    def at(self, object_id: ObjectId, time: datetime) -> StoredObject | None:
+        """Return the object as it was at a time, with references; ``None`` before it was there."""
+        stored = self.by_id(object_id)
+        if stored is None or stored.created_at > time:
+            return None
+        whole = self.whole(stored)
+        later = [change for change in self.history(object_id) if change.at > time]
+        return undone(whole, later)
+
+    def _one(self, condition: str, *values: object) -> StoredObject | None:
+        found = self._all(f"{condition} LIMIT 1", *values)
+        return found[0] if found else None
+
+    def _all(self, condition: str, *values: object) -> list[StoredObject]:
+        rows = read(self._connection, _STORED + condition, values)
+        return [_stored_object(row) for row in rows]
+
+    # --- for scans and outcomes ----------------------------------------------------------------
+
+    def known(self, silo_type: int) -> Iterator[tuple[str, bytes, str | None, int]]:
+        """Yield anchor, hash, absence and misses of every object of a type.
+
+        The plus makes the database read the table from front to end, which takes a fraction of
+        the time that a walk along the index of the anchors takes.
+        """
+        return stream(
+            self._connection,
+            "SELECT anchor, hash, absence, misses FROM object WHERE +silo_type = ?",
+            (silo_type,),
+        )
+
+    def current(self, silo_type: int, anchors: Iterable[str]) -> Mapping[str, Current]:
+        """Return what is stored of these anchors."""
+        rows = read_in(self._connection, _CURRENT, anchors, silo_type)
+        return {row[1]: Current(*row) for row in rows}
+
+    def placed(self, identities: Iterable[int]) -> Sequence[Placed]:
+        """Return where all objects of these identities stand."""
+        rows = read_in(
+            self._connection,
+            "SELECT id, identity, slot, key, absence, anchor FROM object WHERE identity IN ({})",
+            sorted(set(identities)),
+        )
+        return [Placed(*row) for row in rows]
+
+    def reserve(self, count: int) -> Sequence[int]:
+        """Return so many object ids that nobody else will use."""
+        return reserve(self._connection, "object", count)
+
+    def add(self, silo_type: int, rows: Sequence[NewObject], source: str, now: datetime) -> None:
+        """Store new objects."""
+        at = stored_time(self._connection, now)
+        run_many(
+            self._connection,
+            _ADD,
+            [(row[0], silo_type, *row[1:], at, at, source) for row in rows],
+        )
+
+    def change(self, rows: Sequence[NewState], source: str, now: datetime) -> None:
+        """Store what objects have become."""
+        at = stored_time(self._connection, now)
+        run_many(
+            self._connection,
+            _CHANGE,
+            [
+                (
+                    *row[:5],
+                    stored_time(self._connection, row.deleted_at),
+                    row[6],
+                    at,
+                    source,
+                    row[7],
+                )
+                for row in rows
+            ],
+        )
+
+    def set_misses(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Store how many complete scans missed an object: (misses, object)."""
+        run_many(self._connection, "UPDATE object SET misses = ? WHERE id = ?", rows)
+
+    def place(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Put objects into identities: (identity, object)."""
+        run_many(self._connection, "UPDATE object SET identity = ? WHERE id = ?", rows)
+
+    def assign(self, rows: Sequence[tuple[str | None, str | None, int]]) -> None:
+        """Set the slots and keys of objects: (slot, key, object)."""
+        run_many(self._connection, "UPDATE object SET slot = ?, key = ? WHERE id = ?", rows)
+
+    def record(self, changes: Sequence[NewChange], source: str, now: datetime) -> None:
+        """Write history."""
+        at = stored_time(self._connection, now)
+        run_many(
+            self._connection,
+            _RECORD,
+            [
+                (
+                    change.object,
+                    at,
+                    source,
+                    encode_value(change.before).decode(),
+                    encode_value(change.after).decode(),
+                    change.absence_before,
+                    change.absence_after,
+                )
+                for change in changes
+            ],
+        )
+
+    def refer(self, added: Sequence[Reference], removed: Sequence[Reference]) -> None:
+        """Add and remove references."""
+        run_many(
+            self._connection,
+            "DELETE FROM reference WHERE object = ? AND attribute = ? AND target = ?",
+            removed,
+        )
+        run_many(
+            self._connection,
+            "INSERT INTO reference (object, attribute, target) VALUES (?, ?, ?) "
+            "ON CONFLICT (object, attribute, target) DO NOTHING",
+            added,
+        )
+
+    def discard(self, silo_type: int) -> None:
+        """Delete the objects of a first load that did not end, and identities it made."""
+        members = "SELECT id FROM object WHERE silo_type = ?"
+        alone = (
+            "SELECT identity FROM object WHERE silo_type = ? AND NOT EXISTS (SELECT 1 "
+            "FROM object AS other WHERE other.identity = object.identity "
+            "AND other.silo_type <> object.silo_type)"
+        )
+        empty = [row[0] for row in read(self._connection, alone, (silo_type,))]
+        run(self._connection, f"DELETE FROM reference WHERE object IN ({members})", (silo_type,))  # noqa: S608
+        run(self._connection, "DELETE FROM object WHERE silo_type = ?", (silo_type,))
+        run_many(
+            self._connection,
+            "DELETE FROM identity WHERE id = ?",
+            [(identity,) for identity in empty],
+        )
+
+
+def _stored_object(row: Any) -> StoredObject:  # noqa: ANN401 - a row of the driver
+    created, changed = read_time(row[10]), read_time(row[11])
+    assert created is not None  # noqa: S101 - the columns are not null
+    assert changed is not None  # noqa: S101
+    return StoredObject(
+        id=ObjectId(row[0]),
+        silo=row[1],
+        type=row[2],
+        anchor=row[3],
+        identity=IdentityId(row[4]),
+        slot=row[5],
+        key=row[6],
+        attributes=decode(row[7]),
+        absence=row[8],
+        source=row[9],
+        created_at=created,
+        changed_at=changed,
+        deleted_at=read_time(row[12]),
+    )

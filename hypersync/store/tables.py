@@ -58,6 +58,8 @@ silo_type = Table(
     Column("live", Integer, nullable=False, default=0),  # live objects after the last applied scan
     Column("scope", Text),  # fingerprint of the last applied scan
     Column("loaded", Boolean, nullable=False, default=False),  # a first scan was applied
+    Column("loading", Boolean, nullable=False, default=False),  # its objects are not visible yet
+    Column("join_revision", Text),  # of the joins its objects' keys were made with
     Index("uq_silo_type", "silo", "type", unique=True),
 )
 
@@ -113,7 +115,7 @@ scan_change = Table(
     Column("scan", ForeignKey("scan.id", ondelete="CASCADE"), nullable=False),
     Column("silo_type", ForeignKey("silo_type.id"), nullable=False),
     Column("anchor", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # seen, gone, soft, absent, out_of_scope, invalid
+    Column("kind", Text, nullable=False),  # seen, gone, soft, absent, out_of_scope, invalid, missed, back
     Column("attributes", Text),
     Column("hash", LargeBinary),
     Column("why", Text),
@@ -130,6 +132,12 @@ identity = Table(
     Column("confirm_after", UtcTime),  # regrouped then: proposes nothing until scans after this
     Column("merged_into", BigKey),
     Index("uq_identity_key", "key", unique=True),
+    Index(
+        "ix_identity_confirm_after",
+        "confirm_after",
+        sqlite_where=text("confirm_after IS NOT NULL"),
+        postgresql_where=text("confirm_after IS NOT NULL"),
+    ),
 )
 
 object_ = Table(

@@ -115,6 +115,13 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name=op.f("pk_identity")),
     )
     with op.batch_alter_table("identity", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_identity_confirm_after",
+            ["confirm_after"],
+            unique=False,
+            sqlite_where=sa.text("confirm_after IS NOT NULL"),
+            postgresql_where=sa.text("confirm_after IS NOT NULL"),
+        )
         batch_op.create_index("uq_identity_key", ["key"], unique=True)
 
     op.create_table(
@@ -286,6 +293,8 @@ def upgrade():
         sa.Column("live", sa.Integer(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=True),
         sa.Column("loaded", sa.Boolean(), nullable=False),
+        sa.Column("loading", sa.Boolean(), nullable=False),
+        sa.Column("join_revision", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_silo_type")),
     )
     with op.batch_alter_table("silo_type", schema=None) as batch_op:
@@ -563,6 +572,11 @@ def downgrade():
     op.drop_table("installation")
     with op.batch_alter_table("identity", schema=None) as batch_op:
         batch_op.drop_index("uq_identity_key")
+        batch_op.drop_index(
+            "ix_identity_confirm_after",
+            sqlite_where=sa.text("confirm_after IS NOT NULL"),
+            postgresql_where=sa.text("confirm_after IS NOT NULL"),
+        )
 
     op.drop_table("identity")
     with op.batch_alter_table("hold", schema=None) as batch_op:

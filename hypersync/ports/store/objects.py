@@ -2,8 +2,214 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from hypersync.model.ids import IdentityId, ObjectId
+from hypersync.model.objects import Attributes
+
+ObjectRow = tuple[int, str | None, int, str, str, str | None]
+"""Identity, slot, object id, anchor, stored JSON, and why the object is not there (or ``None``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One object as the store knows it; ``absence`` is ``None`` while it is there.
+
+    Members are kept apart as references; only `Objects.whole` and `Objects.at` put them back.
+    """
+
+    id: ObjectId
+    silo: str
+    type: str
+    anchor: str
+    identity: IdentityId
+    slot: str | None
+    key: str | None
+    attributes: Attributes
+    absence: str | None
+    source: str
+    created_at: datetime
+    changed_at: datetime
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectChange:
+    """One change in an object's history.
+
+    ``before`` and ``after`` hold the attributes that changed, ``None`` for a missing one; members
+    that came or went stand under ``+ATTRIBUTE`` in ``after`` and ``-ATTRIBUTE`` in ``before``.
+    """
+
+    at: datetime
+    source: str
+    before: Attributes
+    after: Attributes
+    absence_before: str | None
+    absence_after: str | None
+
+
+class Current(NamedTuple):
+    """What writing needs to know of an object that is stored already."""
+
+    id: int
+    anchor: str
+    identity: int
+    slot: str | None
+    key: str | None
+    hash: bytes
+    attributes: str
+    absence: str | None
+    misses: int
+    identity_key: str | None
+
+
+class Placed(NamedTuple):
+    """Where an object stands: its identity, its slot and its own key."""
+
+    id: int
+    identity: int
+    slot: str | None
+    key: str | None
+    absence: str | None
+    anchor: str
+
+
+class NewObject(NamedTuple):
+    """An object to be stored for the first time."""
+
+    id: int
+    anchor: str
+    identity: int
+    slot: str | None
+    key: str | None
+    hash: bytes
+    attributes: str
+    absence: str | None
+
+
+class NewState(NamedTuple):
+    """What an object that is stored already becomes."""
+
+    slot: str | None
+    key: str | None
+    hash: bytes
+    attributes: str
+    absence: str | None
+    deleted_at: datetime | None
+    misses: int
+    id: int
+
+
+class NewChange(NamedTuple):
+    """A line for an object's history; see `ObjectChange`."""
+
+    object: int
+    before: Attributes
+    after: Attributes
+    absence_before: str | None
+    absence_after: str | None
+
+
+class Reference(NamedTuple):
+    """An object's attribute refers to a target, in normal form."""
+
+    object: int
+    attribute: str
+    target: str
 
 
 class Objects(Protocol):
     """Objects, their history and references."""
+
+    # --- for evaluation
+
+    def in_identity_order(
+        self, low: int | None = None, high: int | None = None
+    ) -> Iterator[ObjectRow]:
+        """Yield the objects of all identities, or of those from ``low`` up to before ``high``."""
+
+    def of_identities(self, identities: Iterable[int]) -> Iterator[ObjectRow]:
+        """Yield the objects of these identities, which are given in ascending order."""
+
+    # --- for lookups
+
+    def get(self, silo: str, type_name: str, anchor: str) -> StoredObject | None:
+        """Return an object, present or not; ``None`` when it was never seen."""
+
+    def by_id(self, object_id: ObjectId) -> StoredObject | None:
+        """Return an object, present or not."""
+
+    def in_slot(self, identity: IdentityId, slot: str) -> StoredObject | None:
+        """Return the object that is there in a slot of an identity."""
+
+    def in_slot_by_key(self, slot: str, key: str) -> StoredObject | None:
+        """Return the object that is there in a slot of the identity with this join value."""
+
+    def of_identity(self, identity: IdentityId) -> Sequence[StoredObject]:
+        """Return all objects of an identity, those that are not there any more too."""
+
+    def of_slot(self, silo: str, type_name: str, slot: str) -> Sequence[StoredObject]:
+        """Return the objects of a type that are there, in one slot."""
+
+    def values(self, silo: str, type_name: str, attribute: str) -> Iterable[tuple[str, IdentityId]]:
+        """Yield every text that an attribute has now, and the identity it belongs to."""
+
+    def live(self, silo: str, type_name: str) -> int:
+        """Return how many objects of a type are there."""
+
+    def references(self, object_id: ObjectId) -> Collection[str]:
+        """Return what an object refers to, in normal form (`model.joins.normal_reference`)."""
+
+    def refers(self, object_id: ObjectId, target: str) -> bool:
+        """Tell whether an object refers to a target, given in normal form."""
+
+    def whole(self, stored: StoredObject) -> StoredObject:
+        """Return the object with its references among the attributes."""
+
+    def history(self, object_id: ObjectId, limit: int | None = None) -> Sequence[ObjectChange]:
+        """Return the changes of an object, newest first."""
+
+    def at(self, object_id: ObjectId, time: datetime) -> StoredObject | None:
+        """Return the object as it was at a time, with references; ``None`` before it was there."""
+
+    # --- for scans and outcomes
+
+    def known(self, silo_type: int) -> Iterator[tuple[str, bytes, str | None, int]]:
+        """Yield anchor, hash, absence and misses of every object of a type."""
+
+    def current(self, silo_type: int, anchors: Iterable[str]) -> Mapping[str, Current]:
+        """Return what is stored of these anchors."""
+
+    def placed(self, identities: Iterable[int]) -> Sequence[Placed]:
+        """Return where all objects of these identities stand."""
+
+    def reserve(self, count: int) -> Sequence[int]:
+        """Return so many object ids that nobody else will use."""
+
+    def add(self, silo_type: int, rows: Sequence[NewObject], source: str, now: datetime) -> None:
+        """Store new objects."""
+
+    def change(self, rows: Sequence[NewState], source: str, now: datetime) -> None:
+        """Store what objects have become."""
+
+    def set_misses(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Store how many complete scans missed an object: (misses, object)."""
+
+    def place(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Put objects into identities: (identity, object)."""
+
+    def assign(self, rows: Sequence[tuple[str | None, str | None, int]]) -> None:
+        """Set the slots and keys of objects: (slot, key, object)."""
+
+    def record(self, changes: Sequence[NewChange], source: str, now: datetime) -> None:
+        """Write history."""
+
+    def refer(self, added: Sequence[Reference], removed: Sequence[Reference]) -> None:
+        """Add and remove references."""
+
+    def discard(self, silo_type: int) -> None:
+        """Delete the objects of a first load that did not end, and identities it made."""

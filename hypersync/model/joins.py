@@ -1,0 +1,30 @@
+"""How join values and references are written down, so that equal ones are equal text. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_SPACE = "value:"
+_DN = re.compile(r"\s*[A-Za-z][\w.-]*\s*=")
+_SEPARATOR = re.compile(r"(?<!\\)\s*([,+=])\s*")
+
+
+def join_key(normal: str) -> str:
+    """Return the key under which an identity is stored: the name space and the normal value."""
+    return _SPACE + normal
+
+
+def normal_value(key: str) -> str:
+    """Return the normal value out of a stored key."""
+    return key.removeprefix(_SPACE)
+
+
+def normal_reference(text: str) -> str:
+    """Return what a silo stores to refer to an object in the form in which it is compared.
+
+    Distinguished names are compared without regard to case and to spaces around separators;
+    everything else, for instance an anchor, as it is.
+    """
+    if not _DN.match(text):
+        return text
+    return _SEPARATOR.sub(r"\1", text.strip()).casefold()

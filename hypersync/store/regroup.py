@@ -1,0 +1,60 @@
+"""Hands on what is known of an identity to another one: throttle marks, holds and VIP memory.
+
+Nothing is taken away from the first: a split leaves both protected, a merge leaves the younger
+identity behind anyway. Where both know something, the later mark, the longer hold and every VIP
+rule stay.
+"""
+
+from __future__ import annotations
+
+import orjson
+from sqlalchemy.engine import Connection
+
+from hypersync.store.bulk import read, run, run_many
+
+_MARKS = """
+INSERT INTO execution_mark (rule, identity, target, last_start, held)
+SELECT rule, ?, target, last_start, held FROM execution_mark WHERE identity = ?
+ON CONFLICT (rule, identity, target) DO UPDATE SET
+    held = execution_mark.held OR excluded.held,
+    last_start = CASE
+        WHEN execution_mark.last_start IS NULL THEN excluded.last_start
+        WHEN excluded.last_start > execution_mark.last_start THEN excluded.last_start
+        ELSE execution_mark.last_start END
+"""
+_HOLD = """
+INSERT INTO hold (key, rule, identity, fingerprint, until, at, by, times)
+SELECT ?, rule, ?, fingerprint, until, at, by, times FROM hold WHERE key = ?
+ON CONFLICT (key) DO NOTHING
+"""
+
+
+def hand_on(connection: Connection, origin: int, heir: int) -> None:
+    """Give the heir everything that is known of the origin."""
+    run(connection, _MARKS, (heir, origin))
+    holds = read(connection, "SELECT key, rule FROM hold WHERE identity = ?", (origin,))
+    run_many(connection, _HOLD, [(_key(key, rule, origin, heir), heir, key) for key, rule in holds])
+    _hand_on_vip(connection, origin, heir)
+
+
+def _key(key: str, rule: str, origin: int, heir: int) -> str:
+    """Return the action key, which is rule, identity and target, with the other identity."""
+    before = f"{rule}|{origin}|"
+    return f"{rule}|{heir}|{key.removeprefix(before)}" if key.startswith(before) else key
+
+
+def _hand_on_vip(connection: Connection, origin: int, heir: int) -> None:
+    rows = dict(read(connection, "SELECT id, vip FROM identity WHERE id IN (?, ?)", (origin, heir)))
+    theirs = orjson.loads(rows.get(origin) or "{}")
+    ours = orjson.loads(rows.get(heir) or "{}")
+    both = {**theirs, **ours}
+    for name in theirs.keys() & ours.keys():
+        # None says that the rule holds now, which is later than any time it held
+        times = [each for each in (theirs[name], ours[name]) if each is not None]
+        both[name] = max(times) if len(times) > 1 else None
+    if both != ours:
+        run(
+            connection,
+            "UPDATE identity SET vip = ? WHERE id = ?",
+            (orjson.dumps(both).decode(), heir),
+        )
