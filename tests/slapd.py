@@ -34,7 +34,7 @@ rootdn "cn=root,{suffix}"
 rootpw {password}
 directory {folder}/data
 index objectClass,entryUUID,entryCSN,modifyTimestamp,uid,employeeNumber eq
-access to attrs=userPassword by anonymous auth by * none
+access to attrs=userPassword by dn.exact="{service}" =w by anonymous auth by * none
 access to * by dn.exact="{service}" write by users read by * none
 {extra}
 """

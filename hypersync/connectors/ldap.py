@@ -49,7 +49,6 @@ from hypersync.model.objects import (
     SiloObject,
 )
 
-
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -125,19 +124,19 @@ class LdapConnector:
     can_write: ClassVar[bool] = True
 
     def __init__(self, settings: SiloSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._options = _silo_options(settings)
 
     def streams(self) -> Sequence[Sequence[ObjectType]]:
         """Return one stream for each type."""
-        return tuple((each,) for each in self._settings.types)
+        return tuple((each,) for each in self.settings.types)
 
     @contextmanager
     def open(self) -> Iterator[LdapSession]:
         """Connect and sign in; raises `SiloUnreachable` or `SiloRefused`."""
         wire = Wire.connect(self._address())
         try:
-            yield LdapSession(self._settings, self._options, wire)
+            yield LdapSession(self.settings, self._options, wire)
         finally:
             wire.close()
 
@@ -149,9 +148,9 @@ class LdapConnector:
             user=None if options.bind is None else options.bind.user,
             password=Secret("") if options.bind is None else options.bind.password,
             start_tls=options.tls.start,
-            ca_file=None if ca_file is None else Path(self._settings.root / ca_file),
+            ca_file=None if ca_file is None else Path(self.settings.root / ca_file),
             verify=options.tls.verify,
-            timeout_seconds=max(1, int(self._settings.timeout.total_seconds())),
+            timeout_seconds=max(1, int(self.settings.timeout.total_seconds())),
         )
 
 
@@ -184,18 +183,18 @@ class LdapSession:
     """One connection's view of the directory."""
 
     def __init__(self, settings: SiloSettings, options: LdapOptions, wire: Wire) -> None:
-        self._settings = settings
+        self.settings = settings
         self._options = options
-        self._wire = wire
+        self.wire = wire
 
     @cached_property
     def _directory(self) -> Directory:
         with _lost_is_unreachable():
-            return Directory.read(self._wire)
+            return Directory.read(self.wire)
 
     def schema(self) -> Schema:
         """Return the attributes that the server knows, as each type reports them."""
-        return Schema({each.name: self._attributes(each) for each in self._settings.types})
+        return Schema({each.name: self._attributes(each) for each in self.settings.types})
 
     def _attributes(self, kind: ObjectType) -> dict[str, AttributeSchema] | None:
         shown = self._directory.representation(_place(kind))
@@ -226,7 +225,7 @@ class LdapSession:
         if len(types) != 1:
             raise ValueError("an LDAP stream is one type")
         (kind,) = types
-        scan = _Scan(kind, self._options, self._wire, self._directory)
+        scan = _Scan(kind, self._options, self.wire, self._directory)
         yield from scan.full() if cursor is None else scan.delta(cursor)
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
@@ -236,9 +235,9 @@ class LdapSession:
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write the changes one after the other."""
-        if not self._settings.write:
-            return refuse_all(changes, f"the silo {self._settings.silo!r} is not to be written")
-        return Writer(self._directory, {each.name: _place(each) for each in self._settings.types})(
+        if not self.settings.write:
+            return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
+        return Writer(self._directory, {each.name: _place(each) for each in self.settings.types})(
             changes
         )
 
@@ -253,11 +252,11 @@ class LdapSession:
                     level=Level.WARNING,
                 )
             )
-        for each in self._settings.types:
+        for each in self.settings.types:
             try:
                 mistakes.extend(self._check_type(each))
             except SiloError as error:
-                remedy = f"see the type {each.name!r} of the silo {self._settings.silo!r}"
+                remedy = f"see the type {each.name!r} of the silo {self.settings.silo!r}"
                 mistakes.append(Mistake(error.message, remedy))
         return mistakes
 
@@ -265,8 +264,8 @@ class LdapSession:
         place, options = _place(kind), kind.options
         directory = self._directory
         with _lost_is_unreachable():
-            base = self._wire.find(place.base, "(objectClass=*)", ["1.1"], base_only=True)
-            self._wire.find(place.base, _filter(options), ["1.1"], base_only=True)
+            base = self.wire.find(place.base, "(objectClass=*)", ["1.1"], base_only=True)
+            self.wire.find(place.base, _filter(options), ["1.1"], base_only=True)
         if not base:
             yield Mistake(f"there is no entry {place.base!r}", f"mend the base of {kind.name!r}")
         shown = directory.representation(place)

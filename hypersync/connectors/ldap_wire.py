@@ -24,7 +24,11 @@ with warnings.catch_warnings():
     # ldap3 2.9 uses old names of pyasn1 while it is imported
     warnings.filterwarnings("ignore", r"(tagMap|typeMap) is deprecated", DeprecationWarning)
     import ldap3
-    from ldap3.core.exceptions import LDAPException, LDAPInvalidFilterError
+    from ldap3.core.exceptions import (
+        LDAPException,
+        LDAPInvalidFilterError,
+        LDAPStartTLSError,
+    )
     from ldap3.operation.search import compile_filter, parse_filter
     from ldap3.strategy.sync import SyncStrategy
     from ldap3.utils.asn1 import encode
@@ -55,6 +59,7 @@ class Code(Enum):
     INSUFFICIENT_ACCESS = 50
     BUSY = 51
     UNAVAILABLE = 52
+    NAMING = 64
     OBJECT_CLASS = 65
     NOT_ON_NON_LEAF = 66
     NOT_ON_RDN = 67
@@ -75,6 +80,7 @@ _SENTENCES = {
     Code.OBJECT_CLASS: "the schema does not allow it",
     Code.NOT_ON_NON_LEAF: "the entry has others below it",
     Code.NOT_ON_RDN: "the attribute is part of the name; rename the object instead",
+    Code.NAMING: "the attribute is part of the name; rename the object instead",
 }
 
 
@@ -124,7 +130,18 @@ class Lost(Exception):
 
 
 class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no types
-    """Reads search entries without the library's second, formatted copy of every value."""
+    """Reads search entries without the library's second, formatted copy of every value.
+
+    It also closes the socket of an attempt to connect that failed, which the library forgets.
+    """
+
+    def _open_socket(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
+        try:
+            super()._open_socket(*arguments, **named)
+        except LDAPException:
+            if self.connection.socket is not None:
+                self.connection.socket.close()
+            raise
 
     def decode_response_fast(self, ldap_message: Mapping[str, Any]) -> dict[str, Any]:
         """Return the message as a dictionary, entries with raw values only."""
@@ -136,6 +153,27 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
         return {"type": "searchResEntry", "raw_dn": name[3], "raw": raw}
 
 
+class _Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
+    """TLS with the checks of the standard library; those of ldap3 use what Python 3.12 removed."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__()
+        self._address = address
+
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ANN401 - see above
+        """Put the connection's socket into TLS; raises ``OSError``, of which TLS errors are."""
+        ca_file = self._address.ca_file
+        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        if not self._address.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        connection.socket = context.wrap_socket(
+            connection.socket,
+            server_hostname=connection.server.host,
+            do_handshake_on_connect=do_handshake,
+        )
+
+
 class Wire:
     """One connection. Not thread-safe."""
 
@@ -145,15 +183,17 @@ class Wire:
     @classmethod
     def connect(cls, address: Address) -> Wire:
         """Connect and sign in; raises `SiloUnreachable` or `SiloRefused` with a sentence."""
+        connection = _connection(address)
         try:
-            connection = _connection(address)
             connection.open(read_server_info=False)
-            if address.start_tls and not connection.start_tls(read_server_info=False):
-                said = _result(connection).sentence
-                raise SiloUnreachable(f"{address.url} does not start TLS: {said}")
+            if address.start_tls:
+                connection.start_tls(read_server_info=False)
             connection.bind(read_server_info=False)
-        except (LDAPException, OSError, ssl.SSLError) as error:
-            raise SiloUnreachable(f"{address.url} cannot be reached: {error}") from error
+        except (LDAPException, OSError) as error:
+            connection.strategy.close()
+            is_tls = isinstance(error, LDAPStartTLSError)
+            problem = "does not start TLS" if is_tls else "cannot be reached"
+            raise SiloUnreachable(f"{address.url} {problem}: {error}") from error
         result = _result(connection)
         if result.code:
             connection.unbind()
@@ -300,12 +340,11 @@ def _result(connection: Any) -> Result:  # noqa: ANN401 - the library has no typ
 
 
 def _connection(address: Address) -> Any:  # noqa: ANN401 - the library has no types
-    tls = ldap3.Tls(
-        validate=ssl.CERT_REQUIRED if address.verify else ssl.CERT_NONE,
-        ca_certs_file=None if address.ca_file is None else str(address.ca_file),
-    )
     server = ldap3.Server(
-        address.url, get_info=ldap3.NONE, connect_timeout=address.timeout_seconds, tls=tls
+        address.url,
+        get_info=ldap3.NONE,
+        connect_timeout=address.timeout_seconds,
+        tls=_Tls(address),
     )
     connection = ldap3.Connection(
         server,

@@ -1,5 +1,7 @@
-import os
+import select
+import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from hypersync.connectors.contract import SiloSettings, object_types
-from hypersync.connectors.ldap import LdapConnector, LdapOptions
+from hypersync.connectors.ldap import LdapConnector, LdapOptions, LdapSession
+from hypersync.connectors.ldap_wire import Code
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.mistake import Level
 from hypersync.model.objects import (
@@ -77,6 +80,19 @@ def connect(
     return LdapConnector(settings)
 
 
+def scan(connector: LdapConnector, number: int = 0, cursor: str | None = None) -> list[ScanEvent]:
+    with connector.open() as session:
+        stream = session.scan(connector.streams()[number], cursor)
+        return [event for batch in stream for event in batch]
+
+
+def cursor_of(events: list[ScanEvent]) -> str:
+    end = events[-1]
+    assert isinstance(end, Complete)
+    assert end.cursor is not None
+    return end.cursor
+
+
 class LdapHands:
     """Somebody with ldapmodify."""
 
@@ -140,3 +156,435 @@ class TestLdap(ConnectorContract):
     @pytest.fixture
     def bench(self, server: Slapd) -> Bench:
         return bench_of(server)
+
+
+# --- scans -------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_people_come_in_pages(company_slapd: Slapd):
+    connector = connect(company_slapd.url, page_size=300)
+    events = scan(connector)
+    assert len({e.anchor for e in events if isinstance(e, Seen)}) == 10_000
+    assert isinstance(events[-1], Complete)
+
+
+def test_a_server_that_dies_in_the_middle_fails_the_scan(tmp_path: Path):
+    with running(tmp_path / "slapd", "".join(person(f"p{n}") for n in range(50))) as server:
+        connector = connect(server.url, page_size=10)
+        with connector.open() as session:
+            stream = session.scan(connector.streams()[0], None)
+            assert len(next(stream)) == 10
+            server.kill()
+            with pytest.raises(ScanFailed, match="went away in the middle"):
+                list(stream)
+
+
+@pytest.mark.parametrize("limit", ["size.hard=20", "size.hard=20 size.prtotal=20"])
+def test_a_size_limit_on_a_later_page_fails_the_scan(tmp_path: Path, limit: str):
+    extra = f'limits dn.exact="{SERVICE}" size.soft=20 {limit}'
+    people = "".join(person(f"p{n}") for n in range(50))
+    with running(tmp_path / "slapd", people, extra=extra) as server:
+        connector = connect(server.url, page_size=15)
+        with connector.open() as session:
+            stream = session.scan(connector.streams()[0], None)
+            with pytest.raises(ScanFailed, match="size limit was reached"):
+                list(stream)
+
+
+def test_a_search_that_finds_nobody_is_complete_and_starts_no_deltas(tmp_path: Path):
+    with running(tmp_path / "slapd", "") as server:
+        assert scan(connect(server.url)) == [Complete(None)]
+
+
+def test_a_base_that_is_not_there_fails_the_scan_and_is_found_by_check(server: Slapd):
+    types = {"user": {"base": f"ou=peple,{SUFFIX}"}}
+    connector = connect(server.url, types=types)
+    with pytest.raises(ScanFailed, match="there is no such entry"):
+        scan(connector)
+    with connector.open() as session:
+        (mistake,) = session.check()
+    assert mistake.message == f"there is no entry 'ou=peple,{SUFFIX}'"
+
+
+def test_a_filter_that_is_none_fails_the_scan_and_is_found_by_check(server: Slapd):
+    connector = connect(server.url, types={"user": {"base": PEOPLE, "filter": "(&(cn=x)"}})
+    with pytest.raises(ScanFailed, match="is no LDAP filter"):
+        scan(connector)
+    with connector.open() as session:
+        (mistake,) = session.check()
+    assert "is no LDAP filter" in mistake.message
+
+
+def test_attributes_that_the_server_does_not_know_are_found_by_check(server: Slapd):
+    connector = connect(server.url, types={"user": {"base": PEOPLE, "attributes": ["tilte"]}})
+    with connector.open() as session:
+        (mistake,) = session.check()
+    assert mistake.message == "the server knows no attribute 'tilte'"
+
+
+def test_operational_attributes_come_only_when_asked_for_and_passwords_neither(tmp_path: Path):
+    with running(tmp_path / "slapd", person("ann", userPassword="x")) as server:
+        root = {"user": f"cn=root,{SUFFIX}", "password": PASSWORD}
+        (ann, _) = scan(connect(server.url, bind=root))
+        assert isinstance(ann, Seen)
+        assert ann.attributes == {
+            "dn": f"cn=ann,{PEOPLE}",
+            "cn": "ann",
+            "sn": "ann",
+            "objectClass": ("inetOrgPerson",),
+        }
+        types = {"user": {**TYPES["user"], "attributes": ["createTimestamp", "userpassword", "dn"]}}
+        (ann, _) = scan(connect(server.url, bind=root, types=types))
+        assert isinstance(ann, Seen)
+        assert set(ann.attributes) == {"dn", "createTimestamp", "userpassword"}
+        assert ann.attributes["userpassword"] == (b"x",)
+
+
+def test_scope_one_does_not_look_further_down(server: Slapd):
+    types = {"user": {**TYPES["user"], "base": SUFFIX, "scope": "one"}}
+    assert scan(connect(server.url, types=types)) == [Complete(None)]
+
+
+def test_an_object_outside_base_and_filter_is_still_found_by_its_anchor(
+    server: Slapd, bench: Bench
+):
+    anchor = bench.hands.anchor("ann")
+    server.modify(
+        f"dn: cn=ann,{PEOPLE}\nchangetype: modrdn\nnewrdn: cn=ann\ndeleteoldrdn: 1\n"
+        f"newsuperior: {LEAVERS}\n"
+    )
+    assert anchor not in seen(bench.scan(bench.user), bench.user)
+    assert bench.read("ann")["dn"] == f"cn=ann,{LEAVERS}"
+
+
+# --- deltas ------------------------------------------------------------------------------------
+
+
+def test_a_delta_reports_what_came_and_what_left_the_scope(server: Slapd, bench: Bench):
+    cursor = cursor_of(bench.scan(bench.user))
+    ann = bench.hands.anchor("ann")
+    server.modify(person("eve"))
+    server.modify(
+        f"dn: cn=ann,{PEOPLE}\nchangetype: modrdn\nnewrdn: cn=ann\ndeleteoldrdn: 1\n"
+        f"newsuperior: {LEAVERS}\n"
+    )
+    events = bench.scan(bench.user, cursor)
+    assert server.uuid(f"cn=eve,{PEOPLE}") in seen(events, bench.user)
+    (anchors,) = [e for e in events if isinstance(e, Anchors)]
+    assert ann not in anchors.anchors
+    assert len(anchors.anchors) == 3
+
+
+def test_a_change_in_the_same_moment_as_the_last_is_not_lost(server: Slapd):
+    connector = connect(server.url, overlap="0s")
+    cursor = cursor_of(scan(connector))
+    server.modify(person("eve"))
+    cursor = cursor_of(scan(connector, cursor=cursor))
+    (eve, *_) = scan(connector, cursor=cursor)
+    assert isinstance(eve, Seen)
+    assert eve.attributes["cn"] == "eve"
+
+
+def test_a_delta_after_which_nothing_happened_keeps_its_place(server: Slapd):
+    connector = connect(server.url, overlap="0s")
+    cursor = cursor_of(scan(connector))
+    assert cursor_of(scan(connector, cursor=cursor)) == cursor
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "[]", '{"since": "x"}', "{}"])
+def test_a_cursor_that_is_none_is_lost(server: Slapd, cursor: str):
+    with pytest.raises(CursorLost):
+        scan(connect(server.url), cursor=cursor)
+
+
+def test_a_cursor_of_another_scope_is_lost(server: Slapd):
+    cursor = cursor_of(scan(connect(server.url)))
+    types = {"user": {**TYPES["user"], "filter": "(cn=*)"}}
+    with pytest.raises(CursorLost):
+        scan(connect(server.url, types=types), cursor=cursor)
+
+
+# --- signing in --------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_is_refused_with_a_sentence(server: Slapd):
+    connector = connect(server.url, bind={"user": SERVICE, "password": "wrong"})
+    with pytest.raises(SiloRefused, match="wrong user or password") as caught, connector.open():
+        pass
+    assert SERVICE in caught.value.message
+    assert "wrong'" not in caught.value.message
+
+
+def test_a_server_that_is_not_there_is_unreachable(server: Slapd):
+    server.stop()
+    with pytest.raises(SiloUnreachable, match="cannot be reached"), connect(server.url).open():
+        pass
+
+
+def test_a_server_that_never_answers_is_unreachable_in_time():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ldap://127.0.0.1:{silent.getsockname()[1]}"
+        connector = connect(url, timeout=1)
+        with pytest.raises(SiloUnreachable, match="cannot be reached"), connector.open():
+            pass
+
+
+def test_a_password_in_clear_is_a_warning(server: Slapd):
+    away = connect(server.url.replace("127.0.0.1", "ldap.example.org"))
+    assert isinstance(away.settings.options, LdapOptions)
+    with connect(server.url).open() as here:
+        session = LdapSession(away.settings, away.settings.options, here.wire)
+        (mistake,) = session.check()
+    assert mistake.level is Level.WARNING
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that signs itself, and its key beside it."""
+    folder = tmp_path_factory.mktemp("tls")
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    openssl = shutil.which("openssl")
+    assert openssl is not None
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *files, *subject]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command line
+    return folder / "cert.pem"
+
+
+def test_tls_is_started_and_the_certificate_is_checked(tmp_path: Path, certificate: Path):
+    key = certificate.with_name("key.pem")
+    top = f"TLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}"
+    with running(tmp_path / "slapd", STAFF, top=top) as server:
+        trusted = connect(server.url, tls={"start": "true", "ca_file": str(certificate)})
+        assert len(scan(trusted)) == 4
+        refused = pytest.raises(SiloUnreachable, match="self-signed certificate")
+        with refused, connect(server.url, tls={"start": "true"}).open():
+            pass
+        unchecked = connect(server.url, tls={"start": "true", "verify": "false"})
+        assert len(scan(unchecked)) == 4
+
+
+def test_a_server_without_tls_is_not_asked_for_the_password(server: Slapd):
+    connector = connect(server.url, tls={"start": "true"})
+    with pytest.raises(SiloUnreachable, match="does not start TLS"), connector.open():
+        pass
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"url": "http://x"},
+        {"url": "ldap://"},
+        {"url": "ldaps://x", "tls": {"start": "true"}},
+        {"url": "ldap://x", "page_size": "0"},
+        {"url": "ldap://x", "types": {"a": {}}},
+        {"url": "ldap://x", "pasword": "x"},
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, object]):
+    with pytest.raises(ValidationError):
+        LdapOptions.model_validate({"types": TYPES, **options})
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def rename(bench: Bench, dn: str, operation: Operation = Operation.RENAME) -> Outcome:
+    return bench.apply(bench.change(operation, "ann", {"dn": bench.read("ann")["dn"]}, {"dn": dn}))
+
+
+def test_rename_changes_the_relative_name(bench: Bench):
+    ann = succeeded(rename(bench, f"cn=Ann Lee,{PEOPLE}"))
+    assert (ann["dn"], ann["cn"]) == (f"cn=Ann Lee,{PEOPLE}", "Ann Lee")
+
+
+def test_a_name_that_differs_in_case_and_spaces_only_is_the_same(bench: Bench):
+    assert succeeded(rename(bench, "CN=ANN, ou=People,dc=example,dc=org"))["dn"] == (
+        f"cn=ann,{PEOPLE}"
+    )
+
+
+def test_a_move_from_somewhere_else_is_a_conflict(bench: Bench):
+    before = {"dn": f"cn=ann,{GROUPS}"}
+    change = bench.change(Operation.MOVE, "ann", before, {"dn": f"cn=ann,{LEAVERS}"})
+    assert isinstance(bench.apply(change), Conflict)
+
+
+def test_a_move_onto_another_object_is_a_conflict(bench: Bench):
+    assert isinstance(rename(bench, f"cn=bob,{PEOPLE}"), Conflict)
+
+
+@pytest.mark.parametrize(
+    ("dn", "reason"),
+    [
+        (f"cn=ann,ou=nowhere,{SUFFIX}", f"there is no entry ou=nowhere,{SUFFIX} to move it to"),
+        ("ann", "'ann' is no part of a DN"),
+    ],
+)
+def test_a_move_to_nowhere_is_refused(bench: Bench, dn: str, reason: str):
+    assert rename(bench, dn, Operation.MOVE) == Refused(reason)
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        ({"cn": "eve"}, "part of the name; rename the object"),
+        ({"sn": None}, "the schema does not allow it"),
+        ({"tilte": "x"}, "attribute type undefined"),
+        ({"createTimestamp": "20200101000000Z"}, "'createTimestamp' is read-only"),
+        ({"dn": f"cn=eve,{PEOPLE}"}, "the dn changes by a move"),
+        ({"jpegPhoto": "x" * 10, "employeeNumber": ("1", "2")}, "multiple values"),
+    ],
+)
+def test_what_the_directory_does_not_allow_is_refused_with_a_sentence(
+    bench: Bench, after: dict, reason: str
+):
+    outcome = bench.apply(bench.update("ann", {}, after))
+    assert isinstance(outcome, Refused)
+    assert reason in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        ({"sn": "x"}, "a new user needs its place: set 'dn'"),
+        (
+            {"sn": "x", "dn": f"cn=x,ou=nowhere,{SUFFIX}"},
+            f"there is no entry ou=nowhere,{SUFFIX} to create it in",
+        ),
+    ],
+)
+def test_a_create_without_a_place_is_refused(bench: Bench, after: dict, reason: str):
+    assert bench.apply(bench.change(Operation.CREATE, None, None, after)) == Refused(reason)
+
+
+def test_rights_that_are_missing_are_refused(server: Slapd, bench: Bench):
+    server.modify(person("reader", userPassword=PASSWORD))
+    reader = {"user": f"cn=reader,{PEOPLE}", "password": PASSWORD}
+    bench = bench_of(server, connect(server.url, bind=reader))
+    outcome = bench.apply(bench.update("ann", {"title": "Clerk"}, {"title": "Boss"}))
+    assert isinstance(outcome, Refused)
+    assert "has not the right" in outcome.reason
+
+
+def test_values_without_a_matching_rule_are_replaced(bench: Bench):
+    for photo in (b"\xff\xd8 one", b"\xff\xd8 two"):
+        ann = succeeded(bench.apply(bench.update("ann", {}, {"jpegPhoto": photo})))
+        assert ann["jpegPhoto"] == photo
+
+
+def test_a_password_is_written_and_not_reported(server: Slapd, bench: Bench):
+    outcome = bench.apply(bench.update("ann", {"userPassword": None}, {"userPassword": "n3w"}))
+    assert "userPassword" not in succeeded(outcome)
+    as_ann = connect(server.url, bind={"user": f"cn=ann,{PEOPLE}", "password": "n3w"})
+    with as_ann.open() as session:
+        assert session.read(bench.user, bench.hands.anchor("ann")) is not None
+
+
+def test_a_change_of_case_only_is_written(bench: Bench):
+    ann = succeeded(bench.apply(bench.update("ann", {"title": "Clerk"}, {"title": "CLERK"})))
+    assert ann["title"] == "CLERK"
+
+
+def test_several_values_change_one_by_one(bench: Bench):
+    for before, after in (((), ("a", "b")), (("a", "b"), ("b", "c")), (("b", "c"), ())):
+        outcome = bench.apply(
+            bench.update("ann", {"seeAlso": _dns(before)}, {"seeAlso": _dns(after)})
+        )
+        assert succeeded(outcome).get("seeAlso", ()) == _dns(after)
+
+
+def _dns(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"cn={name}" for name in names)
+
+
+def test_a_value_that_appears_between_reading_and_writing_is_a_conflict_for_the_server(
+    server: Slapd, bench: Bench
+):
+    with bench.connector.open() as session:
+        dn = f"cn=ann,{PEOPLE}"
+        assert session.wire.modify(dn, {"title": [("add", [b"Boss"])]}, absent=["title"]).is_(
+            Code.ASSERTION_FAILED
+        )
+        old = [("delete", [b"Trainee"]), ("add", [b"Boss"])]
+        assert session.wire.modify(dn, {"title": old}).is_(Code.NO_SUCH_ATTRIBUTE)
+    assert bench.read("ann")["title"] == "Clerk"
+
+
+def test_the_last_member_stays_unless_there_is_a_placeholder(server: Slapd, bench: Bench):
+    outcome = bench.apply(bench.member(Operation.REMOVE_MEMBER, "ann"))
+    assert isinstance(outcome, Refused)
+    assert "needs a member" in outcome.reason
+    types = {**TYPES, "group": {**TYPES["group"], "placeholder": SERVICE}}
+    bench = bench_of(server, connect(server.url, types=types))
+    for _ in range(2):
+        staff = succeeded(bench.apply(bench.member(Operation.REMOVE_MEMBER, "ann")))
+        assert "member" not in staff
+    assert f"member: {SERVICE}" in server.search(GROUPS, "(cn=staff)", "member")
+    new = bench.change(Operation.CREATE, None, None, {"dn": f"cn=empty,{GROUPS}"}, of_group=True)
+    assert "member" not in succeeded(bench.apply(new))
+    assert bench.apply(new) == bench.apply(new)
+
+
+def test_a_member_written_in_another_way_is_the_same_member(bench: Bench):
+    same = {"member": f"CN=Ann, {PEOPLE.upper()}"}
+    added = bench.change(Operation.ADD_MEMBER, "staff", None, same, of_group=True)
+    assert succeeded(bench.apply(added))["member"] == (f"cn=ann,{PEOPLE}",)
+
+
+def test_a_server_that_dies_before_a_write_means_later(server: Slapd, bench: Bench):
+    change = bench.update("ann", {"title": "Clerk"}, {"title": "Boss"})
+    with bench.connector.open() as session:
+        session.schema()
+        server.kill()
+        outcomes = session.apply([change, change])
+    assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
+
+
+def test_a_connection_that_breaks_during_a_write_leaves_it_unknown(server: Slapd, bench: Bench):
+    changes = [
+        bench.update("ann", {"title": "Clerk"}, {"title": "Boss"}),
+        bench.update("bob", {"title": "Clerk"}, {"title": "Boss"}),
+    ]
+    proxy = CuttingProxy(server.port, cut_after=b"Boss")
+    with proxy, connect(f"ldap://127.0.0.1:{proxy.port}").open() as session:
+        outcomes = session.apply(changes)
+    assert [type(each) for each in outcomes] == [Unknown, RetryAfter]
+    with bench.connector.open() as session:
+        assert [type(each) for each in session.apply(changes)] == [Succeeded, Succeeded]
+
+
+class CuttingProxy:
+    """Passes a connection on until a request holds certain bytes, which is the last one passed."""
+
+    def __init__(self, port: int, cut_after: bytes) -> None:
+        self._target = port
+        self._cut_after = cut_after
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._pass_on)
+
+    def __enter__(self) -> "CuttingProxy":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(timeout=20)
+        self._listener.close()
+
+    def _pass_on(self) -> None:
+        client, _ = self._listener.accept()
+        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
+            while request := client.recv(1 << 16):
+                server.sendall(request)
+                answer = server.recv(1 << 20)
+                if self._cut_after in request:
+                    return
+                while answer:
+                    client.sendall(answer)
+                    answer = self._more(server, client)
+
+    def _more(self, server: socket.socket, client: socket.socket) -> bytes:
+        """Return what else the server says before the client speaks again."""
+        ready, _, _ = select.select([server, client], [], [])
+        return server.recv(1 << 20) if server in ready else b""
