@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hypersync.model.objects import EnabledSpec
-from hypersync.rulebook.expression import Names, parse
+from hypersync.rulebook.expression import parse
+from hypersync.rulebook.names import Names
 from hypersync.rulebook.nodes import Compiled, SlotState, State, conjunction
 from hypersync.rulebook.reading import attributes_named
 from hypersync.rulebook.rules import Rule, Rulebook, RuleKind, Slot

@@ -11,7 +11,8 @@ from typing import Any
 from hypersync.model.limit import Limit
 from hypersync.model.objects import EnabledSpec
 from hypersync.rulebook.compile import Evaluator
-from hypersync.rulebook.expression import Names, parse
+from hypersync.rulebook.expression import parse
+from hypersync.rulebook.names import Names
 from hypersync.rulebook.nodes import Compiled, Logic, SlotState, State, conjunction
 from hypersync.rulebook.reading import attributes_named
 from hypersync.rulebook.registry import Place

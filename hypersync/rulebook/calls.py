@@ -9,7 +9,7 @@ from hypersync.rulebook.nodes import Call, Constant, Listing, Node, ValueType
 from hypersync.rulebook.registry import Function, Parameter
 
 
-class Reader(Protocol):
+class ReaderLike(Protocol):
     """What this module needs of the reader of the expression."""
 
     def read(self, tree: ast.expr) -> Node:
@@ -22,7 +22,7 @@ class Reader(Protocol):
         """Note what is wrong and give a stand-in."""
 
 
-def bind_arguments(reader: Reader, function: Function, tree: ast.Call, text: str) -> Node:
+def bind_arguments(reader: ReaderLike, function: Function, tree: ast.Call, text: str) -> Node:
     """Put the arguments of a call in the order of the parameters, defaults filled in.
 
     Notes a problem for arguments that are missing, unknown or too many, and for constant ones that
@@ -43,7 +43,7 @@ def bind_arguments(reader: Reader, function: Function, tree: ast.Call, text: str
     return Call(function, tuple(arguments), text)
 
 
-def _given(reader: Reader, function: Function, tree: ast.Call) -> dict[str, ast.expr] | None:
+def _given(reader: ReaderLike, function: Function, tree: ast.Call) -> dict[str, ast.expr] | None:
     """Name the arguments; ``None`` after a problem."""
     positional = [each for each in function.parameters if not each.is_rest]
     has_rest = len(positional) < len(function.parameters)
@@ -70,7 +70,7 @@ def _given(reader: Reader, function: Function, tree: ast.Call) -> dict[str, ast.
     return given
 
 
-def _argument(reader: Reader, function: Function, parameter: Parameter, tree: ast.expr) -> Node:
+def _argument(reader: ReaderLike, function: Function, parameter: Parameter, tree: ast.expr) -> Node:
     if parameter.wants is ValueType.SLOT:
         return reader.slot_name(tree)
     node = reader.read(tree)

@@ -17,7 +17,7 @@ from hypersync.errors import ConfigurationError
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import EnabledSpec, Operation
 from hypersync.rulebook.compatible import rule_mistakes
-from hypersync.rulebook.expression import Names
+from hypersync.rulebook.names import Names
 from hypersync.rulebook.nodes import BARE, Call, Node, SlotState, State, walk
 from hypersync.rulebook.reading import Reading, attributes_named
 from hypersync.rulebook.registry import Place

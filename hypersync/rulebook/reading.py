@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hypersync.errors import EvaluationError
 from hypersync.model.mistake import Mistake
 from hypersync.model.time_span import parse_time_span
-from hypersync.rulebook.expression import Names, close_to, parse_all
+from hypersync.rulebook.expression import parse_all
 from hypersync.rulebook.generate import compile_bare
 from hypersync.rulebook.kinds import (
     condition_problems,
@@ -23,6 +23,7 @@ from hypersync.rulebook.kinds import (
     type_of,
     type_problems,
 )
+from hypersync.rulebook.names import Names, close_to
 from hypersync.rulebook.nodes import (
     Attribute,
     Call,

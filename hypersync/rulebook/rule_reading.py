@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from hypersync.config.rule_models import LEAST_CLEARS
 from hypersync.model.objects import Operation
-from hypersync.rulebook.expression import Names, constant, used_environment
+from hypersync.rulebook.expression import constant, used_environment
+from hypersync.rulebook.names import Names
 from hypersync.rulebook.nodes import (
     BARE,
     Compiled,

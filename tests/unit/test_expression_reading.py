@@ -5,7 +5,8 @@ import time
 import pytest
 
 from hypersync.errors import ExpressionSyntaxError
-from hypersync.rulebook.expression import LONGEST_SOURCE, Names, parse, parse_all
+from hypersync.rulebook.expression import LONGEST_SOURCE, parse, parse_all
+from hypersync.rulebook.names import Names
 from hypersync.rulebook.nodes import BARE, Attribute, walk
 from tests.expressions import NAMES
 
