@@ -103,7 +103,7 @@ def _silo_mistakes(
         connector = registry.build(name, configuration.silos[name], root=configuration.root)
         with connector.open() as session:
             found = list(session.check())
-            if not found:
+            if all(mistake.level is Level.WARNING for mistake in found):
                 for kind, attributes in session.schema().types.items():
                     schemas[name, kind] = None if attributes is None else frozenset(attributes)
     except HyperSyncError as error:

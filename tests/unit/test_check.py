@@ -132,3 +132,16 @@ def test_bad_input_in_a_rule_is_said_with_its_line(project, rule, part):
     rules.write_text(f"{RULES}  - {rule}\n")
     found = sentences(project, offline=True)
     assert any(each.startswith("rules/users.yaml:4: ") and part in each for each in found), found
+
+
+def test_a_silo_is_not_examined_further_when_its_options_are_wrong(project):
+    change(project, "{path: data/users.csv, anchor: uid}", "{path: data/users.csv}")
+    (found,) = sentences(project)
+    assert found == "config/hypersync.yaml:10: silos.app.types.user.anchor is missing; add it"
+
+
+def test_what_a_silo_says_about_itself_comes_with_its_place(project):
+    change(project.parent.parent / "data" / "users.csv", "uid,number", "uuid,number")
+    found = sentences(project)
+    assert found
+    assert all(each.startswith("config/hypersync.yaml:7: the silo 'app': ") for each in found)

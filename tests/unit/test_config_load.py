@@ -6,9 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from docs.configuration import configuration_page
+from hypersync.config.in_force import describe, in_force
 from hypersync.config.load import load_configuration
+from hypersync.config.models import SiloConfig, TypeConfig
 from hypersync.config.source import Place
 from hypersync.errors import ConfigurationError
 from hypersync.model.limit import Limit
@@ -314,6 +317,123 @@ def test_a_configuration_can_be_sent_to_a_worker(tmp_path):
     for twin in (pickle.loads(pickle.dumps(configuration)), copy.deepcopy(configuration)):  # noqa: S301
         assert twin == configuration
         assert twin.rule_files[0].rules[0].place() == Place("rules/users.yaml", 3)
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence"),
+    [
+        ("do: explode", "'explode' is not something a rule does; write enable, disable, delete"),
+        ("do: {enable: true, disable: true}", "a rule does one thing; write enable"),
+        ("do: {delete: false}", "a rule does one thing"),
+        ("set: {a: {expression: hr.a, text: b}}", "a value is an expression or {text: ...}"),
+        ("set: {a: {}}", "a value is an expression or {text: ...}"),
+        ("set: [a]", "set must be a mapping"),
+        ("when: ''", "this is empty; write a text"),
+        ("threshold: lots", "'lots' is not a limit"),
+        ("threshold: {limit: 5%, lookback: 1y}", "calendar unit"),
+        ("threshold: {members: {limit: 5%, min_siz: 3}}", "did you mean 'min_size'?"),
+        ("threshold: {attribute: {department: 200%}}", "more than 100%"),
+        ("mode: additve", "mode cannot be 'additve'; write 'additive' or 'authoritative'"),
+        ("precedence: high", "'high' is not a whole number"),
+        ("scopes: active", "scopes must be a list; write [a, b] or '- a' lines"),
+        ("thresold: 5%", "did you mean 'threshold'?"),
+    ],
+)
+def test_a_wrong_part_of_a_rule_says_where_and_what_would_be_right(tmp_path, rule, sentence):
+    rules = f"{RULES}  - {{id: two, kind: update, target: app}}\n  - id: x\n    kind: update\n"
+    (found,) = sentences(write_project(tmp_path, rules=f"{rules}    {rule}\n"))
+    assert found.startswith(("rules/users.yaml:7: ", "rules/users.yaml:5: "))
+    assert sentence in found
+
+
+def test_short_forms_mean_their_usual_key(tmp_path):
+    rules = RULES.replace(
+        "set: {title: hr.title}",
+        "set: {title: hr.title, company: {text: ACME}}, do: {move: hr.ou}, "
+        "threshold: {limit: 3, lookback: 2h, members: 10%}",
+    )
+    configuration = load_project(write_project(tmp_path, rules=rules))
+    rule = configuration.rule_files[0].rules[0]
+    assert rule.set["title"].expression == "hr.title"
+    assert rule.set["company"].text == "ACME"
+    assert rule.do is not None
+    assert (rule.do.operation, rule.do.argument) == ("move", "hr.ou")
+    assert rule.threshold.lookback is not None
+    assert rule.threshold.lookback.span == timedelta(hours=2)
+    assert rule.threshold.members is not None
+    assert rule.threshold.members.limit == Limit(parts=10_000_000)
+
+
+DEFAULTS = """\
+ruleset: users
+simulate: true
+defaults: {throttle: 1h, threshold: {limit: 3%, expires: env.EXPIRES}}
+rules:
+  - {id: own, kind: update, target: app, throttle: 2h, threshold: 7, do: disable}
+  - {id: none, kind: update, target: app, do: disable}
+  - {id: event, kind: event, throttle: env.T, do: {webhook: "https://x.example.org"}}
+"""
+
+
+def test_a_rule_takes_what_it_does_not_say_from_its_file_and_then_the_built_in_defaults(tmp_path):
+    configuration = load_project(write_project(tmp_path, rules=DEFAULTS))
+    (file,) = configuration.rule_files
+    own, none, event = file.rules
+    assert [file.throttle_of(rule) for rule in file.rules] == [
+        timedelta(hours=2),
+        timedelta(hours=1),
+        "env.T",
+    ]
+    assert [str(file.threshold_of(rule).limit) for rule in file.rules] == ["7", "3%", "100"]
+    assert file.threshold_of(none).expires == "env.EXPIRES"
+    assert file.threshold_of(none).on_expiry == "clear"
+    assert file.threshold_of(none).plan is None
+    assert [file.throttle_place(rule).line for rule in file.rules] == [5, 3, 7]
+    assert [file.threshold_place(rule, "limit").line for rule in file.rules] == [5, 3, 7]
+    assert file.threshold_place(own, "clears").line == 5
+    assert all(file.is_simulated(rule) for rule in (own, none, event))
+    assert own.do is not None
+    assert own.do.argument is None
+
+
+def test_an_event_rule_takes_a_number_from_the_defaults(tmp_path):
+    rules = DEFAULTS.replace("limit: 3%", "limit: 9")
+    (file,) = load_project(write_project(tmp_path, rules=rules)).rule_files
+    assert str(file.threshold_of(file.rules[2]).limit) == "9"
+
+
+def test_what_is_in_force_is_shown_without_secrets(tmp_path):
+    main = MAIN + 'database: "postgresql+psycopg://u:geheim@db/x"\nmail: {password: geheim}\n'
+    shown = in_force(load_project(write_project(tmp_path, main, rules=DEFAULTS)))
+    lines = list(describe(shown))
+    assert "geheim" not in "\n".join(lines)
+    assert "database: postgresql+psycopg://u:***@db/x" in lines
+    assert shown["rules"]["own"]["simulate"] is True
+    assert shown["rules"]["own"]["throttle"] == "2h"
+    assert "clears" not in shown["rules"]["event"]["threshold"]
+    assert "    simulate: true" in lines
+    assert list(describe({"a": ["x", "y"], "b": None})) == ["a: [x, y]"]
+
+
+def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path):
+    path = write_project(tmp_path)
+    (tmp_path / "rules" / "folder.yaml").mkdir()
+    (tmp_path / ".env").write_bytes(b"A=\xff")
+    assert sentences(path) == [
+        ".env: this cannot be read; make it UTF-8 text",
+        "rules/folder.yaml: this cannot be read: Is a directory; give the right to read it",
+    ]
+
+
+def test_models_can_be_built_in_code():
+    kind = TypeConfig(anchor="id", options={"path": "x.csv"})
+    silo = SiloConfig(connector="csv", types={"user": kind}, options={"delimiter": ";"})
+    assert silo.connector_options()["delimiter"] == ";"
+    assert silo.connector_options()["types"]["user"]["path"] == "x.csv"
+    assert silo.place() == Place("", 0)
+    assert not silo.is_set("connector")
+    with pytest.raises(ValidationError):
+        SiloConfig(connector="csv", options={}, speed=3)  # type: ignore[call-arg]
 
 
 def test_the_reference_page_is_up_to_date():
