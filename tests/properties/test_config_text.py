@@ -7,9 +7,9 @@ from hypersync.config.source import read_yaml
 from hypersync.config.variables import read_dotenv
 from hypersync.model.mistake import Mistake
 
-FRAGMENTS = st.sampled_from(
-    ["a", ": ", "- ", "\n", "  ", "[", "]", "{", "}", ",", '"', "'", "&x", "*x", "!t ", "#", ">", "${A}", "${B:c}", "${", "<<: ", "?", "---\n", "\t", "\ufeff", "é", "%"]
-)
+MARKS = ["a", ": ", "- ", "\n", "  ", "[", "]", "{", "}", ",", '"', "'", "#", "|", ">", "?", "\t"]
+WORDS = ["&x", "*x", "!t ", "${A}", "${B:c}", "${", "<<: ", "---\n", "\ufeff", "é", "%"]
+FRAGMENTS = st.sampled_from([*MARKS, *WORDS])
 
 
 @given(st.lists(FRAGMENTS, max_size=30).map("".join) | st.text(max_size=60))
