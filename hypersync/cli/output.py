@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -20,8 +18,6 @@ import click
 from hypersync.model.time_span import format_time_span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from hypersync.cli.frame import Invocation
 
 
@@ -63,20 +59,3 @@ def _plain(value: object) -> object:
             return dict(value)
         case _:
             raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-@contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error while something long runs, if that is a terminal.
-
-    Gives a function that is told how many more are done.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)

@@ -14,7 +14,7 @@ import pytest
 from hypersync import cli
 from hypersync.cli.failure import run_safely
 from hypersync.cli.frame import Exit, Invocation, command
-from hypersync.cli.output import print_answer, progress
+from hypersync.cli.output import print_answer
 from hypersync.clock import SystemClock
 from hypersync.errors import ConfigurationError, LeaseHeld, UsageError
 from hypersync.log import set_up_logging
@@ -166,12 +166,6 @@ def test_python_dash_m_is_the_command_and_a_closed_pipe_is_no_traceback():
     script = f"{sys.executable} -m hypersync --version | head -c 0"
     ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True)  # noqa: S603, S607
     assert ended.stderr == ""
-
-
-def test_progress_is_silent_when_standard_error_is_no_terminal(capsys):
-    with progress("Reading", total=3) as advance:
-        advance(3)
-    assert capsys.readouterr() == ("", "")
 
 
 @pytest.fixture
