@@ -162,6 +162,27 @@ def differing(wanted: Attributes, current: Attributes) -> list[str]:
     return sorted(name for name, value in wanted.items() if not is_same(value, current.get(name)))
 
 
+def chosen(kind: ObjectType, attributes: Attributes) -> dict[str, Value]:
+    """Return those of the attributes that the type reads."""
+    if not kind.attributes:
+        return dict(attributes)
+    return {name: value for name, value in attributes.items() if name in kind.attributes}
+
+
+def anchor_of(change: Change, attribute: str | None) -> str | None:
+    """Return the anchor of a changed object; that of a new one follows from the change.
+
+    ``attribute`` names what holds the anchor; ``None`` means that the silo assigns one, and then a
+    retry (the same idempotency key) gets the same. ``None`` comes back when the change sets none.
+    """
+    if change.anchor is not None:
+        return change.anchor
+    if attribute is None:
+        return fingerprint(change.key)
+    value = (change.after or {}).get(attribute)
+    return value if isinstance(value, str) and value else None
+
+
 def reference(change: Change) -> str:
     """Return the member that a membership change adds or removes.
 

@@ -39,20 +39,25 @@ _SOON = timedelta(seconds=1)
 def apply_changes(format_: Format, changes: Sequence[Change]) -> list[Outcome]:
     """Apply changes of one file and replace it; nothing is written when nothing differs.
 
-    Another writer at work, or somebody's edit in between, answers `RetryAfter` for all.
+    Another writer at work, somebody's edit in between, or a file or folder that cannot be used now
+    answers `RetryAfter` for all: nothing was written.
     """
     format_ = replace(format_, path=format_.path.resolve())
-    with _locked(format_.path) as is_ours:
-        if not is_ours:
-            return [RetryAfter(_SOON, f"{format_.name} is being written") for _ in changes]
-        try:
+    try:
+        with _locked(format_.path) as is_ours:
+            if not is_ours:
+                return _all_later(changes, f"{format_.name} is being written")
             table = Table.load(format_)
-        except ScanFailed as error:
-            return [RetryAfter(_SOON, error.message) for _ in changes]
-        outcomes = [table.apply(change) for change in changes]
-        if table.is_changed and not table.save():
-            return [RetryAfter(_SOON, f"{format_.name} was changed meanwhile") for _ in changes]
-        return outcomes
+            outcomes = [table.apply(change) for change in changes]
+            if table.is_changed and not table.save():
+                return _all_later(changes, f"{format_.name} was changed meanwhile")
+            return outcomes
+    except (ScanFailed, SiloUnreachable) as error:
+        return _all_later(changes, error.message)
+
+
+def _all_later(changes: Sequence[Change], reason: str) -> list[Outcome]:
+    return [RetryAfter(_SOON, reason) for _ in changes]
 
 
 @contextmanager

@@ -21,7 +21,9 @@ from hypersync.connectors.contract import (
     SiloOptions,
     SiloSettings,
     TypeOptions,
+    anchor_of,
     batches,
+    chosen,
     fingerprint,
     present,
     refuse_all,
@@ -51,7 +53,6 @@ from hypersync.model.objects import (
     SiloObject,
     Succeeded,
     Unknown,
-    Value,
 )
 
 
@@ -220,7 +221,7 @@ class MemorySession:
         attributes = self._silo.get(object_type.name, anchor)
         if attributes is None:
             return None
-        return SiloObject(object_type.name, anchor, _wanted(object_type, attributes))
+        return SiloObject(object_type.name, anchor, chosen(object_type, attributes))
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write the changes one after the other."""
@@ -244,7 +245,7 @@ class MemorySession:
             return Deleted(object_type.name, anchor, version.deletion)
         if anchor in self._silo.faults.invalid:
             return Invalid(object_type.name, anchor, f"object {anchor}", "made invalid by a test")
-        return Seen(object_type.name, anchor, _wanted(object_type, version.attributes))
+        return Seen(object_type.name, anchor, chosen(object_type, version.attributes))
 
     def _break_if_told(self, number: int | None) -> None:
         limit = self._silo.faults.break_after
@@ -263,9 +264,9 @@ class MemorySession:
 
     def _write(self, change: Change) -> Outcome:
         kind = change.type
-        anchor = _anchor(change)
-        if not anchor:
-            return Refused(f"a new {kind.name} needs its anchor, and the change sets none")
+        anchor = anchor_of(change, _options(kind).anchor)
+        if anchor is None:
+            return Refused(f"a new {kind.name} needs its anchor: set {_options(kind).anchor!r}")
         stored = self._silo.get(kind.name, anchor)
         current = None if stored is None else SiloObject(kind.name, anchor, stored)
         if outcome := settled(change, current):
@@ -280,25 +281,8 @@ class MemorySession:
         return Succeeded(self.read(kind, anchor))
 
 
-def _anchor(change: Change) -> str:
-    """Return the anchor; a new object's is set, or follows from the change, so retries agree."""
-    if change.anchor is not None:
-        return change.anchor
-    attribute = _options(change.type).anchor
-    if attribute is None:
-        return f"m-{fingerprint(change.key)[:16]}"
-    value = (change.after or {}).get(attribute)
-    return value if isinstance(value, str) else ""
-
-
 def _options(kind: ObjectType) -> MemoryTypeOptions:
     return kind.options if isinstance(kind.options, MemoryTypeOptions) else MemoryTypeOptions()
-
-
-def _wanted(kind: ObjectType, attributes: Attributes) -> dict[str, Value]:
-    if not kind.attributes:
-        return dict(attributes)
-    return {name: value for name, value in attributes.items() if name in kind.attributes}
 
 
 def _attribute_schemas(kind: ObjectType) -> dict[str, AttributeSchema] | None:

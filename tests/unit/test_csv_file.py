@@ -341,6 +341,11 @@ def test_a_half_written_file_means_later(tmp_path: Path, bench: Bench):
     assert isinstance(rename_title(bench), RetryAfter)
 
 
+def test_a_missing_file_means_later_because_nothing_was_written(tmp_path: Path, bench: Bench):
+    (tmp_path / "users.csv").unlink()
+    assert isinstance(rename_title(bench), RetryAfter)
+
+
 @pytest.mark.parametrize(
     ("after", "reason"),
     [
