@@ -8,14 +8,15 @@ written here; nothing else in the program has defaults for these.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from hypersync.config.located import Located
-from hypersync.config.people_models import PersonConfig, PlanConfig
+from hypersync.config.people_models import PersonConfig, PlanConfig, Role
 from hypersync.config.rule_models import RuleFile
 from hypersync.config.silo_models import EnabledConfig, JoinConfig, SiloConfig, TypeConfig
 from hypersync.config.values import (
@@ -23,6 +24,7 @@ from hypersync.config.values import (
     Expression,
     Filled,
     Flag,
+    Line,
     Name,
     PositiveNumber,
     PositiveSpan,
@@ -71,17 +73,27 @@ def _check_key(key: Secret) -> Secret:
     return key
 
 
+def _check_database(url: Secret) -> Secret:
+    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", url.reveal()):
+        raise ValueError(
+            "this is no database; write for instance sqlite:///var/hypersync.db "
+            "or postgresql+psycopg://user@host/name"
+        )
+    return url
+
+
+DatabaseUrl = Annotated[SecretText, AfterValidator(_check_database)]
 SecretKey = Annotated[SecretText, AfterValidator(_check_key)]
 
 
 class MailConfig(Located):
     """The SMTP server; ``rows`` is the most rows of one mail, 0 for all."""
 
-    host: Filled = "localhost"
+    host: Line = "localhost"
     """The SMTP server."""
     port: PositiveNumber = 25
     """Its port."""
-    sender: Filled = "HyperSync <hypersync@localhost>"
+    sender: Line = "HyperSync <hypersync@localhost>"
     """The From: of every mail."""
     rows: WholeNumber = 100
     """The most actions that one mail lists, the rest are behind its report link; 0 lists all."""
@@ -147,6 +159,12 @@ class BlackoutConfig(Located):
     """On whose clocks the windows are."""
     windows: tuple[Window, ...]
     """Parts of the week, such as `fri 18:00 - mon 06:00`."""
+
+    def contains(self, moment: datetime) -> bool:
+        """Whether ``moment`` (aware) falls into a window, by the wall clocks of the time zone."""
+        local = moment.astimezone(ZoneInfo(self.timezone))
+        minute = (local.weekday() * 24 + local.hour) * 60 + local.minute
+        return any(window.contains(minute) for window in self.windows)
 
 
 class ScheduleConfig(Located):
@@ -221,7 +239,7 @@ class ProjectFile(Located):
     model_config = ConfigDict(json_schema_extra={"required": ["secret_keys", "silos", "joins"]})
     public_url: Annotated[str, AfterValidator(_check_public_url)] = "http://127.0.0.1:8080"
     """Where people reach the web pages; links are built from it, never from a request."""
-    database: SecretText = Secret("sqlite:///var/hypersync.db")
+    database: DatabaseUrl = Secret("sqlite:///var/hypersync.db")
     """Where everything is stored; a relative SQLite path starts at the parent of `config/`."""
     secret_keys: tuple[SecretKey, ...] = ()
     """What links and codes are signed with: newest first, older ones still verify."""
@@ -247,7 +265,7 @@ class ProjectFile(Located):
     """Who is told and asked, by name."""
     plans: dict[Name, PlanConfig] = Field(default_factory=dict)
     """Who is asked in which order, by name."""
-    roles: dict[Name, RoleConfig] = Field(default_factory=dict)
+    roles: dict[Role, RoleConfig] = Field(default_factory=dict)
     """The groups that grant a role, by role."""
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
     """Where webhooks may go."""

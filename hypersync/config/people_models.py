@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hypersync.config.located import Located
 from hypersync.config.values import (
-    Filled,
     Flag,
+    Line,
     PositiveNumber,
     PositiveSpan,
     Text,
@@ -98,11 +98,11 @@ class PersonConfig(Located):
 
     email: Address
     """Their mail address."""
-    name: Filled | None = None
+    name: Line | None = None
     """Their full name."""
     roles: tuple[Role, ...] = ()
     """What they may do."""
-    os_user: Filled | None = None
+    os_user: Line | None = None
     """Their system user: decides on the command line in their name."""
     timezone: Zone = "UTC"
     """On whose clocks they live."""

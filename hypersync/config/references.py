@@ -89,15 +89,21 @@ def _schedules(configuration: Configuration) -> Iterator[Mistake]:
 
 
 def _people(configuration: Configuration) -> Iterator[Mistake]:
-    owners: dict[str, str] = {}
+    users: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     for name, person in configuration.people.items():
-        if person.delegate is not None:
+        if person.delegate == name:
+            yield _mistake(person, ("delegate",), f"{name!r} is their own delegate", "name another")
+        elif person.delegate is not None:
             yield from _person_named(configuration, person, ("delegate",), person.delegate)
-        if person.os_user is not None:
-            first = owners.setdefault(person.os_user, name)
-            if first != name:
-                message = f"{person.os_user!r} is already the system user of {first!r}"
-                yield _mistake(person, ("os_user",), message, "one system user is one person")
+        first = users.setdefault(person.os_user or f"\0{name}", name)
+        if first != name:
+            message = f"{person.os_user!r} is already the system user of {first!r}"
+            yield _mistake(person, ("os_user",), message, "one system user is one person")
+        first = addresses.setdefault(person.email.casefold(), name)
+        if first != name:
+            message = f"{person.email!r} is already the address of {first!r}"
+            yield _mistake(person, ("email",), message, "one address is one person")
         yield from _steps(configuration, person, ("plan",), person.plan, is_own_plan=True)
 
 

@@ -19,6 +19,7 @@ from hypersync.config.values import (
     Filled,
     Flag,
     LimitValue,
+    Name,
     PositiveSpan,
     SignedNumber,
     SpanOrExpression,
@@ -216,7 +217,7 @@ Do = Annotated[
 class RuleConfig(Located):
     """One rule."""
 
-    id: Filled
+    id: Name
     """Its name, once in the whole project."""
     kind: Kind
     """What it does."""
@@ -269,7 +270,7 @@ class RuleConfig(Located):
 class RuleFile(Located):
     """One file of rules."""
 
-    ruleset: Filled
+    ruleset: Name
     """The name of this set of rules."""
     simulate: Flag = False
     """Plan and report only, for all of them."""

@@ -191,9 +191,15 @@ def _minute(day: str, hour: int, minute: int, wrong: str) -> int:
 
 
 def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
-        raise ValueError(f"{name!r} is no name; write letters, digits, '-' and '_'")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
+        raise ValueError(f"{name!r} is no name; write letters, digits, '-', '_' and '.'")
     return name
+
+
+def _check_line(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("this is not one line of text; write it without line breaks")
+    return text
 
 
 def _check_filled(text: str) -> str:
@@ -279,6 +285,7 @@ SecretText = Annotated[
 ]
 Filled = Annotated[str, AfterValidator(_check_filled)]
 Expression = Annotated[str, AfterValidator(_check_filled), _schema(["string", "number", "boolean"])]
+Line = Annotated[str, AfterValidator(_check_line)]
 Text = Annotated[str, _schema(["string", "number", "boolean"])]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 Name = Annotated[str, AfterValidator(_check_name)]

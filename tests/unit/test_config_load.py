@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -137,6 +137,9 @@ def test_what_every_project_needs_is_missed(tmp_path, key):
         ("schedules: [{scan: hr, full: every 1h, at: 0 3 * * *}]", "a scan has no 'at'"),
         ("people: {ann: {email: ann}}", "people.ann.email: 'ann' is no mail address"),
         ("people: {ann: {email: a@b, rolls: []}}", "did you mean 'roles'?"),
+        ('mail: {sender: "a\\nBcc: b"}', "mail.sender: this is not one line of text"),
+        ("database: mysql://u:geheim@h/x", "database: this is no database; write for instance"),
+        ("roles: {boss: {groups: []}}", "roles.boss cannot be 'boss'; write 'viewer', 'approver'"),
         ("vip: [{name: x}]", "vip.0.when is missing; add it"),
         ("secret_keys: [short]", "a secret key is too short; give at least 16 characters"),
         ("plans: {p: {steps: []}}", "plans.p.steps is empty; give at least one entry"),
@@ -423,6 +426,22 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path):
         ".env: this cannot be read; make it UTF-8 text",
         "rules/folder.yaml: this cannot be read: Is a directory; give the right to read it",
     ]
+
+
+@pytest.mark.parametrize(
+    ("moment", "inside"),
+    [
+        ("2026-03-27T17:00:00+00:00", True),  # Friday 18:00 in Paris
+        ("2026-03-27T16:59:59+00:00", False),
+        ("2026-03-30T03:59:59+00:00", True),  # Monday 05:59, summer time since Sunday
+        ("2026-03-30T04:00:00+00:00", False),
+    ],
+)
+def test_a_blackout_follows_the_wall_clock_of_its_zone(tmp_path, moment, inside):
+    main = MAIN + 'blackout: {timezone: Europe/Paris, windows: ["fri 18:00 - mon 06:00"]}\n'
+    blackout = load_project(write_project(tmp_path, main)).blackout
+    assert blackout is not None
+    assert blackout.contains(datetime.fromisoformat(moment)) is inside
 
 
 def test_models_can_be_built_in_code():
