@@ -115,7 +115,7 @@ scan_change = Table(
     Column("scan", ForeignKey("scan.id", ondelete="CASCADE"), nullable=False),
     Column("silo_type", ForeignKey("silo_type.id"), nullable=False),
     Column("anchor", Text, nullable=False),
-    Column("kind", Text, nullable=False),  # seen, gone, soft, absent, out_of_scope, invalid, missed, back
+    Column("kind", Text, nullable=False),  # a model.scans.Finding
     Column("attributes", Text),
     Column("hash", LargeBinary),
     Column("why", Text),

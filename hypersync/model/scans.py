@@ -1,0 +1,139 @@
+"""Scans: one reading of a silo's stream each, and what it found. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple, NewType
+
+ScanId = NewType("ScanId", str)
+
+
+class ScanKind(Enum):
+    """Whether a scan read everything or what changed."""
+
+    FULL = "full"
+    DELTA = "delta"
+
+
+class ScanState(Enum):
+    """How far a scan is.
+
+    While it is ``applying`` runs leave its silo alone. ``suspended`` waits for a decision,
+    ``approved`` to be applied by the next scan or sync.
+    """
+
+    RUNNING = "running"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    SUSPENDED = "suspended"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+
+class Finding(Enum):
+    """What a scan says of one object.
+
+    ``missed`` is an absence that is not believed yet, ``back`` takes such ones back.
+    """
+
+    SEEN = "seen"
+    GONE = "gone"
+    SOFT = "soft"
+    ABSENT = "absent"
+    OUT_OF_SCOPE = "out_of_scope"
+    INVALID = "invalid"
+    MISSED = "missed"
+    BACK = "back"
+
+
+class Staged(NamedTuple):
+    """One change that a scan found; ``why`` says why an object is invalid."""
+
+    anchor: str
+    finding: Finding
+    attributes: str | None = None
+    hash: bytes | None = None
+    why: str | None = None
+
+
+@dataclass(slots=True)
+class TypeCounts:
+    """What a scan found of one type; ``seen`` counts what is there, invalid objects included."""
+
+    seen: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    invalid: int = 0
+
+    def add(self, other: TypeCounts) -> None:
+        """Add another scan's counts to these."""
+        self.seen += other.seen
+        self.created += other.created
+        self.updated += other.updated
+        self.deleted += other.deleted
+        self.invalid += other.invalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeVerdict:
+    """What a scan found of one type and why it is not believed; no reasons when it is.
+
+    ``answer`` is what people said: approved, rejected or nothing yet.
+    """
+
+    counts: TypeCounts
+    reasons: tuple[str, ...] = ()
+    missing: int = 0
+    answer: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """One scan of one stream as it is stored; ``types`` is by type name."""
+
+    id: ScanId
+    silo: str
+    stream: str
+    kind: ScanKind
+    state: ScanState
+    started_at: datetime
+    finished_at: datetime | None = None
+    cursor: str | None = None
+    scope: str | None = None
+    types: Mapping[str, TypeVerdict] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiloType:
+    """What is stored of one type of a silo.
+
+    ``live`` counts the objects that are there; ``scope`` is that of the last applied scan, which
+    there was when ``is_loaded``. While ``is_loading`` its objects are not visible to runs.
+    """
+
+    id: int
+    silo: str
+    name: str
+    live: int = 0
+    scope: str | None = None
+    is_loaded: bool = False
+    is_loading: bool = False
+    join_revision: str | None = None
+
+
+@dataclass(slots=True)
+class ScanReport:
+    """What became of scanning one silo, all its streams together."""
+
+    silo: str
+    kind: ScanKind
+    state: ScanState
+    types: dict[str, TypeCounts] = field(default_factory=dict)
+    reason: str | None = None

@@ -1,0 +1,114 @@
+"""Judges whether what a scan found may be believed. Pure.
+
+Absence is a claim. Objects that are missing, not offset by new ones, are measured against what the
+last applied scan left and against the most there were within seven days; so are objects whose join
+value changed. Named canaries must have been seen, and a silo that was not empty does not become
+empty. Measured under another scope (filter, base, attributes) than the last applied scan, no
+absence at all is believed. Whatever trips suspends the whole scan, and people are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hypersync.model.limit import Limit, parse_limit
+
+HIGH_WITHIN = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceGuard:
+    """What a scan of a silo may claim.
+
+    ``drop`` and ``rekeyed`` are the most objects that may be missing or change their join value;
+    they do not apply where fewer than ``min_population`` objects live. ``canaries`` are anchors,
+    or ``TYPE/ANCHOR``. An absence is believed when so many more complete scans as ``grace`` says
+    miss the object too.
+    """
+
+    drop: Limit = parse_limit("5%")
+    min_population: int = 20
+    rekeyed: Limit = parse_limit("1%")
+    canaries: tuple[str, ...] = ()
+    grace: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a scan found of one type, and what was known before.
+
+    ``live`` are the objects after the last applied scan, ``high`` the most within seven days.
+    ``seen`` counts what is there now and is ``None`` for a delta, which does not see everything;
+    ``missing`` counts live objects that were not seen or are reported deleted.
+    """
+
+    live: int
+    high: int
+    seen: int | None
+    missing: int
+    rekeyed: int = 0
+    lost_canaries: Collection[str] = ()
+    scope_changed: bool = False
+
+
+def judge(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
+    """Return why the scan must not be believed, sentence by sentence; nothing when it may be."""
+    if evidence.seen == 0 and evidence.live > 0:
+        return (f"it is empty, and {evidence.live} objects were there", *_canaries(evidence))
+    return (
+        *_canaries(evidence),
+        *_scope(evidence),
+        *_drop(evidence, guard),
+        *_rekeyed(evidence, guard),
+    )
+
+
+def _canaries(evidence: Evidence) -> tuple[str, ...]:
+    lost = sorted(evidence.lost_canaries)
+    if not lost:
+        return ()
+    return (f"{_named(len(lost), 'canary', 'canaries')} not seen: {', '.join(lost)}",)
+
+
+def _scope(evidence: Evidence) -> tuple[str, ...]:
+    if not (evidence.scope_changed and evidence.missing):
+        return ()
+    missing = _named(evidence.missing, "object is", "objects are")
+    return (f"the filter, base or attributes changed, and {missing} missing",)
+
+
+def _drop(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
+    if evidence.missing == 0:
+        return ()
+    if evidence.live >= guard.min_population:
+        allowed = guard.drop.allowed(evidence.live)
+        if evidence.missing > allowed:
+            limit = _allowed(guard.drop, allowed)
+            return (f"{evidence.missing} of {evidence.live} objects are missing, {limit}",)
+    if evidence.high >= guard.min_population:
+        lost = evidence.high - (evidence.live - evidence.missing)
+        allowed = guard.drop.allowed(evidence.high)
+        if lost > allowed:
+            limit = _allowed(guard.drop, allowed)
+            return (f"{lost} fewer objects than the {evidence.high} of this week, {limit}",)
+    return ()
+
+
+def _rekeyed(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
+    if evidence.live < guard.min_population:
+        return ()
+    allowed = guard.rekeyed.allowed(evidence.live)
+    if evidence.rekeyed <= allowed:
+        return ()
+    limit = _allowed(guard.rekeyed, allowed)
+    return (f"{evidence.rekeyed} of {evidence.live} objects changed their join value, {limit}",)
+
+
+def _allowed(limit: Limit, allowed: int) -> str:
+    return f"{allowed} allowed ({limit})" if limit.is_percent else f"{allowed} allowed"
+
+
+def _named(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
