@@ -164,7 +164,7 @@ class Writer:
                 if value is None:
                     return None
                 if parameter.only not in (None, value.__class__):
-                    return UNSET
+                    return UNSET  # the error belongs to the identities, at run time
         return self._tried(self._bound(function), values)
 
     def _tried(self, calculate: Callable[..., object], values: list[object]) -> object:

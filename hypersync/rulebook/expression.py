@@ -72,14 +72,11 @@ def _python_tree(source: str) -> ast.expr:
         tree = ast.parse(_one_line(source), mode="eval").body
     except (RecursionError, MemoryError) as error:
         raise too_deep from error
-    except SyntaxError as error:
-        if "too many nested" in (error.msg or ""):
+    except (SyntaxError, ValueError) as error:
+        if "too many nested" in str(error):
             raise too_deep from error
-        raise ExpressionSyntaxError(
-            f"{source!r} is not an expression: {error.msg}", offset=error.offset or 0
-        ) from error
-    except ValueError as error:
-        raise ExpressionSyntaxError(f"the expression cannot be read: {error}") from error
+        cause = error.msg if isinstance(error, SyntaxError) else error
+        raise ExpressionSyntaxError(f"{source!r:.200} is not an expression: {cause}") from error
     _measure(tree, too_deep)
     return tree
 

@@ -17,6 +17,7 @@ import msgspec
 from hypersync.model.objects import Value
 
 _BYTES: Final = b'{"base64"'
+_BYTES_IN_TEXT: Final = _BYTES.decode()
 
 
 class _Bytes(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ def layout(slot: str, attributes: Iterable[str]) -> SlotLayout:
 
     def decode(blob: bytes | str) -> Any:  # noqa: ANN401 - the type is made above
         obj = plain(blob)
-        if _BYTES in (blob if isinstance(blob, bytes) else blob.encode()):
+        if (_BYTES_IN_TEXT in blob) if isinstance(blob, str) else (_BYTES in blob):
             for field in names.values():
                 setattr(obj, field, _with_bytes(getattr(obj, field)))
         return obj

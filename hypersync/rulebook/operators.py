@@ -179,10 +179,7 @@ def negative(value: Any) -> Any:  # noqa: ANN401 - any value
         return None
     if value.__class__ not in (int, float, timedelta):
         raise EvaluationError(f"- does not work on {described(value)}")
-    try:
-        return bounded(-value)
-    except OverflowError as error:
-        raise EvaluationError("the result of - is out of range") from error
+    return bounded(-value)
 
 
 def index(container: Any, position: Any) -> Any:  # noqa: ANN401 - any two values

@@ -132,9 +132,6 @@ def value_type(annotation: object) -> ValueType:
         return _TYPES.get(origin, ValueType.ANY)
     if len(arguments) == 1:
         return value_type(arguments[0])
-    if len(arguments) > 1:
-        kinds = {value_type(each) for each in arguments}
-        return kinds.pop() if len(kinds) == 1 else ValueType.ANY
     return _TYPES.get(annotation, ValueType.ANY)
 
 

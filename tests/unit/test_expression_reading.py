@@ -89,7 +89,9 @@ def test_refused_with_a_reason(source, said):
     [
         "(" * 1_000 + "1" + ")" * 1_000,
         "-" * 50_000 + "1",
-        "not " * 3_000 + "hr.status",
+        "-" * 9_900 + "1",
+        "not " * 2_400 + "hr.status",
+        "9" * 9_000,
         "lower(" * 200 + "hr.status" + ")" * 200,
         "hr.status" + "[0]" * 500,
         "[" * 5_000,

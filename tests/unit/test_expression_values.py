@@ -1,12 +1,15 @@
 """What expressions give: operators, missing values, three-valued logic, states of slots."""
 
+from datetime import timedelta
+
 import pytest
 
 from hypersync.errors import EvaluationError
 from hypersync.rulebook.explain import Outcome
 from hypersync.rulebook.expression import parse
 from hypersync.rulebook.nodes import State
-from tests.expressions import NAMES, World, an_evaluator, answer, objects_of, value_of
+from hypersync.rulebook.operators import storable
+from tests.expressions import NAMES, NOW, World, an_evaluator, answer, objects_of, value_of
 
 TRUE, FALSE, UNKNOWN = (True, False), (False, True), (False, False)
 HR = {"status": "active", "level": 3, "groups": ("a", "b"), "flag": True, "end": "2026-05-01"}
@@ -326,6 +329,18 @@ def test_stored_json_is_decoded_with_lists_and_bytes():
     assert layout.fields == ("blob", "list", "number", "text")
 
 
+def test_slot_whose_type_does_not_say_how_enabled_is_stored_is_never_known():
+    assert answer("hr.enabled", hr={"status": "active"}) == UNKNOWN
+
+
+def test_stored_text_is_decoded_as_stored_bytes_are():
+    evaluator = an_evaluator(["hr.blob == 'a'"])
+    layout = evaluator.layouts[0]
+
+    assert layout.read(layout.decode('{"blob":{"base64":"AAE="}}'), "blob") == b"\x00\x01"
+    assert layout.read(layout.decode('{"blob":"a"}'), "blob") == "a"
+
+
 def test_counting_asks_the_world_once_per_call():
     world = World()
     evaluator = an_evaluator(values=["hr.level"], world=world)
@@ -365,3 +380,77 @@ def test_trace_counts_nothing_and_shows_unknown():
     assert evaluator.trace(counting, objects, 0, 0, 0)[0].outcome is Outcome.NOT_ASKED
     assert evaluator.trace(unknown, objects, 0, 0, 0)[0].outcome is Outcome.UNKNOWN
     assert world.counts == {}
+
+
+@pytest.mark.parametrize("operator", ["+", "-", "*", "/", "%", "<", "=="])
+def test_operator_with_a_missing_side_gives_missing(operator):
+    assert value_of(f"hr.nothing {operator} 1", hr=HR) is None
+    assert value_of(f"1 {operator} hr.nothing", hr=HR) is None
+
+
+@pytest.mark.parametrize(
+    "source", ["-hr.nothing", "hr.nothing[0]", "hr.nothing[0:1]", "hr.nothing in hr.groups"]
+)
+def test_part_of_a_missing_value_is_missing(source):
+    assert value_of(source, hr=HR) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("span('1h') * 2 == span('2h')", True),
+        ("2 * span('1h') == span('2h')", True),
+        ("span('1h') / 2 == span('30m')", True),
+        ("span('2h') / span('1h')", 2.0),
+        ("-span('1h') + span('1h') == span('0s')", True),
+        ("now() - span('1d') == ago('1d')", True),
+        ("now() - ago('1d') == span('1d')", True),
+        ("span('1d') + date(hr.end) == date('2026-05-02')", True),
+        ("date(hr.end) + span('1d') > date(hr.end)", True),
+        ("(date(hr.end) if hr.level == 3 else today()) > today()", True),
+        ("hr.status[0:1] == 'a'", True),
+        ("(1 + 2) % 2 == 1", True),
+        ("'a' + 'b' == 'ab'", True),
+        ("env.REGION == 'EMEA' and hr.level == 3", True),
+    ],
+)
+def test_times_and_spans_are_calculated_with(source, expected):
+    assert value_of(source, hr=HR) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (NOW, "2026-03-02T09:30:00Z"),
+        (NOW.date(), "2026-03-02"),
+        (timedelta(hours=1), "1h"),
+        (("b", "a", "b"), ("a", "b")),
+        ((), None),
+        ("", None),
+        (None, None),
+        (b"\x00", b"\x00"),
+        (True, True),
+        (1.5, 1.5),
+    ],
+)
+def test_values_are_stored_as_silos_hold_them(value, stored):
+    assert storable(value) == stored
+
+
+def test_what_is_no_value_cannot_be_stored():
+    with pytest.raises(EvaluationError, match="cannot be stored"):
+        storable({"a": 1})
+
+
+def test_largest_negative_number_has_no_positive():
+    with pytest.raises(EvaluationError, match="64 bits"):
+        value_of("-hr.least", hr={"least": -(2**63)})
+
+
+def test_unexpected_failure_of_generated_code_is_an_evaluation_error():
+    class Broken(World):
+        def reference(self, slot, key):
+            raise KeyError(key)
+
+    with pytest.raises(EvaluationError, match="KeyError"):
+        value_of("ref('ad', 'x')", world=Broken())

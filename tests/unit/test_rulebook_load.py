@@ -400,3 +400,81 @@ def test_whole_simulation_reaches_every_rule(tmp_path):
     book = rulebook_of(tmp_path, main=MAIN + "guards: {simulate: true}\n")
 
     assert all(rule.simulate for rule in book.rules)
+
+
+@pytest.mark.parametrize(
+    ("when", "is_wrong"),
+    [
+        ("date(hr.a) + span('1d') == 'x'", True),
+        ("today() - span('1d') < now()", True),
+        ("today() - today() == span('1d') and hr.a == 1", False),
+        ("lower(hr.a)[0:1] == 1", True),
+        ("hr.a[0:1] == 1", False),
+        ("('a' if hr.x == 1 else 'b') == 1", True),
+        ("(1 if hr.x == 1 else 'b') == 1", False),
+        ("hr.a % 2 == 'x'", True),
+        ("lower(hr.a) + upper(hr.b) == 1", True),
+        ("span(hr.a) + span('2h') == 1", True),
+        ("len(hr.a) / 2 == 'x'", True),
+        ("hr.a + 1 == 'x'", False),
+        ("(hr.a == 1) < (hr.b == 2)", True),
+        ("('a' if lower(hr.x) else 'b') == 'c'", True),
+        ("missing(hr.a) == 1", True),
+        ("present(hr.a) == (1 == None)", False),
+        ("hr.a == (hr.b, 'c')", False),
+        ("lower(hr.a) == (hr.b, 'c')", True),
+        ("env.EXPIRES == 1 and hr.a == 2", True),
+        ("disabled_by_us(app)", False),
+    ],
+)
+def test_types_that_cannot_fit_are_found_before_anything_runs(tmp_path, when, is_wrong):
+    found = mistakes_of(tmp_path, f'{FLOW}, when: "{when}"')
+
+    assert bool(found) is is_wrong, [str(each) for each in found]
+
+
+def test_place_and_names_of_a_new_object_are_read(tmp_path):
+    rule = (
+        "id: x, kind: provision, target: app, set: {uid: hr.id}, "
+        "place: {parent: \"table('ou', hr.ou)\", rdn: \"'CN=' + dn_escape(hr.name)\"}"
+    )
+    path = write_project(
+        tmp_path,
+        MAIN,
+        rules="ruleset: users\nrules:\n  - {" + rule + "}\n",
+        environments=ENVIRONMENTS,
+    )
+    book = load_rulebook(load_project(path))
+
+    assert book.rules[0].place is not None
+    assert book.decoded["hr"] >= {"ou", "name", "id"}
+    assert "dn" in book.attributes["app", "user"]
+
+
+def test_name_to_be_unique_is_checked_where_the_schema_is_known(tmp_path):
+    rule = "id: x, kind: provision, target: app, once: {uid: \"unique(('app.logn',), hr.a)\"}"
+    schemas = {("app", "user"): frozenset({"uid", "login", "number"})}
+
+    found = mistakes_of(tmp_path, rule, schemas=schemas)
+
+    assert [each.remedy for each in found] == ["did you mean 'login'?"]
+
+
+def test_time_span_may_be_calculated_from_the_environment(tmp_path):
+    rules = RULES.replace("throttle: env.THROTTLE", 'throttle: "span(env.THROTTLE) * 2"')
+
+    assert rulebook_of(tmp_path, rules).rules[0].throttle == timedelta(days=2)
+    found = mistakes_of(tmp_path, f"{FLOW}, throttle: \"span('1h') - span('2h')\"")
+    assert "is no time span" in found[0].message
+    found = mistakes_of(tmp_path, f'{FLOW}, throttle: "env.THROTLE"')
+    assert found[0].remedy == "did you mean 'THROTTLE'?"
+
+
+def test_throttle_by_identity_is_an_expression(tmp_path):
+    book = rulebook_of(tmp_path)
+    evaluator = book.bind(NOW, World())
+    chief = evaluator.layouts[0].of({"level": "C"})
+    throttle = book.rules[4].throttle
+
+    assert isinstance(throttle, Compiled)
+    assert evaluator.value(throttle, (chief, None, None, None), 0, 0, 0) == timedelta(hours=1)
