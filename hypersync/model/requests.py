@@ -107,7 +107,12 @@ class RequestDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request as it is stored; ``step`` counts from 0 into ``plan.steps``."""
+    """One request as it is stored.
+
+    ``step`` counts from 0 into ``plan.steps`` and ``rounds`` how often they were repeated;
+    ``notifying`` says that the plan has not ended. ``approvers`` are the ids of the people who
+    were entitled to answer when it was opened.
+    """
 
     id: RequestId
     kind: RequestKind
@@ -131,6 +136,8 @@ class Request:
     nth: int = 1
     approvers: frozenset[str] = frozenset()
     digest: str = ""
+    rounds: int = 0
+    notifying: bool = True
     closed_at: datetime | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     detail: Mapping[str, object] = field(default_factory=dict)
