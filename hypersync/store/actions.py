@@ -125,7 +125,7 @@ class Actions:
             one = mine.where(_ACTION.c.id == bindparam("which"))
             self._connection.execute(one, [{"which": each} for each in ids])
 
-    def open(self, identities: Collection[IdentityId] | None) -> Mapping[str, OpenAction]:
+    def open(self, identities: Collection[int] | None) -> Mapping[str, OpenAction]:
         """Return open actions by key, of these identities or of all."""
         query = select(*(_ACTION.c[name] for name in _OPEN_COLUMNS))
         query = query.where(_ACTION.c.state.in_(OPEN_STATES))
@@ -224,6 +224,10 @@ class Actions:
             released_by=run,
             let_through=False,
         )
+
+    def requeue(self, ids: Collection[ActionId], now: datetime) -> None:
+        """Say that queued actions were rechecked now and may start."""
+        self._guarded(ids, (ActionState.QUEUED,), queued_at=now)
 
     def _guarded(
         self, ids: Collection[ActionId], states: Collection[ActionState], **values: object
@@ -346,6 +350,13 @@ class Actions:
         """Return the identities for which a rule was let through without a person since then."""
         query = select(_ACTION.c.identity).where(
             _ACTION.c.rule == rule, _ACTION.c.queued_at >= since, _ACTION.c.let_through
+        )
+        return frozenset(self._connection.execute(query).scalars())
+
+    def stopped_for_volume(self, rule: str, since: datetime) -> frozenset[IdentityId]:
+        """Return the identities whose actions of a rule were suspended, not as VIPs, since then."""
+        query = select(_ACTION.c.identity).where(
+            _ACTION.c.rule == rule, _ACTION.c.suspended_at >= since, _ACTION.c.vip.is_(None)
         )
         return frozenset(self._connection.execute(query).scalars())
 

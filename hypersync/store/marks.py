@@ -29,7 +29,7 @@ class Marks:
         self._insert: Any = sqlite_insert if sqlite else postgresql_insert
 
     def last_starts(
-        self, rules: Collection[str], since: datetime, identities: Collection[IdentityId] | None
+        self, rules: Collection[str], since: datetime, identities: Collection[int] | None
     ) -> Mapping[Mark, datetime]:
         """Return the last starts of rules after ``since``, of these identities or of all."""
         found: dict[Mark, datetime] = {}
@@ -56,7 +56,7 @@ class Marks:
             self._connection.execute(upsert, rows)
 
     def held(
-        self, rules: Collection[str], identities: Collection[IdentityId] | None
+        self, rules: Collection[str], identities: Collection[int] | None
     ) -> frozenset[tuple[str, IdentityId]]:
         """Return for which identities the conditions of event rules held at the last look."""
         found: set[tuple[str, IdentityId]] = set()
@@ -80,7 +80,7 @@ class Marks:
             )
             self._connection.execute(upsert, rows)
 
-    def holds(self, identities: Collection[IdentityId] | None) -> Mapping[str, Hold]:
+    def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
         """Return the rejections in force by action key, of these identities or of all."""
         columns = (_HOLD.c.key, _HOLD.c.rule, _HOLD.c.identity, _HOLD.c.fingerprint)
         query = select(*columns, _HOLD.c.until, _HOLD.c.times)
@@ -112,13 +112,11 @@ class Marks:
             )
             self._connection.execute(upsert, rows)
 
-    def reserved(self, namespaces: Collection[str], value: str) -> IdentityId | None:
-        """Return whose a reserved value is."""
+    def reservations(self, namespace: str) -> Mapping[str, IdentityId]:
+        """Return the reserved values of a name space, and whose they are."""
         table = tables.reservation
-        query = select(table.c.identity).where(
-            table.c.namespace.in_(namespaces), table.c.value == value
-        )
-        return self._connection.execute(query.limit(1)).scalar()
+        query = select(table.c.value, table.c.identity).where(table.c.namespace == namespace)
+        return {row.value: row.identity for row in self._connection.execute(query)}
 
     def reserve(self, rows: Sequence[tuple[str, str, IdentityId, str]], now: datetime) -> None:
         """Reserve values: (name space, value, identity, rule); one taken already stays as it is."""
@@ -132,7 +130,7 @@ class Marks:
         self,
         query: Select[Any],
         column: ColumnElement[int],
-        identities: Collection[IdentityId] | None,
+        identities: Collection[int] | None,
     ) -> Iterator[Any]:
         if identities is None:
             yield from self._connection.execute(query)

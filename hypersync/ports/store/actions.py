@@ -93,7 +93,7 @@ class Actions(Protocol):
     def discard(self, run: RunId, ids: Collection[ActionId] | None = None) -> None:
         """Delete proposals of a run that are not to be carried on; all of them by default."""
 
-    def open(self, identities: Collection[IdentityId] | None) -> Mapping[str, OpenAction]:
+    def open(self, identities: Collection[int] | None) -> Mapping[str, OpenAction]:
         """Return open actions by key, of these identities or of all."""
 
     def approved(self) -> Sequence[Action]:
@@ -124,6 +124,9 @@ class Actions(Protocol):
 
     def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
         """Queue approved actions; return those that were still approved."""
+
+    def requeue(self, ids: Collection[ActionId], now: datetime) -> None:
+        """Say that queued actions were rechecked now and may start."""
 
     def claim(
         self,
@@ -169,6 +172,9 @@ class Actions(Protocol):
 
     def let_through(self, rule: str, since: datetime) -> frozenset[IdentityId]:
         """Return the identities for which a rule was let through without a person since then."""
+
+    def stopped_for_volume(self, rule: str, since: datetime) -> frozenset[IdentityId]:
+        """Return the identities whose actions of a rule were suspended, not as VIPs, since then."""
 
     def objects_touched(self, silo: str, operation: Operation, since: datetime) -> frozenset[str]:
         """Return the action targets of one operation let through or released since then."""

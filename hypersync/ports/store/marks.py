@@ -38,7 +38,7 @@ class Marks(Protocol):
     """What rules remember from run to run."""
 
     def last_starts(
-        self, rules: Collection[str], since: datetime, identities: Collection[IdentityId] | None
+        self, rules: Collection[str], since: datetime, identities: Collection[int] | None
     ) -> Mapping[Mark, datetime]:
         """Return the last starts of rules after ``since``, of these identities or of all."""
 
@@ -46,14 +46,14 @@ class Marks(Protocol):
         """Remember that rules start now."""
 
     def held(
-        self, rules: Collection[str], identities: Collection[IdentityId] | None
+        self, rules: Collection[str], identities: Collection[int] | None
     ) -> frozenset[tuple[str, IdentityId]]:
         """Return for which identities the conditions of event rules held at the last look."""
 
     def set_held(self, marks: Sequence[tuple[str, IdentityId]], *, held: bool) -> None:
         """Remember whether the conditions of event rules hold."""
 
-    def holds(self, identities: Collection[IdentityId] | None) -> Mapping[str, Hold]:
+    def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
         """Return the rejections in force by action key, of these identities or of all."""
 
     def drop_holds(self, keys: Collection[str]) -> None:
@@ -65,8 +65,8 @@ class Marks(Protocol):
     def save_quotas(self, quotas: Mapping[str, QuotaState]) -> None:
         """Write the state of quotas."""
 
-    def reserved(self, namespaces: Collection[str], value: str) -> IdentityId | None:
-        """Return whose a reserved value is."""
+    def reservations(self, namespace: str) -> Mapping[str, IdentityId]:
+        """Return the reserved values of a name space, and whose they are."""
 
     def reserve(self, rows: Sequence[tuple[str, str, IdentityId, str]], now: datetime) -> None:
         """Reserve values: (name space, value, identity, rule); one taken already stays as it is."""

@@ -1,0 +1,177 @@
+"""What ``--json`` prints of actions, runs and scans, and the same for people.
+
+The names are promised in ``docs/reference/json.md``: keys are always there, none is ever removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from hypersync.model.runs import RunMode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hypersync.model.actions import Action
+    from hypersync.model.objects import Attributes
+    from hypersync.model.runs import Run
+    from hypersync.pipeline.scan import ScanReport
+    from hypersync.ports.store import Store
+
+_WORDS = ("throttled", "limited", "suspended", "planned", "queued", "released")
+_OUTCOMES = ("succeeded", "failed", "conflict", "unknown", "stale", "void", "errors")
+
+
+def action_document(action: Action) -> dict[str, object]:
+    """Return one action as ``--json`` prints it."""
+    return {
+        "id": action.id,
+        "run": action.run,
+        "rule": action.rule,
+        "identity": str(action.identity),
+        "silo": action.silo or None,
+        "type": action.type or None,
+        "anchor": action.anchor,
+        "operation": action.operation.value,
+        "state": action.state.value,
+        "reasons": [asdict(reason) for reason in action.reasons],
+        "before": plain(action.before),
+        "after": plain(action.after),
+        "decided_by": action.decided_by,
+        "decided_at": action.decided_at,
+        "error": action.error,
+    }
+
+
+def plain(attributes: Attributes | None) -> dict[str, object] | None:
+    """Return attributes with multi-valued ones as lists."""
+    if attributes is None:
+        return None
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in sorted(attributes.items())
+    }
+
+
+def run_document(store: Store, run: Run, *, limit: int) -> dict[str, object]:
+    """Return one run with at most ``limit`` actions."""
+    with store.snapshot() as unit:
+        actions = unit.actions.of_run(run.id, limit=limit)
+        total = unit.actions.count_of_run(run.id)
+        errors = unit.runs.errors(run.id, limit=limit)
+    return {
+        **run_summary(run),
+        "errors": [
+            {
+                "rule": error.rule,
+                "identity": None if error.identity is None else str(error.identity),
+                "code": error.code,
+                "message": error.message,
+            }
+            for error in errors
+        ],
+        "actions": [action_document(action) for action in actions],
+        "actions_total": total,
+    }
+
+
+def run_summary(run: Run) -> dict[str, object]:
+    """Return one run without its actions and errors."""
+    rules = {}
+    for rule, report in run.rules.items():
+        shown = asdict(report)
+        counts = shown.pop("counts")
+        rules[rule] = {**counts, **shown}
+    return {
+        "run": run.id,
+        "kind": run.kind.value,
+        "mode": run.mode.value,
+        "state": run.state.value,
+        "config": run.config,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+        "started_by": run.started_by,
+        "counts": asdict(run.counts),
+        "rules": rules,
+        "scans": list(run.scans),
+    }
+
+
+def scan_document(report: ScanReport) -> dict[str, object]:
+    """Return one scan as ``--json`` prints it."""
+    return {
+        "scan": report.id,
+        "silo": report.silo,
+        "kind": report.kind,
+        "state": report.state,
+        "types": {kind: dict(counts) for kind, counts in report.types.items()},
+        "reason": report.reason or None,
+    }
+
+
+# --- for people --------------------------------------------------------------------------------
+
+
+def run_text(store: Store, run: Run, *, limit: int) -> str:
+    """Return what a run did, or would do, in a few lines."""
+    would = run.mode is RunMode.PREVIEW
+    word = "preview, nothing was changed" if would else "committed"
+    lines = [f"run {run.id}: {run.kind.value} sync, {word}; {run.counts.identities} identities"]
+    for rule, report in run.rules.items():
+        if report.counts.proposed or report.counts.released or report.counts.errors:
+            lines.append(f"  {rule}: {_counted(asdict(report.counts), would=would)}")
+            if report.reason:
+                lines.append(f"    {report.reason}")
+    lines.append(f"  all: {_counted(asdict(run.counts), would=would)}")
+    with store.snapshot() as unit:
+        errors = unit.runs.errors(run.id, limit=10)
+        actions = unit.actions.of_run(run.id, limit=min(limit, 20))
+        total = unit.actions.count_of_run(run.id)
+    lines += [f"  error: {_error(e.rule, e.identity)}{e.message}" for e in errors]
+    lines += [f"  {action_line(action, would=would)}" for action in actions]
+    if total > len(actions):
+        lines.append(f"  ... and {total - len(actions)} more: hypersync history {run.id}")
+    return "\n".join(lines)
+
+
+def _error(rule: str | None, identity: int | None) -> str:
+    parts = [rule, None if identity is None else f"identity {identity}"]
+    shown = ", ".join(part for part in parts if part)
+    return f"{shown}: " if shown else ""
+
+
+def _counted(counts: Mapping[str, int], *, would: bool) -> str:
+    words = [f"{counts[word]} {word}" for word in _WORDS if counts[word]]
+    if would and words:
+        words[0] = f"would be {words[0]}"
+    words += [f"{counts[word]} {word}" for word in _OUTCOMES if counts[word]]
+    return ", ".join(words) or "nothing to do"
+
+
+def action_line(action: Action, *, would: bool = False) -> str:
+    """Return one action on one line: who, what, before and after, and why it waits."""
+    state = "would" if would else action.state.value
+    what = action.operation.value.replace("_", " ")
+    where = "/".join(part for part in (action.silo, action.type, action.anchor) if part)
+    reasons = "; ".join(reason.text for reason in action.reasons)
+    change = change_text(action.before, action.after)
+    tail = f"  [{reasons}]" if reasons else ""
+    return f"{action.id}  {state} {what} {action.title} ({where}) {change}{tail}".rstrip()
+
+
+def change_text(before: Attributes | None, after: Attributes | None) -> str:
+    """Return what changes as ``name: old → new``, shortened for a terminal."""
+    names = sorted({*(before or {}), *(after or {})})
+    parts = [
+        f"{name}: {_shown((before or {}).get(name))} → {_shown((after or {}).get(name))}"
+        for name in names[:6]
+    ]
+    return ", ".join(parts) + (" ..." if len(names) > 6 else "")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

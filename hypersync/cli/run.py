@@ -1,0 +1,133 @@
+"""Commands that run the pipeline: ``scan`` and ``sync``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from hypersync.cli.frame import Exit, Invocation, command
+from hypersync.cli.output import print_answer
+from hypersync.errors import LeaseHeld, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hypersync.app import App
+    from hypersync.model.runs import Run
+    from hypersync.pipeline.scan import ScanReport
+
+WAIT = 2.0
+"""Seconds between two looks at a lease that somebody else holds."""
+
+
+@command("scan")
+@click.argument("silos", nargs=-1, metavar="[SILO...]")
+@click.option("--full", is_flag=True, help="Read everything, even where a delta would do.")
+def scan(invocation: Invocation, *, silos: tuple[str, ...], full: bool) -> Exit:
+    """Read silos into the store: those that are named, or all. Delta where the connector can."""
+    from hypersync.cli.documents import scan_document
+    from hypersync.cli.started import started_app
+
+    with started_app(invocation) as app:
+        reports = app.scan(silos, full=full)
+        app.tick()
+    document = {"scans": [scan_document(report) for report in reports]}
+    print_answer(invocation, document, lambda: _scan_text(reports))
+    states = {report.state for report in reports}
+    if "failed" in states:
+        return Exit.FAILED
+    return Exit.WITH_ERRORS if "suspended" in states else Exit.DONE
+
+
+@command("sync")
+@click.option("--full", "kind", flag_value="full", help="Look at every identity.")
+@click.option("--delta", "kind", flag_value="delta", help="Look at what changed.")
+@click.option(
+    "--object", "target", metavar="SILO/TYPE/ANCHOR", help="Look at one object's identity."
+)
+@click.option("--commit", is_flag=True, help="Do it. Without this, only say what would be done.")
+@click.option("--scan", "with_scan", is_flag=True, help="First scan every silo the rules name.")
+@click.option("--wait", is_flag=True, help="Wait while another committing sync runs.")
+@click.option("--limit", default=1000, show_default=True, help="The most actions in the answer.")
+@click.option("--exit-code", is_flag=True, help="Exit 4 when something is newly suspended.")
+def sync(
+    invocation: Invocation,
+    *,
+    kind: str | None,
+    target: str | None,
+    commit: bool,
+    with_scan: bool,
+    wait: bool,
+    limit: int,
+    exit_code: bool,
+) -> Exit:
+    """Evaluate the rules and plan; with --commit carry the plan out as far as the guards let it."""
+    from hypersync.cli.documents import run_document, run_text
+    from hypersync.cli.started import started_app
+
+    if target is not None and kind is not None:
+        raise UsageError("--object is a kind of its own; leave out --full and --delta")
+    with started_app(invocation) as app:
+        scans = app.scan_for_rules() if with_scan else []
+        run = _sync(app, kind, target, commit=commit, wait=wait, scans=scans)
+        app.tick()
+        document = run_document(app.store, run, limit=limit)
+        text = run_text(app.store, run, limit=limit)
+    failed = [report for report in scans if report.state != "applied"]
+    print_answer(invocation, document, lambda: "\n".join([*_scan_lines(scans), text]))
+    if failed or run.counts.errors:
+        return Exit.WITH_ERRORS
+    return Exit.SUSPENDED if exit_code and run.counts.suspended else Exit.DONE
+
+
+def _sync(
+    app: App,
+    kind: str | None,
+    target: str | None,
+    *,
+    commit: bool,
+    wait: bool,
+    scans: Sequence[ScanReport],
+) -> Run:
+    """Sync once; with ``wait`` again and again while somebody else does."""
+    ids = [report.id for report in scans if report.id]
+    while True:
+        try:
+            return app.sync(kind, object_key=object_key(target), commit=commit, scans=ids)
+        except LeaseHeld as error:
+            if not wait:
+                raise
+            click.echo(f"waiting: {error.message}", err=True)
+            time.sleep(WAIT)
+
+
+def object_key(target: str | None) -> tuple[str, str, str] | None:
+    """Split SILO/TYPE/ANCHOR at the first two slashes; raises `UsageError`."""
+    if target is None:
+        return None
+    parts = target.split("/", 2)
+    if len(parts) != 3 or not all(parts):
+        raise UsageError(f"{target!r} is no object; write SILO/TYPE/ANCHOR, such as hr/person/E1")
+    return parts[0], parts[1], parts[2]
+
+
+def _scan_text(reports: Sequence[ScanReport]) -> str:
+    return "\n".join(_scan_lines(reports)) or "There is no silo to scan."
+
+
+def _scan_lines(reports: Sequence[ScanReport]) -> list[str]:
+    lines = []
+    for report in reports:
+        counts = "; ".join(f"{kind}: {_counts(each)}" for kind, each in report.types.items())
+        reason = f" ({report.reason})" if report.reason else ""
+        lines.append(
+            f"scan {report.silo} ({report.kind}) {report.state}{reason}  {counts}".rstrip()
+        )
+    return lines
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    shown = [f"{number} {name}" for name, number in counts.items() if number or name == "seen"]
+    return ", ".join(shown)

@@ -1,0 +1,1 @@
+"""The demo: a made-up company, and three acts played with the real program."""

@@ -1,0 +1,75 @@
+"""What the pipeline works with: ports, rulebook and settings in one frozen bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hypersync.model.ids import RequestId
+from hypersync.model.limit import Limit
+from hypersync.model.objects import Operation
+from hypersync.model.requests import RequestDraft
+from hypersync.model.runs import RunKind, RunMode
+from hypersync.pipeline.execute import Silos
+from hypersync.pipeline.propose import Types
+from hypersync.ports.store import Store, UnitOfWork
+from hypersync.rulebook.rules import Rulebook
+
+OpenRequest = Callable[[UnitOfWork, RequestDraft, datetime], RequestId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSettings:
+    """What holds for every rule; ``release_any`` lets an object sync release others' approvals."""
+
+    simulate: bool = False
+    release_any: bool = True
+    vip_memory: timedelta = timedelta(days=30)
+    delta_duration: timedelta = timedelta(seconds=60)
+    delta_identities: int = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiloLimits:
+    """The most objects per operation in one silo, over all rules and the last ``per``."""
+
+    limits: Mapping[Operation, Limit]
+    per: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """What a sync needs.
+
+    ``vip_keys`` are (slot, normal join value) of people who are always VIPs. ``is_blackout`` says
+    whether nothing may be released or executed at a time. ``open_request`` asks people, inside the
+    plan's transaction.
+    """
+
+    store: Store
+    rulebook: Rulebook
+    silos: Silos
+    types: Types
+    guards: GuardSettings
+    limits: Mapping[str, SiloLimits]
+    clock: Callable[[], datetime]
+    open_request: OpenRequest
+    is_blackout: Callable[[datetime], bool]
+    vip_keys: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What kind of sync is wanted; ``kind`` None is a delta, or a full one when one is due.
+
+    ``object_key`` names silo, type and anchor for an object sync. ``raises`` allows more for one
+    run: rule to number, within the ceiling.
+    """
+
+    mode: RunMode = RunMode.PREVIEW
+    kind: RunKind | None = None
+    object_key: tuple[str, str, str] | None = None
+    raises: Mapping[str, int] = field(default_factory=dict)
+    started_by: str | None = None
+    scans: Sequence[str] = ()

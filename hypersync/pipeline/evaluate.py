@@ -1,0 +1,259 @@
+"""Evaluates identities: which rules hold for each, what they would change, and who is a VIP.
+
+Reads objects in identity order, an identity's objects together; decodes only the attributes that
+rules name, asks the one fused function, and drops everything again. Only identities that have
+something to say (a draft, a problem, a mark to change) leave a `Look`. When the fused function
+raises, the rules are asked one by one and only the failing ones are marked.
+
+Ambiguous and freshly regrouped identities run no rule; each is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from itertools import compress
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypersync.errors import EvaluationError
+from hypersync.model.ids import IdentityId
+from hypersync.pipeline.propose import Draft, Identity, Problem, Proposer
+from hypersync.rulebook.compile import Evaluator
+from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
+
+Row = tuple[int, str | None, int, str, str | bytes, str | None]
+"""Identity, slot, object id, anchor, stored JSON, and why the object is not there (or ``None``)."""
+
+_UTC = ZoneInfo("UTC")
+
+
+@dataclass(slots=True)
+class Look:
+    """What evaluating one identity found.
+
+    ``fired`` are the ids of the rules that hold. ``clean_false`` are those among the asked ones
+    that certainly do not; it is only filled for watched identities. ``vips`` names the VIP rules
+    that are true, unknown or in error. ``wake`` is the next time to look again.
+    """
+
+    identity: IdentityId
+    drafts: list[Draft] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    vips: tuple[str, ...] = ()
+    fired: frozenset[str] = frozenset()
+    clean_false: frozenset[str] = frozenset()
+    wake: datetime | None = None
+    waits: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What an evaluation is asked for.
+
+    ``rules`` limits which rules may propose for an identity (approved actions are evaluated for
+    their own rule only); an identity that is not in it gets all. ``watched`` identities always
+    leave a look. ``waiting`` maps identities that run no rule to the reason.
+    """
+
+    rules: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    watched: Collection[int] = frozenset()
+    waiting: Mapping[int, str] = field(default_factory=dict)
+
+
+def evaluate(
+    rows: Iterable[Row],
+    rulebook: Rulebook,
+    evaluator: Evaluator,
+    proposer: Proposer,
+    scope: Scope,
+    *,
+    now: datetime,
+    enter: Callable[[Identity], None],
+) -> Iterator[Look | None]:
+    """Yield one look per identity that has something to say, and ``None`` for the others.
+
+    ``enter`` is told of each identity before its rules are asked for values.
+    """
+    worker = _Worker(rulebook, evaluator, proposer, scope, now, enter)
+    decoders = {slot.name: index for index, slot in enumerate(rulebook.slots)}
+    layouts = [layout.decode for layout in evaluator.layouts]
+    for identity in grouped(rows, decoders, layouts):
+        yield worker.look(identity)
+
+
+def grouped(
+    rows: Iterable[Row], slots: Mapping[str, int], decoders: list[Callable[[Any], Any]]
+) -> Iterator[Identity]:
+    """Gather the rows of one identity after the other; an unused slot's objects are left out."""
+    width = len(decoders)
+    current: Identity | None = None
+    last = None
+    for identity, slot, object_id, anchor, attributes, absence in rows:
+        if identity != last:
+            if current is not None:
+                yield current
+            last = identity
+            current = Identity(IdentityId(identity), [None] * width, [None] * width)
+        index = slots.get(slot) if slot is not None else None
+        if index is None:
+            continue
+        if absence is None:
+            current.objects[index] = decoders[index](attributes)  # type: ignore[union-attr]
+            current.rows[index] = (object_id, anchor, attributes)  # type: ignore[union-attr]
+        else:
+            _mark_absent(current, index, absence)  # type: ignore[arg-type]
+    if current is not None:
+        yield current
+
+
+def _mark_absent(identity: Identity, index: int, absence: str) -> None:
+    if absence == "invalid":
+        identity.invalid |= 1 << index
+    elif absence == "out_of_scope":
+        identity.outside |= 1 << index
+    else:
+        identity.gone |= 1 << index
+
+
+class _Worker:
+    """Looks at one identity after the other."""
+
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        evaluator: Evaluator,
+        proposer: Proposer,
+        scope: Scope,
+        now: datetime,
+        enter: Callable[[Identity], None],
+    ) -> None:
+        self._rules = rulebook.rules
+        self._vips = tuple(vip.name for vip in rulebook.vips)
+        self._evaluator = evaluator
+        self._proposer = proposer
+        self._scope = scope
+        self._now = now
+        self._enter = enter
+        self._fused = evaluator.fused
+        self._leaving = [
+            rule
+            for rule in rulebook.rules
+            if rule.kind is RuleKind.MEMBERSHIP and rule.mode == "authoritative"
+        ]
+        self._waking = [rule for rule in rulebook.rules if rule.wake is not None]
+
+    def look(self, identity: Identity) -> Look | None:
+        """Return what there is to say about an identity, or nothing."""
+        if identity.id in self._scope.waiting:
+            return Look(identity.id, waits=self._scope.waiting[identity.id])
+        problems: list[Problem] = []
+        # a slot that is filled is there, whatever else was in it before
+        try:
+            answers = self._fused(
+                identity.objects, identity.gone, identity.outside, identity.invalid
+            )
+        except Exception:  # noqa: BLE001 - generated code; the rules are asked one by one
+            answers = self._one_by_one(identity, problems)
+        count = len(self._rules)
+        fired = list(compress(self._rules, answers))
+        if not (fired or problems or self._leaving or self._waking or True in answers[count:]):
+            return self._plain(identity) if identity.id in self._scope.watched else None
+        return self._full(identity, fired, problems, answers[count:])
+
+    def _full(
+        self,
+        identity: Identity,
+        fired: list[Rule],
+        problems: list[Problem],
+        vips: tuple[bool, ...],
+    ) -> Look | None:
+        self._enter(identity)
+        asked = self._scope.rules.get(identity.id)
+        wanted = fired if asked is None else [rule for rule in fired if rule.id in asked]
+        drafts, more = self._proposer.propose(identity, wanted)
+        held = {rule.index for rule in fired}
+        for rule in self._leaving:
+            if rule.index not in held and (asked is None or rule.id in asked):
+                drafts += self._proposer.leave_groups(identity, rule)
+        wake = self._wake(identity) if self._waking else None
+        watched = identity.id in self._scope.watched
+        names = tuple(compress(self._vips, vips))
+        if not (drafts or problems or more or wake or watched or names):
+            return None
+        return Look(
+            identity.id,
+            drafts=drafts,
+            problems=problems + more,
+            vips=names,
+            fired=frozenset(rule.id for rule in fired),
+            clean_false=self._clean_false(identity, held) if watched else frozenset(),
+            wake=wake,
+        )
+
+    def _plain(self, identity: Identity) -> Look:
+        return Look(identity.id, clean_false=self._clean_false(identity, set()))
+
+    def _clean_false(self, identity: Identity, held: set[int]) -> frozenset[str]:
+        return frozenset(
+            rule.id
+            for rule in self._rules
+            if rule.index not in held
+            and self._evaluator.is_cleanly_false(
+                rule.index, identity.objects, identity.gone, identity.outside, identity.invalid
+            )
+        )
+
+    def _one_by_one(self, identity: Identity, problems: list[Problem]) -> tuple[bool, ...]:
+        """Ask each rule and each VIP rule; one that raises does not hold, or makes a VIP."""
+        states = (identity.objects, identity.gone, identity.outside, identity.invalid)
+        answers = []
+        for rule in self._rules:
+            try:
+                answers.append(self._evaluator.rule(rule.index, *states))
+            except EvaluationError as error:
+                answers.append(False)
+                problems.append(Problem(rule.id, identity.id, error.code, error.message))
+        for index in range(len(self._vips)):
+            try:
+                answers.append(self._evaluator.vip(index, *states))
+            except EvaluationError as error:
+                answers.append(True)
+                name = f"vip:{self._vips[index]}"
+                problems.append(Problem(name, identity.id, error.code, error.message))
+        return tuple(answers)
+
+    def _wake(self, identity: Identity) -> datetime | None:
+        """Return the earliest time to come at which a rule wants to look again."""
+        times = []
+        for rule in self._waking:
+            if rule.wake is None or (rule.target and not self._has_target(identity, rule)):
+                continue
+            try:
+                value = self._evaluator.value(
+                    rule.wake,
+                    identity.objects,
+                    identity.gone,
+                    identity.outside,
+                    identity.invalid,
+                )
+            except EvaluationError:
+                continue
+            moment = _moment(value)
+            if moment is not None and moment > self._now:
+                times.append(moment)
+        return min(times, default=None)
+
+    def _has_target(self, identity: Identity, rule: Rule) -> bool:
+        slot = self._evaluator.rulebook.slot_index(rule.target)
+        return (identity.objects[slot] is None) == (rule.kind is RuleKind.PROVISION)
+
+
+def _moment(value: object) -> datetime | None:
+    """Read a wake time; a date means the first moment after it, in UTC, when it is past."""
+    if isinstance(value, datetime):
+        return value if value.tzinfo is not None else value.replace(tzinfo=_UTC)
+    if isinstance(value, date):
+        return datetime.combine(value, time.max, _UTC)
+    return None

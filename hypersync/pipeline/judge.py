@@ -1,0 +1,382 @@
+"""Brings candidates before the guards.
+
+Gathers what the guards need to know and asks them, rule by rule in file order, then silo by silo;
+says what every candidate becomes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hypersync.errors import EvaluationError
+from hypersync.model.actions import OnExpiry, Reason
+from hypersync.model.ids import ActionId, IdentityId
+from hypersync.model.objects import Operation
+from hypersync.model.runs import RuleReport, Run, RunError, RunKind
+from hypersync.model.time_span import parse_time_span
+from hypersync.pipeline import guard
+from hypersync.pipeline.collect import Before, Collected
+from hypersync.pipeline.collect import Candidate as Wish
+from hypersync.pipeline.count import Contexts
+from hypersync.pipeline.engine import Engine, Order
+from hypersync.pipeline.world import World
+from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.marks import QuotaState
+from hypersync.rulebook.compile import Evaluator
+from hypersync.rulebook.nodes import Compiled
+from hypersync.rulebook.rules import Rule, RuleKind
+
+PEOPLE_EXPIRES = timedelta(hours=72)
+_MANY = 5_000
+_LONG_AGO = timedelta(days=36_500)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Why and until when a candidate is suspended."""
+
+    reasons: tuple[Reason, ...]
+    on_expiry: OnExpiry
+    expires_at: datetime
+    vip: str | None = None
+
+
+@dataclass(slots=True)
+class Judgement:
+    """What every candidate of a run becomes; each is in exactly one list."""
+
+    reports: dict[str, RuleReport] = field(default_factory=dict)
+    errors: list[RunError] = field(default_factory=list)
+    throttled: list[Wish] = field(default_factory=list)
+    limited: list[Wish] = field(default_factory=list)
+    planned: list[Wish] = field(default_factory=list)
+    queued: list[Wish] = field(default_factory=list)
+    suspended: list[Wish] = field(default_factory=list)
+    skipped: list[Wish] = field(default_factory=list)
+    stops: dict[ActionId, Stop] = field(default_factory=dict)
+    texts: dict[ActionId, str] = field(default_factory=dict)
+    due: dict[ActionId, datetime] = field(default_factory=dict)
+    quotas: Mapping[str, QuotaState] = field(default_factory=dict)
+    reservations: Sequence[tuple[str, str, IdentityId, str]] = ()
+
+
+class Judge:
+    """Judges the candidates of one run."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        order: Order,
+        run: Run,
+        unit: UnitOfWork,
+        before: Before,
+        now: datetime,
+    ) -> None:
+        self._engine = engine
+        self._order = order
+        self._run = run
+        self._before = before
+        self._now = now
+        self._contexts = Contexts(unit.marks.quotas(), now)
+        self._drawn: dict[ActionId, Counter[str]] = {}
+        self._evaluator: Evaluator | None = None
+        self._world: World | None = None
+        self.count = self._contexts.count
+        self.quota = self._contexts.quota
+
+    def use(self, evaluator: Evaluator, world: World) -> None:
+        """Compute throttles, counts and expiries with these."""
+        self._evaluator = evaluator
+        self._world = world
+
+    def judge(self, found: Collected, unit: UnitOfWork) -> Judgement:
+        """Return what becomes of everything a run found."""
+        judgement = Judgement()
+        wishes: dict[ActionId, Wish] = {}
+        for rule in self._engine.rulebook.rules:
+            of_rule = list(found.candidates.get(rule.id, {}).values())
+            wishes |= {each.id: each for each in of_rule}
+            judgement.reports[rule.id] = self._rule(rule, of_rule, unit, judgement)
+        self._silo_limits(unit, judgement)
+        self._count_held(found, judgement)
+        self._simulate(judgement)
+        for each in judgement.suspended:
+            self._contexts.give_back(self._drawn.pop(each.id, Counter()))
+        judgement.quotas = self._contexts.quotas()
+        judgement.reservations = self._reservations(judgement)
+        self._write_counts(judgement, found)
+        return judgement
+
+    # --- one rule ------------------------------------------------------------------------------
+
+    def _rule(
+        self, rule: Rule, wishes: list[Wish], unit: UnitOfWork, judgement: Judgement
+    ) -> RuleReport:
+        limits = self._limits(rule, wishes, unit)
+        try:
+            candidates = self._candidates(rule, wishes, unit)
+        except EvaluationError as error:
+            judgement.errors.append(RunError(rule.id, None, error.code, error.message))
+            judgement.skipped += wishes
+            return RuleReport(population=limits.population, reason=error.message)
+        verdicts = guard.guard(candidates, limits, self._now)
+        by_id = {each.id: each for each in wishes}
+        judgement.throttled += [by_id[key] for key in verdicts.throttled]
+        judgement.limited += [by_id[key] for key in verdicts.limited]
+        judgement.queued += [by_id[key] for key in verdicts.queued]
+        judgement.texts |= verdicts.throttled | verdicts.limited
+        judgement.due |= verdicts.due
+        judgement.errors += [RunError(rule.id, None, "guard", text) for text in verdicts.errors]
+        for key, reasons in verdicts.suspended.items():
+            judgement.suspended.append(by_id[key])
+            judgement.stops[key] = self._stop(rule, by_id[key], tuple(reasons))
+        return RuleReport(
+            limit=verdicts.allowed,
+            limit_text=verdicts.limit_text or None,
+            population=limits.population,
+            lookback=verdicts.lookback,
+            reason=verdicts.reason or None,
+        )
+
+    def _candidates(
+        self, rule: Rule, wishes: list[Wish], unit: UnitOfWork
+    ) -> list[guard.Candidate[ActionId]]:
+        throttles = {each.id: self._throttle(rule, each) for each in wishes}
+        starts = self._last_starts(rule, wishes, throttles, unit)
+        return [
+            guard.Candidate(
+                key=each.id,
+                identity=each.draft.identity,
+                operation=each.draft.operation,
+                target=each.draft.target,
+                throttle=throttles[each.id],
+                last_start=starts.get((rule.id, each.draft.identity, each.draft.target)),
+                vip=each.vip,
+                allows=None if rule.counting is None else self._asker(rule.counting, each),
+                clears=_clears(each),
+                attributes=frozenset(each.draft.after or ()),
+                group=_group_left(each),
+            )
+            for each in wishes
+        ]
+
+    def _throttle(self, rule: Rule, wish: Wish) -> timedelta | None:
+        """Return the least time between two starts; raises `EvaluationError`."""
+        if rule.throttle is None or isinstance(rule.throttle, timedelta):
+            return rule.throttle
+        value = self._value(rule.throttle, wish)
+        if isinstance(value, str):
+            try:
+                value = parse_time_span(value)
+            except ValueError as error:
+                raise EvaluationError(f"the throttle is no time span: {error}") from error
+        if not isinstance(value, timedelta) or value < timedelta(0):
+            raise EvaluationError(f"the throttle must be a time span, it is {value!r}")
+        return value
+
+    def _last_starts(
+        self,
+        rule: Rule,
+        wishes: list[Wish],
+        throttles: Mapping[ActionId, timedelta | None],
+        unit: UnitOfWork,
+    ) -> Mapping[tuple[str, IdentityId, str], datetime]:
+        longest = max((each for each in throttles.values() if each is not None), default=None)
+        if rule.counting is not None:
+            longest = _LONG_AGO
+        if longest is None or not wishes:
+            return {}
+        identities = None if len(wishes) > _MANY else {each.draft.identity for each in wishes}
+        return unit.marks.last_starts([rule.id], self._now - longest, identities)
+
+    def _asker(self, counting: Compiled, wish: Wish) -> guard.Asker:
+        def ask() -> bool | None:
+            self._contexts.begin()
+            value = self._value(counting, wish)
+            drawn = self._contexts.drawn()
+            if value is True:
+                self._drawn[wish.id] = drawn
+            else:
+                self._contexts.give_back(drawn)
+            return value if isinstance(value, bool) else None
+
+        return ask
+
+    def _value(self, what: Compiled, wish: Wish | None) -> object:
+        assert self._evaluator is not None  # noqa: S101 - evaluating comes before judging
+        identity = None if wish is None else wish.draft.seen
+        if identity is None:
+            nothing = [None] * len(self._engine.rulebook.slots)
+            return self._evaluator.value(what, nothing, 0, 0, 0)
+        return self._evaluator.value(
+            what, identity.objects, identity.gone, identity.outside, identity.invalid
+        )
+
+    # --- limits --------------------------------------------------------------------------------
+
+    def _limits(self, rule: Rule, wishes: list[Wish], unit: UnitOfWork) -> guard.RuleLimits:
+        threshold = rule.threshold
+        is_event = rule.kind is RuleKind.EVENT
+        return guard.RuleLimits(
+            limit=threshold.limit,
+            population=0 if is_event else self._population(rule, unit),
+            earlier=self._earlier(rule, unit),
+            span=threshold.lookback.span,
+            ceiling=not is_event,
+            raised=self._order.raises.get(rule.id),
+            clears=threshold.clears,
+            least_clears=threshold.least_clears,
+            attributes=threshold.attribute,
+            members=threshold.members.limit,
+            min_size=threshold.members.min_size,
+            groups=_group_sizes(wishes, unit),
+        )
+
+    def _population(self, rule: Rule, unit: UnitOfWork) -> int | None:
+        slot = self._engine.rulebook.slot(rule.target)
+        return unit.objects.live(slot.silo, slot.type)
+
+    def _earlier(self, rule: Rule, unit: UnitOfWork) -> frozenset[int]:
+        lookback = rule.threshold.lookback
+        if self._run.kind is RunKind.FULL and not lookback.full:
+            return frozenset()
+        since = self._now - lookback.span
+        earlier: frozenset[int] = frozenset(unit.actions.let_through(rule.id, since))
+        if lookback.suspended:
+            earlier |= unit.actions.stopped_for_volume(rule.id, since)
+        return earlier
+
+    def _silo_limits(self, unit: UnitOfWork, judgement: Judgement) -> None:
+        """Suspend an operation on a silo that is too much over all rules together."""
+        groups: dict[tuple[str, Operation], list[Wish]] = {}
+        for each in judgement.queued:
+            groups.setdefault((each.draft.silo, each.draft.operation), []).append(each)
+        for (silo, operation), wishes in groups.items():
+            limits = self._engine.limits.get(silo)
+            limit = None if limits is None else limits.limits.get(operation)
+            if limits is None or limit is None:
+                continue
+            now = {f"{w.draft.type}/{w.draft.anchor or w.draft.key}" for w in wishes}
+            earlier = unit.actions.objects_touched(silo, operation, self._now - limits.per)
+            kinds = {each.draft.type for each in wishes}
+            reason = guard.silo_reason(
+                silo,
+                operation,
+                limit,
+                objects=len(now | earlier),
+                population=sum(unit.objects.live(silo, kind) for kind in kinds),
+                per=limits.per,
+            )
+            if reason is not None:
+                self._suspend_all(wishes, reason, judgement)
+
+    def _suspend_all(self, wishes: Collection[Wish], reason: Reason, judgement: Judgement) -> None:
+        stopped = {each.id for each in wishes}
+        judgement.queued = [each for each in judgement.queued if each.id not in stopped]
+        judgement.suspended += wishes
+        for each in wishes:
+            judgement.stops[each.id] = self._stop(each.draft.rule, each, (reason,))
+            report = judgement.reports[each.draft.rule.id]
+            report.reason = report.reason or reason.text
+
+    # --- what is suspended ---------------------------------------------------------------------
+
+    def _stop(self, rule: Rule, wish: Wish, reasons: tuple[Reason, ...]) -> Stop:
+        name = None if wish.vip is None else wish.vip.name
+        on_expiry, span = OnExpiry(rule.threshold.on_expiry), rule.threshold.expires
+        if name is not None:
+            vip = next((v for v in self._engine.rulebook.vips if v.name == name), None)
+            on_expiry = OnExpiry.CLEAR if vip is None else OnExpiry(vip.on_expiry)
+            span = PEOPLE_EXPIRES if vip is None else vip.expires
+        expires = self._now + self._span(span)
+        replaced = None if wish.replaces is None else wish.replaces.expires_at
+        if replaced is not None and replaced > self._now:
+            expires = replaced
+        return Stop(reasons=reasons, on_expiry=on_expiry, expires_at=expires, vip=name)
+
+    def _span(self, span: timedelta | Compiled) -> timedelta:
+        """Return how long people have; what cannot be computed falls back to a day."""
+        if isinstance(span, timedelta):
+            return span
+        value = self._value(span, None)
+        if isinstance(value, str):
+            return parse_time_span(value)
+        return value if isinstance(value, timedelta) else timedelta(days=1)
+
+    def _simulate(self, judgement: Judgement) -> None:
+        """Take the candidates of simulated rules out of what is done or asked."""
+        everything = self._engine.guards.simulate
+        for name in ("queued", "suspended"):
+            wishes: list[Wish] = getattr(judgement, name)
+            simulated = [each for each in wishes if everything or each.draft.rule.simulate]
+            judgement.planned += simulated
+            gone = {each.id for each in simulated}
+            setattr(judgement, name, [each for each in wishes if each.id not in gone])
+
+    def _reservations(self, judgement: Judgement) -> list[tuple[str, str, IdentityId, str]]:
+        if self._world is None:
+            return []
+        holders = {each.draft.identity: each.draft.rule.id for each in judgement.suspended}
+        holders |= {each.draft.identity: each.draft.rule.id for each in judgement.queued}
+        return [
+            (namespace, value, identity, holders[identity])
+            for (namespace, value), identity in self._world.reserved.items()
+            if identity in holders
+        ]
+
+    # --- counts --------------------------------------------------------------------------------
+
+    def _count_held(self, found: Collected, judgement: Judgement) -> None:
+        """Say how many wishes a rejection still holds back."""
+        held = Counter(rule for rule, *_ in found.repeated)
+        for rule, count in held.items():
+            report = judgement.reports[rule]
+            text = f"{guard.number(count)} held back by an earlier rejection"
+            report.reason = f"{report.reason}; {text}" if report.reason else text
+
+    def _write_counts(self, judgement: Judgement, found: Collected) -> None:
+        for name in ("throttled", "limited", "suspended", "planned", "queued"):
+            for each in getattr(judgement, name):
+                counts = judgement.reports[each.draft.rule.id].counts
+                setattr(counts, name, getattr(counts, name) + 1)
+                counts.proposed += 1
+        _count_identities(judgement)
+        for error in (*found.errors, *judgement.errors):
+            report = judgement.reports.get(error.rule or "")
+            if report is not None:
+                report.counts.errors += 1
+
+
+def _count_identities(judgement: Judgement) -> None:
+    seen: dict[str, set[IdentityId]] = {}
+    for name in ("throttled", "limited", "suspended", "planned", "queued"):
+        for each in getattr(judgement, name):
+            seen.setdefault(each.draft.rule.id, set()).add(each.draft.identity)
+    for rule, identities in seen.items():
+        judgement.reports[rule].counts.identities = len(identities)
+
+
+def _clears(wish: Wish) -> bool:
+    return wish.draft.operation is Operation.UPDATE and any(
+        value is None for value in (wish.draft.after or {}).values()
+    )
+
+
+def _group_left(wish: Wish) -> str | None:
+    return wish.draft.anchor if wish.draft.operation is Operation.REMOVE_MEMBER else None
+
+
+def _group_sizes(wishes: Iterable[Wish], unit: UnitOfWork) -> dict[str, guard.GroupSize]:
+    """Return how many members each group has that would lose some."""
+    sizes: dict[str, guard.GroupSize] = {}
+    for wish in wishes:
+        draft = wish.draft
+        group = _group_left(wish)
+        if group is None or group in sizes or draft.object_id is None:
+            continue
+        members = len(unit.objects.references(draft.object_id))
+        sizes[group] = guard.GroupSize(name=group, members=members)
+    return sizes

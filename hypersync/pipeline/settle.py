@@ -1,0 +1,237 @@
+"""Makes a plan visible: everything a run decided, in one transaction.
+
+Suspended actions get their requests here, so that nothing is ever stopped without a question being
+stored with it. A preview marks its proposals as planned and touches nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from hypersync.model.actions import ActionState, OnExpiry, Reason
+from hypersync.model.ids import ActionId, IdentityId
+from hypersync.model.requests import RequestDraft, RequestKind
+from hypersync.model.runs import Run, RunMode
+from hypersync.pipeline.collect import Before, Candidate, Collected
+from hypersync.pipeline.engine import Engine
+from hypersync.pipeline.judge import Judgement, Stop
+from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.actions import OpenAction, Suspension
+from hypersync.rulebook.rules import RuleKind
+
+SOON = timedelta(minutes=10)
+_WAITING = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
+
+
+def settle(
+    engine: Engine,
+    unit: UnitOfWork,
+    run: Run,
+    before: Before,
+    found: Collected,
+    judgement: Judgement,
+    now: datetime,
+) -> None:
+    """Write what the run decided; its counts and reports are complete afterwards."""
+    _settle_proposals(unit, run, judgement, now)
+    if run.mode is RunMode.PREVIEW:
+        return
+    _replace(unit, judgement.suspended, now)
+    _replace(unit, judgement.queued, now)
+    _close_earlier(unit, run, found, now)
+    _remember(engine, unit, before, found, judgement, now)
+    _ask(engine, unit, run, judgement, now)
+    unit.identities.finish(run.id, _unfinished(found, judgement, now))
+
+
+def _settle_proposals(unit: UnitOfWork, run: Run, judgement: Judgement, now: datetime) -> None:
+    gone = [each.id for each in (*judgement.throttled, *judgement.limited)]
+    unit.actions.discard(run.id, gone)
+    verdicts = [
+        (each.draft.rule.id, each.draft.identity, each.draft.key, verdict, judgement.texts[each.id])
+        for verdict, candidates in (
+            ("throttled", judgement.throttled),
+            ("limited", judgement.limited),
+        )
+        for each in candidates
+    ]
+    unit.runs.record_verdicts(run.id, verdicts)
+    planned: dict[ActionId, tuple[Reason, ...]] = {each.id: () for each in judgement.planned}
+    if run.mode is RunMode.PREVIEW:
+        planned |= {each.id: () for each in judgement.queued}
+        planned |= {each.id: judgement.stops[each.id].reasons for each in judgement.suspended}
+        unit.actions.plan(run.id, planned)
+        return
+    unit.actions.plan(run.id, planned)
+    unit.actions.queue(run.id, [each.id for each in judgement.queued], now)
+
+
+def _replace(unit: UnitOfWork, candidates: Iterable[Candidate], now: datetime) -> None:
+    """Void the actions whose place newer ones take, before those become open."""
+    for each in candidates:
+        if each.replaces is not None:
+            unit.actions.replace(each.replaces.id, now, "changed since people were asked")
+
+
+def _close_earlier(unit: UnitOfWork, run: Run, found: Collected, now: datetime) -> None:
+    released = unit.actions.release(run.id, list(found.release), now)
+    unit.actions.requeue(list(found.again), now)
+    stale = unit.actions.move(
+        list(found.stale), _WAITING, ActionState.STALE, now, error="no longer wanted"
+    )
+    void = unit.actions.move(
+        list(found.void), _WAITING, ActionState.VOID, now, error="its rule is gone or disabled"
+    )
+    for name, ids, actions in (
+        ("released", released, found.release),
+        ("stale", stale, found.stale),
+        ("void", void, found.void),
+    ):
+        _count(run, name, [actions[each] for each in ids])
+
+
+def _count(run: Run, name: str, actions: Iterable[OpenAction]) -> None:
+    for action in actions:
+        setattr(run.counts, name, getattr(run.counts, name) + 1)
+        report = run.rules.get(action.rule)
+        if report is not None:
+            setattr(report.counts, name, getattr(report.counts, name) + 1)
+
+
+def _remember(
+    engine: Engine,
+    unit: UnitOfWork,
+    before: Before,
+    found: Collected,
+    judgement: Judgement,
+    now: datetime,
+) -> None:
+    unit.marks.drop_holds(found.dropped_holds)
+    asked = {each.draft.rule.id: each.draft.rule for each in judgement.queued}
+    asked |= {each.draft.rule.id: each.draft.rule for each in judgement.suspended}
+    events = {name for name, rule in asked.items() if rule.kind is RuleKind.EVENT}
+    begun = [
+        (each.draft.rule.id, each.draft.identity)
+        for each in (*judgement.queued, *judgement.suspended)
+        if each.draft.rule.id in events
+    ]
+    unit.marks.set_held(begun, held=True)
+    unit.marks.set_held(sorted(found.stopped_events), held=False)
+    unit.marks.save_quotas(judgement.quotas)
+    unit.marks.reserve(judgement.reservations, now)
+    unit.identities.remember_vips(
+        vip_memory(before.memory, found.vips, now, engine.guards.vip_memory)
+    )
+
+
+def vip_memory(
+    before: Mapping[IdentityId, Mapping[str, str | None]],
+    vips: Mapping[IdentityId, tuple[str, ...]],
+    now: datetime,
+    span: timedelta,
+) -> dict[IdentityId, dict[str, str | None]]:
+    """Return what changed in which VIP rules hold, or held until when, by identity.
+
+    A rule that holds is stored with ``None``; one that held with the time it stopped, which is
+    forgotten after ``span``.
+    """
+    changed = {}
+    for identity in {*before, *vips}:
+        old = dict(before.get(identity, {}))
+        new: dict[str, str | None] = dict.fromkeys(vips.get(identity, ()))
+        for name, since in old.items():
+            if name in new:
+                continue
+            stopped = now.isoformat() if since is None else since
+            if now - datetime.fromisoformat(stopped) < span:
+                new[name] = stopped
+        if new != old:
+            changed[identity] = new
+    return changed
+
+
+def _unfinished(
+    found: Collected, judgement: Judgement, now: datetime
+) -> dict[IdentityId, datetime | None]:
+    """Return the identities that stay pending, and from when they are due again."""
+    keep: dict[IdentityId, datetime | None] = dict(found.wakes)
+    for identity in found.unfinished:
+        keep[identity] = now + SOON
+    for each in (*judgement.limited, *judgement.throttled):
+        again = judgement.due.get(each.id, now + SOON)
+        known = keep.get(each.draft.identity)
+        keep[each.draft.identity] = again if known is None else min(known, again)
+    return keep
+
+
+# --- asking ------------------------------------------------------------------------------------
+
+
+def _ask(engine: Engine, unit: UnitOfWork, run: Run, judgement: Judgement, now: datetime) -> None:
+    """Suspend, and open one request per rule and VIP rule."""
+    why = {
+        each.id: Suspension(
+            reasons=judgement.stops[each.id].reasons,
+            on_expiry=judgement.stops[each.id].on_expiry,
+            expires_at=judgement.stops[each.id].expires_at,
+            vip=judgement.stops[each.id].vip,
+        )
+        for each in judgement.suspended
+    }
+    unit.actions.suspend(run.id, why, now)
+    groups: dict[tuple[str, str | None], list[Candidate]] = {}
+    for each in judgement.suspended:
+        where = (each.draft.rule.id, judgement.stops[each.id].vip)
+        groups.setdefault(where, []).append(each)
+    for (rule, vip), candidates in groups.items():
+        engine.open_request(
+            unit, _request(engine, run, rule, vip, candidates, judgement.stops), now
+        )
+
+
+def _request(
+    engine: Engine,
+    run: Run,
+    rule: str,
+    vip: str | None,
+    candidates: list[Candidate],
+    stops: Mapping[ActionId, Stop],
+) -> RequestDraft:
+    first = stops[candidates[0].id]
+    threshold = candidates[0].draft.rule.threshold
+    plan = threshold.plan
+    if vip is not None:
+        plan = next((v.plan for v in engine.rulebook.vips if v.name == vip), None) or plan
+    return RequestDraft(
+        kind=RequestKind.VOLUME if vip is None else RequestKind.VIP,
+        sentence=_sentence(run, rule, vip, candidates, first),
+        count=len(candidates),
+        actions=[each.id for each in candidates],
+        run=run.id,
+        rule=rule,
+        vip=vip,
+        silo=candidates[0].draft.silo or None,
+        type=candidates[0].draft.type or None,
+        plan=plan,
+        template=threshold.template,
+        expires_at=max(stops[each.id].expires_at for each in candidates),
+        on_expiry=OnExpiry.CLEAR
+        if any(stops[each.id].on_expiry is OnExpiry.CLEAR for each in candidates)
+        else OnExpiry.APPROVE,
+        detail={"reasons": [reason.text for reason in first.reasons]},
+    )
+
+
+def _sentence(
+    run: Run, rule: str, vip: str | None, candidates: list[Candidate], first: Stop
+) -> str:
+    draft = candidates[0].draft
+    what = draft.operation.value.replace("_", " ")
+    where = f" in {draft.silo}" if draft.silo else ""
+    many = f"{len(candidates)} times" if len(candidates) > 1 else f"for {draft.name}"
+    if vip is not None:
+        return f"{rule} wants to {what}{where} {many}: {first.reasons[0].text}"
+    report = run.rules.get(rule)
+    reason = report.reason if report is not None and report.reason else first.reasons[0].text
+    return f"{rule} wants to {what}{where} {many}: {reason}"

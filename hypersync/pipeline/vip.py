@@ -1,0 +1,94 @@
+"""Who is a VIP, for which actions, and why. Pure.
+
+An identity is a VIP for a rule when a VIP rule that concerns the rule is true, unknown or in error
+now, or held at the end of the last committing run, or within the memory: the bad run that blanks
+the level of the chief executive must not unmake the VIP. ``people`` are always VIPs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hypersync.model.ids import IdentityId
+from hypersync.model.objects import Operation
+from hypersync.pipeline.propose import Draft
+from hypersync.rulebook.rules import Rule, VipRule
+
+PEOPLE = "people"
+"""The built-in VIP rule: everybody who may answer requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vip:
+    """The VIP rule that stops an action, and the sentence that says why."""
+
+    name: str
+    text: str
+
+
+class Vips:
+    """The VIP rules of a rulebook, and what is remembered of who was one."""
+
+    def __init__(
+        self, rules: Sequence[VipRule], people: Collection[IdentityId], span: timedelta
+    ) -> None:
+        self._rules = {rule.name: rule for rule in rules}
+        self._people = frozenset(people)
+        self._span = span
+
+    def of(
+        self,
+        draft: Draft,
+        now_true: Collection[str],
+        memory: Mapping[str, str | None],
+        now: datetime,
+    ) -> Vip | None:
+        """Return the first VIP rule that stops this action, or nothing."""
+        return self.concerning(
+            draft.rule,
+            draft.operation,
+            written=frozenset(draft.after or ()),
+            clears=_clears(draft),
+            identity=draft.identity,
+            now_true=now_true,
+            memory=memory,
+            now=now,
+        )
+
+    def concerning(
+        self,
+        rule: Rule,
+        operation: Operation,
+        *,
+        written: Collection[str],
+        clears: bool,
+        identity: IdentityId,
+        now_true: Collection[str],
+        memory: Mapping[str, str | None],
+        now: datetime,
+    ) -> Vip | None:
+        """Return the first VIP rule that stops such an action on this identity, or nothing."""
+        if identity in self._people:
+            return Vip(PEOPLE, "this is the account of somebody who answers requests")
+        for name, vip in self._rules.items():
+            if not (vip.is_global or name in rule.vips):
+                continue
+            narrow = bool(vip.attributes) and operation is Operation.UPDATE and not clears
+            if narrow and not vip.attributes & frozenset(written):
+                continue
+            if name in now_true:
+                return Vip(name, f"{name}: the VIP rule is true, or cannot be told")
+            if name in memory and self._remembered(memory[name], now):
+                since = memory[name]
+                when = "at the last run" if since is None else f"until {since[:16]} UTC"
+                return Vip(name, f"{name}: was a VIP {when}")
+        return None
+
+    def _remembered(self, stopped: str | None, now: datetime) -> bool:
+        return stopped is None or now - datetime.fromisoformat(stopped) < self._span
+
+
+def _clears(draft: Draft) -> bool:
+    return any(value is None for value in (draft.after or {}).values())
