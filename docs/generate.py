@@ -34,7 +34,9 @@ language works. A missing argument makes the result missing, except where a func
 values. Arguments may be named: `unique(names=('ad.mail',), candidate='ann')`.
 
 The examples are tests. They run on 2 March 2026, 09:30 UTC, for an identity whose `hr` object has
-{attributes} and no other attribute.
+{attributes} and no other
+attribute. The table `ou` has an entry for IT, the manager's account is Bob's, somebody has the name
+`ann` already, and nothing was counted yet.
 
 This page is generated from the code; `make docs` writes it again.
 """
@@ -76,7 +78,12 @@ def _section(function: Function) -> str:
     notes = [_NEEDS[function.needs], _PLACES[function.place]]
     if function.takes_missing:
         notes.append("Takes missing values.")
-    doc = " ".join([function.doc.replace("``", "`"), *(note for note in notes if note)])
+    doc = " ".join(
+        [
+            function.doc.replace("``", "`").replace("\n", " ").replace("  ", " "),
+            *(note for note in notes if note),
+        ]
+    )
     return (
         f"### `{function.signature}`\n\n{doc}\n\nGives {function.gives.value}. "
         f"Example: `{source}` is {_shown(value)}.\n"

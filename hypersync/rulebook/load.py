@@ -17,12 +17,13 @@ from hypersync.errors import ConfigurationError
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import EnabledSpec, Operation
 from hypersync.rulebook.compatible import rule_mistakes
+from hypersync.rulebook.joins import JoinRule, normal_key
 from hypersync.rulebook.names import Names
 from hypersync.rulebook.nodes import BARE, Call, Node, SlotState, State, walk
 from hypersync.rulebook.reading import Reading, attributes_named
 from hypersync.rulebook.registry import Place
 from hypersync.rulebook.rule_reading import RuleReader, Scopes
-from hypersync.rulebook.rules import JoinRule, Rule, Rulebook, RuleKind, Slot, VipRule, normal_key
+from hypersync.rulebook.rules import Rule, Rulebook, RuleKind, Slot, VipRule
 
 if TYPE_CHECKING:
     from hypersync.config.models import Configuration, JoinConfig, SiloConfig, TypeConfig

@@ -137,8 +137,6 @@ def value_type(annotation: object) -> ValueType:
 
 def described(value: object) -> str:
     """Name the type of a value for people, for instance ``a number``."""
-    if value is None:
-        return "a missing value"
     return _TYPES.get(value.__class__, ValueType.ANY).value
 
 

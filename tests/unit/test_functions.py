@@ -93,6 +93,7 @@ def test_second_registration_of_a_name_is_refused():
         ("coalesce()", None),
         ("coalesce(None, 'a')", "a"),
         ("missing(None)", True),
+        ("present('x')", True),
         ("endswith('abc', 'bc')", True),
         ("lower(None)", None),
         ("date(time('2026-03-02T23:30:00-02:00'))", date(2026, 3, 3)),

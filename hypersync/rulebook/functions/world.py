@@ -111,12 +111,17 @@ def _counted_span(length: object) -> object:
 
 
 def _count(lookups: Lookups, condition: bool, context: str, span: object) -> int:
-    """Count how often this was called with a true condition in the context, this call included."""
+    """Count how often this was called with a true condition in the context, this call included.
+
+    A false condition gives the number unchanged. Contexts are shared by name between rules. The
+    window of a context starts with its first counted call and ends after the span, at the latest
+    with the run.
+    """
     return lookups.count(condition, context, read_span(span))
 
 
 def _quota(lookups: Lookups, condition: bool, context: str, span: object) -> int:
-    """Do the same as `Count`, kept across runs: a quota per time span."""
+    """Count as `Count` does, in a window that is kept across runs: a quota per time span."""
     return lookups.quota(condition, context, read_span(span))
 
 
