@@ -40,7 +40,9 @@ def parse_all(
         return Compiled(source, Constant(None), "", file, line), [error]
     reader = Reader(_one_line(source), names)
     node = reader.read(tree)
-    return Compiled(source, node, ast.unparse(tree), file, line), reader.problems
+    environment = sorted(used_environment(node).items())
+    normal = ast.unparse(tree) + (f" with {environment}" if environment else "")
+    return Compiled(source, node, normal, file, line), reader.problems
 
 
 def constant(value: object, *, file: str = "", line: int = 0) -> Compiled:

@@ -230,8 +230,8 @@ Node: TypeAlias = (
 class Compiled:
     """An expression that passed all checks; ``source`` is what the person wrote, at ``file:line``.
 
-    ``normal`` is the same expression without the accidents of spacing and quoting: what
-    fingerprints are made of.
+    ``normal`` is the same expression without the accidents of spacing and quoting, followed by the
+    environment values that it reads: what fingerprints are made of.
     """
 
     source: str

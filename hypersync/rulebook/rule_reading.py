@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hypersync.config.rule_models import LEAST_CLEARS
 from hypersync.model.objects import Operation
-from hypersync.rulebook.expression import constant, used_environment
+from hypersync.rulebook.expression import constant
 from hypersync.rulebook.names import Names
 from hypersync.rulebook.nodes import (
     BARE,
@@ -107,7 +107,7 @@ class RuleReader:
             repeatable=config.repeatable,
             content_hash="",
         )
-        return replace(rule, content_hash=_content_hash(rule, conditions, scoped))
+        return replace(rule, content_hash=_content_hash(rule, conditions))
 
     # --- what a rule is about ------------------------------------------------------------------
 
@@ -287,29 +287,19 @@ class RuleReader:
         return config.vip
 
 
-def _content_hash(rule: Rule, conditions: list[str], scoped: list[Compiled]) -> str:
+def _content_hash(rule: Rule, conditions: list[str]) -> str:
     """Hash what an approval binds to: what the rule does to whom, and the environment it reads."""
-    expressions = [rule.pure, rule.counting, *rule.set.values()]
     argument = None if rule.do is None else rule.do.argument
-    parts = [*expressions, argument]
-    if rule.place is not None:
-        parts += [rule.place.parent, rule.place.rdn]
-    environment: dict[str, str] = {}
-    for part in [*parts, *scoped]:
-        if part is not None:
-            environment |= used_environment(part.node)
     content = {
         "kind": rule.kind.value,
         "target": rule.target,
         "conditions": conditions,
-        "counting": rule.counting and rule.counting.source,
         "set": {name: value.normal for name, value in rule.set.items()},
         "clear": sorted(rule.clear_if_missing),
         "place": rule.place and [rule.place.parent.normal, rule.place.rdn.normal],
         "do": rule.do and [rule.do.operation.value, argument and argument.normal, rule.do.address],
         "group": rule.group and [rule.group.slot, rule.group.where.normal],
         "mode": rule.mode,
-        "environment": environment,
     }
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,6 +1,7 @@
 """What the expression language refuses, and what it says then."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -162,3 +163,10 @@ def test_normal_form_forgets_spacing_and_quotes():
 
     assert one.normal == other.normal
     assert one.node == other.node
+
+
+def test_normal_form_holds_the_environment_that_is_read():
+    here = parse("hr.status == env.SPAN", STRICT)
+    there = parse("hr.status == env.SPAN", replace(STRICT, environment={"SPAN": "2h"}))
+
+    assert here.normal != there.normal
