@@ -74,6 +74,7 @@ class Columns:
     """
 
     def __init__(self, format_: Format, header: Row, wanted: frozenset[str] = frozenset()) -> None:
+        self.header = header
         self.names = [name.strip() for name in header]
         self._check(format_)
         self.width = len(self.names)

@@ -11,11 +11,11 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Self
+from typing import IO, Self
 
 from hypersync.connectors.contract import is_missing, settled, sorted_values, written
 from hypersync.connectors.csv_table import Columns, Format, Row, Stamp, opened, read_header
@@ -34,6 +34,7 @@ from hypersync.model.objects import (
 )
 
 _SOON = timedelta(seconds=1)
+_LINE_END = "\r\n"
 
 
 def apply_changes(format_: Format, changes: Sequence[Change]) -> list[Outcome]:
@@ -242,19 +243,35 @@ class Table:
             prefix=f".{path.name}.",
             delete=False,
         ) as file:
+            end = "\r\n" if start.endswith(b"\r\n") else "\n"
             writer = csv.writer(
-                file,
+                _Lines(file, end),
                 delimiter=self._format.delimiter,
                 quotechar=self._format.quote,
                 quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL,
-                lineterminator="\r\n" if start.endswith(b"\r\n") else "\n",
+                lineterminator=_LINE_END,
             )
-            writer.writerow(self._columns.names)
+            writer.writerow(self._columns.header)
             writer.writerows(row for row in self._rows if row)
             file.flush()
             _keep_rights(file.fileno(), path)
             os.fsync(file.fileno())
         return Path(file.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Takes the writer's lines and ends them as the file does.
+
+    The writer is told of both characters that may end a line, or it would not quote the other.
+    """
+
+    file: IO[str]
+    end: str
+
+    def write(self, line: str) -> int:
+        """Write one line."""
+        return self.file.write(line.removesuffix(_LINE_END) + self.end)
 
 
 def _text(value: Value, mark: str | None) -> str:

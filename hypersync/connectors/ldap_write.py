@@ -140,7 +140,7 @@ class Writer:
         shown = self._representation(change, place)
         found = self._directory.at(place, dn, _names(change) or ["1.1"])
         if found is not None:
-            change = _as_shown(change, shown, found)
+            change = _as_shown(replace(change, after=_open(change.after)), shown, found)
             return self._settled(change, place, shown, found) or Conflict(f"{dn} is there already")
         try:
             result = self._wire.add(dn, _new_entry(change, place, dn))
@@ -269,8 +269,8 @@ class Writer:
 
 
 def _names(change: Change) -> set[str]:
-    names = {*(change.before or {}), *(change.after or {})} - {"dn"}
-    return {name for name in names if name.lower() != _PASSWORD}
+    """Return the attributes that can be read and compared."""
+    return {*(_open(change.before) or {}), *(_open(change.after) or {})} - {"dn"}
 
 
 def _as_shown(change: Change, shown: Representation, entry: Entry | None) -> Change:
@@ -280,9 +280,16 @@ def _as_shown(change: Change, shown: Representation, entry: Entry | None) -> Cha
     """
     return replace(
         change,
-        before=_side(change.before, shown, entry),
+        before=_side(_open(change.before), shown, entry),
         after=_side(change.after, shown, entry),
     )
+
+
+def _open(attributes: Attributes | None) -> Attributes | None:
+    """Leave out passwords."""
+    if attributes is None:
+        return None
+    return {name: value for name, value in attributes.items() if name.lower() != _PASSWORD}
 
 
 def _side(

@@ -17,6 +17,7 @@ from typing import TypeVar, cast
 
 from hypersync.config.models import SiloConfig
 from hypersync.connectors.contract import ConnectorClass, SiloOptions, SiloSettings, object_types
+from hypersync.connectors.steady import SteadyConnector
 from hypersync.errors import UsageError
 from hypersync.ports.connector import Connector
 
@@ -79,20 +80,21 @@ def build(
     root: Path,
     needed: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Connector:
-    """Build the connector of a silo; nothing is reached for yet.
+    """Build the connector of a silo, patient and paced; nothing is reached for yet.
 
     ``needed`` maps each type to the attributes that joins and rules name. Raises `UsageError` for
     an unknown connector and pydantic's ``ValidationError`` for wrong options.
     """
     kind = lookup(config.connector)
     options: SiloOptions = kind.options.model_validate(config.connector_options())
-    return kind(
-        SiloSettings(
-            silo=silo,
-            options=options,
-            types=object_types(silo, options, needed),
-            root=root,
-            write=config.write,
-            timeout=config.timeout,
-        )
+    settings = SiloSettings(
+        silo=silo,
+        options=options,
+        types=object_types(silo, options, needed),
+        root=root,
+        write=config.write,
+        timeout=config.timeout,
+    )
+    return SteadyConnector(
+        kind(settings), timeout=config.timeout, writes_per_second=config.writes_per_second
     )

@@ -481,6 +481,12 @@ def test_a_password_is_written_and_not_reported(server: Slapd, bench: Bench):
         assert session.read(bench.user, bench.hands.anchor("ann")) is not None
 
 
+def test_a_create_with_a_password_succeeds_again(bench: Bench):
+    after = {**bench.new_user, "userPassword": "initial"}
+    change = bench.change(Operation.CREATE, None, None, after)
+    assert succeeded(bench.apply(change)) == succeeded(bench.apply(change))
+
+
 def test_a_change_of_case_only_is_written(bench: Bench):
     ann = succeeded(bench.apply(bench.update("ann", {"title": "Clerk"}, {"title": "CLERK"})))
     assert ann["title"] == "CLERK"

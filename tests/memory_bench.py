@@ -1,0 +1,84 @@
+"""The silo of `connector_contract` in memory, for tests of what stands on connectors."""
+
+from typing import TypeVar
+
+from hypersync.connectors.contract import SiloSettings
+from hypersync.connectors.memory import (
+    MemoryConnector,
+    MemoryOptions,
+    MemorySilo,
+    MemoryTypeOptions,
+)
+from hypersync.model.objects import EnabledSpec, ObjectType
+from hypersync.ports.connector import Connector
+from tests.connector_contract import Bench
+
+C = TypeVar("C", bound=MemoryConnector)
+USER = ObjectType(
+    silo="fake",
+    name="user",
+    enabled=EnabledSpec("employeeType", "active", "disabled"),
+    options=MemoryTypeOptions(anchor="uid", read_only=("createTimestamp",)),
+)
+GROUP = ObjectType(
+    silo="fake", name="group", members="member", options=MemoryTypeOptions(anchor="cn")
+)
+
+
+class MemoryHands:
+    def __init__(self, silo: MemorySilo) -> None:
+        self.silo = silo
+
+    def anchor(self, name: str) -> str:
+        return name
+
+    def set(self, name: str, attribute: str, value: str) -> None:
+        self.silo.put("user", name, {**(self.silo.get("user", name) or {}), attribute: value})
+
+    def delete(self, name: str) -> None:
+        self.silo.remove("user", name)
+
+
+def make_silo() -> MemorySilo:
+    silo = MemorySilo()
+    for name in ("ann", "bob", "zoë"):
+        silo.put(
+            "user",
+            name,
+            {
+                "uid": name,
+                "dn": f"cn={name},ou=people",
+                "title": "Clerk",
+                "departmentNumber": "Sales",
+                "employeeType": "active",
+                "telephoneNumber": "",
+            },
+        )
+    silo.put("group", "staff", {"cn": "staff", "member": ("ann",)})
+    return silo
+
+
+def make_connector(
+    silo: MemorySilo,
+    *,
+    write: bool = True,
+    batch_size: int = 2,
+    kind: type[C] = MemoryConnector,
+) -> C:
+    options = MemoryOptions.model_validate({"types": {"user": {}, "group": {}}})
+    settings = SiloSettings(silo="fake", options=options, types=(USER, GROUP), write=write)
+    return kind(settings, silo, batch_size)
+
+
+def bench_of(silo: MemorySilo, connector: Connector | None = None) -> Bench:
+    return Bench(
+        connector=connector or make_connector(silo),
+        read_only_connector=make_connector(silo, write=False),
+        hands=MemoryHands(silo),
+        user=USER,
+        group=GROUP,
+        new_user={"uid": "new", "title": "Trainee"},
+        moved="cn=ann,ou=sales",
+        has_deltas=True,
+        read_only_attribute="createTimestamp",
+    )

@@ -1,0 +1,105 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from hypersync.connectors.memory import MemoryConnector, MemorySilo
+from hypersync.connectors.steady import Pause, SteadyConnector
+from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.model.objects import Succeeded
+from tests.connector_contract import Bench, ConnectorContract
+from tests.memory_bench import bench_of, make_connector, make_silo
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.naps: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.seconds += seconds
+
+    def pause(self) -> Pause:
+        return Pause(monotonic=lambda: self.seconds, sleep=self.sleep)
+
+
+class FlakyConnector(MemoryConnector):
+    """Raises what it is told before it opens."""
+
+    failures: tuple[Exception, ...] = ()
+    opened = 0
+
+    @contextmanager
+    def open(self) -> Iterator:
+        self.opened += 1
+        if self.opened <= len(self.failures):
+            raise self.failures[self.opened - 1]
+        with super().open() as session:
+            yield session
+
+
+def flaky(*failures: Exception) -> FlakyConnector:
+    connector = make_connector(make_silo(), kind=FlakyConnector)
+    connector.failures = failures
+    return connector
+
+
+def steady(connector: MemoryConnector, clock: Clock, rate: int | None = None) -> SteadyConnector:
+    timeout = timedelta(seconds=60)
+    return SteadyConnector(connector, timeout=timeout, writes_per_second=rate, pause=clock.pause())
+
+
+class TestPaced(ConnectorContract):
+    @pytest.fixture
+    def bench(self) -> Bench:
+        silo = make_silo()
+        return bench_of(silo, steady(make_connector(silo), Clock(), rate=1))
+
+
+def test_a_silo_that_does_not_answer_is_tried_again_after_growing_pauses():
+    clock = Clock()
+    connector = flaky(SiloUnreachable("one"), SiloUnreachable("two"))
+    with steady(connector, clock).open() as session:
+        assert session.check() == ()
+    assert connector.opened == 3
+    assert len(clock.naps) == 2
+    assert all(nap <= 2 for nap in clock.naps)
+
+
+def test_the_third_failure_is_the_last():
+    connector = flaky(*(SiloUnreachable(str(number)) for number in range(5)))
+    with pytest.raises(SiloUnreachable, match="2"), steady(connector, Clock()).open():
+        pass
+    assert connector.opened == 3
+
+
+def test_a_refusal_is_not_tried_again():
+    connector = flaky(SiloRefused("wrong password"))
+    with pytest.raises(SiloRefused), steady(connector, Clock()).open():
+        pass
+    assert connector.opened == 1
+
+
+def test_what_fails_in_the_session_is_not_tried_again():
+    connector, clock = flaky(), Clock()
+    with pytest.raises(SiloUnreachable), steady(connector, clock).open():
+        raise SiloUnreachable("later")
+    assert (connector.opened, clock.naps) == (1, [])
+
+
+def test_writes_are_spread_over_time():
+    silo: MemorySilo = make_silo()
+    clock = Clock()
+    connector = steady(make_connector(silo), clock, rate=2)
+    bench = bench_of(silo, connector)
+    titles = ["Clerk", "a", "b", "c", "d", "e"]
+    changes = [bench.update("ann", {"title": old}, {"title": new}) for old, new in pairwise(titles)]
+    with connector.open() as session:
+        outcomes = [*session.apply(changes[:4]), *session.apply(changes[4:])]
+    assert [type(each) for each in outcomes] == [Succeeded] * 5
+    assert clock.naps == [1.0, 1.0]
