@@ -31,6 +31,9 @@ class Session(Protocol):
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Read all objects, or the changes since ``cursor``; `Complete` comes last.
 
+        An `Invalid` overrules a `Seen` of the same anchor, whichever comes first: that a file has
+        an anchor twice is known only at its end.
+
         Raises `ScanFailed` when the stream breaks and `CursorLost` when a full scan is needed.
         """
 
