@@ -39,8 +39,7 @@ class Evaluator:
         self.layouts = tuple(layouts)
         self._setting = setting
         self._functions: dict[tuple[tuple[str, object], bool], Callable[..., Any]] = {}
-        self._simple = generate(setting, self._write_fused, careful=False)
-        self._careful = generate(setting, self._write_fused, careful=True)
+        self.set_apart()
 
     def fused(self, objects: Objects, gone: int, outside: int, invalid: int) -> tuple[bool, ...]:
         """Answer for all rules, then for all VIP rules.
@@ -52,6 +51,18 @@ class Evaluator:
         if gone or outside or invalid:
             return self._careful(objects, gone, outside, invalid)  # type: ignore[no-any-return]
         return self._simple(objects, 0, 0, 0)  # type: ignore[no-any-return]
+
+    def set_apart(
+        self, rules: frozenset[int] = frozenset(), vips: frozenset[int] = frozenset()
+    ) -> None:
+        """Take rules that fail for many identities out of `fused`, so that the others stay fast.
+
+        It then answers false for these rules and true for these VIP rules; the caller asks `rule`
+        and `vip` about them. Replaces what was set apart before.
+        """
+        self._apart = (rules, vips)
+        self._simple = generate(self._setting, self._write_fused, careful=False)
+        self._careful = generate(self._setting, self._write_fused, careful=True)
 
     def rule(self, index: int, objects: Objects, gone: int, outside: int, invalid: int) -> bool:
         """Tell whether the pure part of a rule is true; raises `EvaluationError`."""
@@ -123,14 +134,25 @@ class Evaluator:
         return function
 
     def _write_fused(self, generated: Generated) -> None:
-        rules = [rule.pure.node for rule in self.rulebook.rules]
+        rules_apart, vips_apart = self._apart
+        rules = {
+            rule.index: rule.pure.node
+            for rule in self.rulebook.rules
+            if rule.index not in rules_apart
+        }
         shared: dict[Node, str] = {}
-        for node in sorted(shared_operands(rules), key=lambda each: each.text):
+        for node in sorted(shared_operands(tuple(rules.values())), key=lambda each: each.text):
             code = generated.writer.condition(node, unknown=False)
             shared[node] = f"shared_{len(shared)}"
             generated.body.append(f"{shared[node]} = {code}")
-        parts = [self._rule(generated, rule, shared) for rule in rules]
-        parts += [self._vip(generated, index) for index in range(len(self.rulebook.vips))]
+        parts = [
+            self._rule(generated, rules[rule.index], shared) if rule.index in rules else "False"
+            for rule in self.rulebook.rules
+        ]
+        parts += [
+            "True" if vip.index in vips_apart else self._vip(generated, vip.index)
+            for vip in self.rulebook.vips
+        ]
         generated.body.append(f"return ({''.join(f'{part}, ' for part in parts)})")
 
     def _rule(self, generated: Generated, node: Node, shared: Mapping[Node, str]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from hypersync.errors import EvaluationError
 from hypersync.rulebook.explain import Outcome
-from hypersync.rulebook.expression import parse
+from hypersync.rulebook.expression import parse, parse_all
 from hypersync.rulebook.nodes import State
 from hypersync.rulebook.operators import storable
 from tests.expressions import NAMES, NOW, World, an_evaluator, answer, objects_of, value_of
@@ -266,6 +266,18 @@ def test_fused_raises_when_a_rule_does_so_that_rules_are_asked_one_by_one():
         evaluator.rule(1, objects, 0, 0, 0)
 
 
+def test_failing_rule_that_is_set_apart_leaves_the_others_fused():
+    evaluator = an_evaluator(
+        ["hr.level == 'three'", "hr.status == 'active'"], ["hr.level == 'C'", "hr.level == 4"]
+    )
+    objects = objects_of(evaluator, hr=HR)
+
+    evaluator.set_apart(frozenset({0}), frozenset({0}))
+
+    assert evaluator.fused(objects, 0, 0, 0) == (False, True, True, False)
+    assert evaluator.fused(objects, 2, 0, 0) == (False, True, True, False)
+
+
 def test_changes_are_what_differs():
     evaluator = an_evaluator(
         ["hr.status == 'active'"],
@@ -301,6 +313,36 @@ def test_empty_text_is_missing_when_written():
         evaluator.changes(0, objects_of(evaluator, hr={"mail": " "}, ad={"mail": "x"}), 0, 0, 0)
         == {}
     )
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "lower({})",
+        "('a' if {} == 'b' else 'c')",
+        "(hr.a if {} else hr.b)",
+        "(not {})",
+        "(hr.b and {})",
+        "({} or hr.b)",
+        "({} == True)",
+        "{}[0:1]",
+        "({} + hr.b)",
+        "coalesce({}, hr.b)",
+        "({} in (True, hr.a))",
+        "format('{{}}', {})",
+        "((hr.b == 'x' and {}) == True)",
+    ],
+)
+def test_deepest_expression_that_can_be_read_can_be_compiled(around):
+    source, deepest = "hr.a", ""
+    while not parse_all(source, NAMES)[1]:
+        source, deepest = around.format(source), source
+
+    evaluator = an_evaluator([deepest])
+    objects = objects_of(evaluator, hr={}, ad={})
+
+    assert evaluator.fused(objects, 0, 0, 0) in ((True,), (False,))
+    assert evaluator.value(parse(deepest, NAMES), objects, 0, 0, 0) in (None, False)
 
 
 def test_attributes_of_any_name_are_read():
