@@ -287,12 +287,16 @@ class Configuration(ProjectFile):
     @property
     def database_url(self) -> str:
         """The database's address, with its password; a relative SQLite path starts at ``root``."""
+        file = self.database_file
         url = self.database.reveal()
-        prefix, separator, path = url.partition(":///")
-        is_sqlite = prefix.split("+")[0] == "sqlite" and separator
-        if not is_sqlite or path in ("", ":memory:") or path.startswith(("/", "file:")):
-            return url
-        return f"{prefix}:///{self.root / path}"
+        return url if file is None else f"{url.partition(':///')[0]}:///{file}"
+
+    @property
+    def database_file(self) -> Path | None:
+        """The file of an SQLite database, None for one in memory or on a server."""
+        prefix, _, path = self.database.reveal().partition(":///")
+        is_file = prefix.startswith("sqlite") and path and not path.startswith((":", "file:"))
+        return self.root / path if is_file else None
 
     def path(self, relative: str) -> Path:
         """Return a path of the configuration; a relative one starts at ``root``."""

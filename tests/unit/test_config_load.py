@@ -255,6 +255,7 @@ def test_a_configuration_prints_no_secret(tmp_path):
 def test_a_relative_database_starts_at_the_parent_of_config(tmp_path, database, url):
     configuration = load_project(write_project(tmp_path, MAIN + f"database: '{database}'\n"))
     assert configuration.database_url == url.format(root=tmp_path)
+    assert (configuration.database_file is None) == (".db" not in url)
     assert configuration.path("data/hr.csv") == tmp_path / "data/hr.csv"
     assert configuration.path("/data/hr.csv") == Path("/data/hr.csv")
 

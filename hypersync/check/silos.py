@@ -1,8 +1,4 @@
-"""Every mistake of a project at once: configuration, rules, templates, silos.
-
-Each stage goes on after another failed where it can. Warnings are mistakes too, of another level:
-they stop nothing.
-"""
+"""What the connectors say about their silos: options, reachability, rights, attributes."""
 
 from __future__ import annotations
 
@@ -11,53 +7,20 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from hypersync.config.load import examine_configuration
 from hypersync.config.mistakes import close_to, known_keys, mistakes_of
 from hypersync.connectors import registry
 from hypersync.errors import HyperSyncError
 from hypersync.model.mistake import Level, Mistake
-from hypersync.rulebook.load import examine_rulebook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from hypersync.config.models import Configuration, SiloConfig
 
 _OF_OTHER_PACKAGES = frozenset({"ad", "msgraph", "scim", "sql", "ldif"})
 
 
-def check(
-    path: Path | None,
-    env: str | None,
-    *,
-    offline: bool,
-    process_environment: Mapping[str, str],
-) -> tuple[Configuration | None, list[Mistake]]:
-    """Return the configuration, if there is one, and everything wrong with the project.
-
-    ``offline`` leaves the silos alone. The mistakes are in the order of the files and lines.
-    """
-    configuration, mistakes = examine_configuration(
-        path, env, process_environment=process_environment
-    )
-    if configuration is not None:
-        schemas: dict[tuple[str, str], frozenset[str] | None] = {}
-        for name, silo in configuration.silos.items():
-            found = list(_option_mistakes(configuration, name, silo, offline=offline))
-            mistakes += found
-            if not found and not offline:
-                mistakes += _silo_mistakes(configuration, name, schemas)
-        mistakes += examine_rulebook(configuration, schemas=schemas)[1]
-    return configuration, _in_order(mistakes)
-
-
-def _in_order(mistakes: list[Mistake]) -> list[Mistake]:
-    unique = dict.fromkeys(mistakes)
-    return sorted(unique, key=lambda mistake: (mistake.file, mistake.line))
-
-
-def _option_mistakes(
+def option_mistakes(
     configuration: Configuration, name: str, silo: SiloConfig, *, offline: bool
 ) -> Iterator[Mistake]:
     """Let the connector of a silo look at its options."""
@@ -91,7 +54,7 @@ def _connectors(name: str) -> str:
     return close_to(name, registry.names())
 
 
-def _silo_mistakes(
+def silo_mistakes(
     configuration: Configuration, name: str, schemas: dict[tuple[str, str], frozenset[str] | None]
 ) -> list[Mistake]:
     """Reach for the silo, and note its attributes in ``schemas`` by silo and type.

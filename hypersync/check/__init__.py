@@ -1,0 +1,54 @@
+"""Every mistake of a project at once: configuration, rules, templates, silos, limits.
+
+Each stage goes on after another failed where it can. Warnings are mistakes too, of another level:
+they stop nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypersync.check.limits import limit_mistakes
+from hypersync.check.silos import option_mistakes, silo_mistakes
+from hypersync.config.load import examine_configuration
+from hypersync.rulebook.load import examine_rulebook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from hypersync.config.models import Configuration
+    from hypersync.model.mistake import Mistake
+
+
+def check(
+    path: Path | None,
+    env: str | None,
+    *,
+    offline: bool,
+    process_environment: Mapping[str, str],
+) -> tuple[Configuration | None, list[Mistake]]:
+    """Return the configuration, if there is one, and everything wrong with the project.
+
+    ``offline`` leaves the silos and the database alone. The mistakes are in the order of the files
+    and lines.
+    """
+    configuration, mistakes = examine_configuration(
+        path, env, process_environment=process_environment
+    )
+    if configuration is not None:
+        schemas: dict[tuple[str, str], frozenset[str] | None] = {}
+        for name, silo in configuration.silos.items():
+            found = list(option_mistakes(configuration, name, silo, offline=offline))
+            mistakes += found
+            if not found and not offline:
+                mistakes += silo_mistakes(configuration, name, schemas)
+        mistakes += examine_rulebook(configuration, schemas=schemas)[1]
+        if not offline:
+            mistakes += limit_mistakes(configuration)
+    return configuration, _in_order(mistakes)
+
+
+def _in_order(mistakes: list[Mistake]) -> list[Mistake]:
+    unique = dict.fromkeys(mistakes)
+    return sorted(unique, key=lambda mistake: (mistake.file, mistake.line))

@@ -1,0 +1,92 @@
+"""What the database says about the limits of rules: on a large silo none may be above the ceiling.
+
+A percentage above it is refused here; a number is warned about, because it may fit tomorrow. In
+a run both are reduced to the ceiling, with an error. A project that never ran has nothing to say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from hypersync.errors import HyperSyncError, StoreNewer, StoreOlder
+from hypersync.model.mistake import Level, Mistake
+from hypersync.model.verdicts import RuleLimits
+from hypersync.pipeline.limits import limit_in_force
+from hypersync.store import schema
+from hypersync.store.engine import open_engine
+from hypersync.store.unit import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy import Engine
+
+    from hypersync.config.models import Configuration
+    from hypersync.config.rule_models import RuleConfig, RuleFile
+
+
+def limit_mistakes(configuration: Configuration) -> list[Mistake]:
+    """Return the limits above the ceiling, and what is wrong with the database itself."""
+    file = configuration.database_file
+    if file is not None and not file.exists():
+        return []
+    place = configuration.place("database")
+    try:
+        engine = open_engine(configuration.database_url)
+        try:
+            return _examine(configuration, engine)
+        finally:
+            engine.dispose()
+    except (HyperSyncError, SQLAlchemyError, ImportError) as error:
+        reason = str(getattr(error, "orig", None) or error).split("\n")[0]
+        remedy = "mend the database or its address, or leave this out with --offline"
+        return [Mistake(f"the database: {reason}", remedy, place.file, place.line)]
+
+
+def _examine(configuration: Configuration, engine: Engine) -> list[Mistake]:
+    place = configuration.place("database")
+    if schema.current(engine) is None:
+        return []
+    try:
+        schema.prepare(engine)
+    except (StoreOlder, StoreNewer) as error:
+        message, _, remedy = error.message.partition("; ")
+        level = Level.WARNING if isinstance(error, StoreOlder) else Level.ERROR
+        return [Mistake(message, remedy, place.file, place.line, level)]
+    with Store(engine).snapshot() as unit:
+        live = {(each.silo, each.name): each.live for each in unit.scans.types()}
+    return [
+        mistake
+        for rule_file in configuration.rule_files
+        for rule in rule_file.rules
+        if rule.enabled
+        for mistake in _rule(configuration, rule_file, rule, live)
+    ]
+
+
+def _rule(
+    configuration: Configuration,
+    rule_file: RuleFile,
+    rule: RuleConfig,
+    live: Mapping[tuple[str, str], int],
+) -> Iterator[Mistake]:
+    slot = rule.member if rule.kind == "membership" else rule.target
+    types = {join.slot: (join.silo, join.type) for join in configuration.joins}
+    limit = rule_file.threshold_of(rule).limit
+    if slot not in types or limit is None:
+        return
+    silos: Counter[str] = Counter()
+    for (silo, _), count in live.items():
+        silos[silo] += count
+    silo, _ = types[slot]
+    population = live.get(types[slot], 0)
+    limits = RuleLimits(limit=limit, population=population, silo_population=silos[silo])
+    if limit_in_force(limits).error:
+        place = rule_file.threshold_place(rule, "limit")
+        message = f"the limit {limit} is above the ceiling of 5%, which holds for large silos"
+        remedy = f"{silo!r} has {silos[silo]} live objects; write 5% or less"
+        level = Level.ERROR if limit.is_percent else Level.WARNING
+        yield Mistake(message, remedy, place.file, place.line, level)
