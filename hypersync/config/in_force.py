@@ -48,7 +48,7 @@ def _rule(configuration: Configuration, rule_file: RuleFile, rule: RuleConfig) -
             for name, value in threshold.items()
             if name not in ("clears", "members", "attribute", "approve_deletes")
         }
-    elif threshold["clears"] is not None:
+    else:
         threshold["clears"] = f"{threshold['clears']} (at least {LEAST_CLEARS})"
     return {
         "file": rule.place().file or None,

@@ -56,6 +56,20 @@ def test_a_limit_within_the_ceiling_or_on_a_small_silo_is_fine(project, limit, l
     assert sentences(project(limit=limit, live=live)) == []
 
 
+def test_an_empty_database_says_nothing(project, tmp_path):
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "hypersync.db").touch()
+    assert sentences(project(limit="50%", live=None)) == []
+
+
+def test_an_event_rule_has_no_ceiling(project):
+    path = project(limit="5%", live=100_000)
+    rules = path.parent.parent / "rules" / "users.yaml"
+    event = '{id: e, kind: event, when: hr.exists, do: {webhook: "https://x.example.org"}, '
+    rules.write_text(f"{rules.read_text()}  - {event}throttle: 1h, threshold: 90000}}\n")
+    assert sentences(path) == []
+
+
 def test_a_percentage_above_the_ceiling_is_refused_on_a_large_silo(project):
     assert sentences(project(limit="6%", live=10_000)) == [
         "rules/users.yaml:3: the limit 6% is above the ceiling of 5%, which holds for large silos; "

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 import pytest
@@ -114,6 +115,15 @@ def test_a_document_writes_times_bytes_and_spans_as_the_reference_says(capsys):
     }
     assert run_safely(show, []) == Exit.DONE
     assert capsys.readouterr().out == "text\n"
+
+
+def test_an_empty_text_prints_nothing_and_what_has_no_json_form_is_an_error(capsys):
+    print_answer(Invocation(), {}, lambda: "")
+    assert capsys.readouterr().out == ""
+    print_answer(Invocation(as_json=True), {"a": MappingProxyType({"b": 1})}, lambda: "")
+    assert json.loads(capsys.readouterr().out) == {"a": {"b": 1}}
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        print_answer(Invocation(as_json=True), {"a": object()}, lambda: "")
 
 
 def test_json_may_stand_before_or_after_the_command(capsys, tmp_path):

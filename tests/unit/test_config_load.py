@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from docs.configuration import configuration_page
 from hypersync.config.in_force import describe, in_force
 from hypersync.config.load import load_configuration
-from hypersync.config.models import SiloConfig, TypeConfig
-from hypersync.config.source import Place
+from hypersync.config.mistakes import known_keys
+from hypersync.config.models import JoinConfig, ProjectFile, RuleFile, SiloConfig, TypeConfig
+from hypersync.config.salvage import salvage
+from hypersync.config.source import Place, Section
 from hypersync.errors import ConfigurationError
 from hypersync.model.limit import Limit
 from hypersync.model.mistake import Level
@@ -201,7 +203,8 @@ def test_secrets_come_from_the_environment_a_file_or_dotenv_in_that_order(tmp_pa
 
 
 def test_a_secret_file_that_cannot_be_read_and_a_broken_dotenv_are_mistakes(tmp_path):
-    path = write_project(tmp_path, MAIN + 'mail: {password: "${SMTP_PASSWORD}"}\n')
+    twice = 'mail: {user: "${SMTP_PASSWORD}x", password: "${SMTP_PASSWORD}"}\n'
+    path = write_project(tmp_path, MAIN + twice)
     (tmp_path / ".env").write_text('A="x y"\nnot a line\n')
     process = {"HYPERSYNC_SECRET_KEY": "x" * 16, "SMTP_PASSWORD_FILE": "nowhere"}
     assert sentences(path, process=process) == [
@@ -231,6 +234,12 @@ def test_a_mistake_never_shows_the_value_of_a_variable(tmp_path):
     assert "${PORT}" in found
     assert "${SECURITY}" in found
     assert "x${URL}" in found
+
+
+def test_a_variable_that_is_empty_is_shown_by_its_name(tmp_path):
+    path = write_project(tmp_path, MAIN + 'mail: {port: "${PORT}"}\n')
+    (found,) = sentences(path, process={"HYPERSYNC_SECRET_KEY": "x" * 16, "PORT": ""})
+    assert found.startswith("config/hypersync.yaml:14: mail.port: '' is not a whole number")
 
 
 def test_a_configuration_prints_no_secret(tmp_path):
@@ -303,7 +312,7 @@ def test_every_part_knows_its_file_and_line(tmp_path):
 
 
 def test_a_connectors_own_options_are_kept_apart_with_their_places(tmp_path):
-    main = MAIN.replace("write: true", "write: true\n    delimiter: ';'")
+    main = MAIN.replace("write: true", "write: true\n    delimiter: '${D:;}'")
     configuration = load_project(write_project(tmp_path, main))
     silo = configuration.silos["app"]
     assert silo.options == {"delimiter": ";"}
@@ -443,6 +452,20 @@ def test_a_blackout_follows_the_wall_clock_of_its_zone(tmp_path, moment, inside)
     blackout = load_project(write_project(tmp_path, main)).blackout
     assert blackout is not None
     assert blackout.contains(datetime.fromisoformat(moment)) is inside
+
+
+def test_what_has_no_keys_of_its_own_knows_none():
+    assert known_keys(ProjectFile, ("public_url",)) == ()
+    assert "slot" in known_keys(ProjectFile, ("joins", 0))
+    assert "span" in known_keys(RuleFile, ("rules", 0, "threshold", "lookback"))
+    assert "when_on" in known_keys(ProjectFile, ("silos", "hr", "types", "person", "enabled"))
+
+
+def test_nothing_is_kept_of_what_is_wrong_as_a_whole():
+    tree = Section(Place("a.yaml", 1))
+    with pytest.raises(ValidationError) as caught:
+        JoinConfig.model_validate(tree | {"slot": "a", "silo": "b", "type": "c"})
+    assert salvage(JoinConfig, tree, caught.value) is None
 
 
 def test_models_can_be_built_in_code():
