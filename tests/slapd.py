@@ -41,12 +41,16 @@ access to * by dn.exact="{service}" write by users read by * none
 
 
 class Slapd:
-    """One server. ``extra`` are configuration lines of its database, ``top`` those before it."""
+    """One server. ``extra`` are configuration lines of its database, ``top`` those before it.
+
+    ``tls_url`` answers when ``top`` names a certificate.
+    """
 
     def __init__(self, folder: Path, *, extra: str = "", top: str = "") -> None:
         self.folder = folder
         self.port = _free_port()
         self.url = f"ldap://127.0.0.1:{self.port}"
+        self.tls_url = f"ldaps://127.0.0.1:{_free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "data").mkdir(parents=True)
         text = _CONFIGURATION.format(
@@ -64,7 +68,8 @@ class Slapd:
 
     def start(self) -> None:
         """Start the server and wait until it listens, five seconds at most."""
-        command = ["-f", str(self.folder / "slapd.conf"), "-h", self.url, "-d", "0"]
+        urls = f"{self.url} {self.tls_url}"
+        command = ["-f", str(self.folder / "slapd.conf"), "-h", urls, "-d", "0"]
         self._process = subprocess.Popen(  # noqa: S603 - our own command line
             [_program("slapd"), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

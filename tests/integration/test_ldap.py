@@ -362,6 +362,19 @@ def test_tls_is_started_and_the_certificate_is_checked(tmp_path: Path, certifica
             pass
         unchecked = connect(server.url, tls={"start": "true", "verify": "false"})
         assert len(scan(unchecked)) == 4
+        assert len(scan(connect(server.tls_url, tls={"ca_file": str(certificate)}))) == 4
+        with refused, connect(server.tls_url).open():
+            pass
+
+
+def test_a_certificate_for_another_name_is_refused(tmp_path: Path, certificate: Path):
+    key = certificate.with_name("key.pem")
+    top = f"TLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}"
+    with running(tmp_path / "slapd", STAFF, top=top) as server:
+        by_name = server.url.replace("127.0.0.1", "localhost")
+        connector = connect(by_name, tls={"start": "true", "ca_file": str(certificate)})
+        with pytest.raises(SiloUnreachable, match="mismatch"), connector.open():
+            pass
 
 
 def test_a_server_without_tls_is_not_asked_for_the_password(server: Slapd):
