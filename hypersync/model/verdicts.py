@@ -33,10 +33,11 @@ class Candidate(NamedTuple, Generic[K]):
     """One action of one rule, as far as guards care; a tuple, as there are hundreds of thousands.
 
     ``key`` is the caller's. ``target`` is group and member, empty when it is no membership.
-    ``throttle`` is the least time since ``last_start``, ``None`` is none (never started).
-    ``allows`` asks the rule's Count or Quota; unknown does not let through. ``changed`` marks an action that takes the place of one people were
-    asked about: it is asked again. ``clears`` is how many values become empty, ``attributes`` are
-    those that change. ``group`` is set for removals from a group.
+    ``throttle`` is the least time since ``last_start``; ``None`` is no throttle, and never started.
+    ``allows`` asks the rule's Count or Quota; unknown does not let through. ``changed`` marks an
+    action that takes the place of one people were asked about: it is asked again. ``clears`` is how
+    many values become empty, ``attributes`` are those that change. ``group`` is set for removals
+    from a group.
     """
 
     key: K

@@ -157,7 +157,7 @@ def _too_many(count: int, limit: Limit, population: int | None, least: int = 0) 
     """Say how many would be allowed when these are more; nothing when they are not."""
     if population is None:
         if limit.is_percent:
-            return f"and what {limit} of them is is not known"
+            return f"and {limit} of an unknown number of objects cannot be told"
         population = 0
     allowed = limit.allowed(population)
     how = f" ({limit_text(limit, population)})" if limit.is_percent else ""
