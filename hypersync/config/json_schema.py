@@ -1,4 +1,4 @@
-"""The JSON Schema of the project's files, so that editors complete, explain and underline. Pure.
+"""The JSON Schema of the project's files, so that editors complete, explain and underline.
 
 What a key means is said where it is declared, in the text under it; it is read from the source
 only when somebody asks, so that loading a configuration does not pay for it.
