@@ -137,6 +137,7 @@ class _Worker:
         self._now = now
         self._enter = enter
         self._fused = evaluator.fused
+        self._due = evaluator.due
         self._leaving = [
             rule
             for rule in rulebook.rules
@@ -149,11 +150,10 @@ class _Worker:
         if identity.id in self._scope.waiting:
             return Look(identity.id, waits=self._scope.waiting[identity.id])
         problems: list[Problem] = []
-        # a slot that is filled is there, whatever else was in it before
+        self._enter(identity)
+        ask = self._fused if identity.id in self._scope.watched else self._due
         try:
-            answers = self._fused(
-                identity.objects, identity.gone, identity.outside, identity.invalid
-            )
+            answers = ask(identity.objects, identity.gone, identity.outside, identity.invalid)
         except Exception:  # noqa: BLE001 - generated code; the rules are asked one by one
             answers = self._one_by_one(identity, problems)
         count = len(self._rules)
@@ -169,7 +169,6 @@ class _Worker:
         problems: list[Problem],
         vips: tuple[bool, ...],
     ) -> Look | None:
-        self._enter(identity)
         asked = self._scope.rules.get(identity.id)
         wanted = fired if asked is None else [rule for rule in fired if rule.id in asked]
         drafts, more = self._proposer.propose(identity, wanted)

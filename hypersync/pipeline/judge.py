@@ -211,6 +211,8 @@ class Judge:
         if identity is None:
             nothing = [None] * len(self._engine.rulebook.slots)
             return self._evaluator.value(what, nothing, 0, 0, 0)
+        if self._world is not None:
+            self._world.enter(identity)
         return self._evaluator.value(
             what, identity.objects, identity.gone, identity.outside, identity.invalid
         )

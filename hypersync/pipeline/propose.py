@@ -23,6 +23,7 @@ from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Attributes, EnabledSpec, Operation, Value
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.nodes import Compiled
+from hypersync.rulebook.operators import storable
 from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
 
 MEMBER_SEPARATOR = "\x1f"
@@ -189,8 +190,8 @@ class Proposer:
 
     def _provision(self, rule: Rule, identity: Identity) -> Iterable[Draft]:
         slot = self._rulebook.slots[self._slots[rule.target]]
-        values = {name: self._value(what, identity) for name, what in rule.set.items()}
-        once = {name: self._value(what, identity) for name, what in rule.once.items()}
+        values = {name: storable(self._value(what, identity)) for name, what in rule.set.items()}
+        once = {name: storable(self._value(what, identity)) for name, what in rule.once.items()}
         values = {name: value for name, value in values.items() if value is not None}
         if rule.place is not None:
             values["dn"] = self._dn(rule, identity)

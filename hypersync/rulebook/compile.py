@@ -10,7 +10,7 @@ Failure direction: unknown never fires a rule, makes a VIP, and is never a clean
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from hypersync.errors import EvaluationError
@@ -23,7 +23,7 @@ from hypersync.rulebook.operators import Changes, unreadable_value
 if TYPE_CHECKING:
     from hypersync.model.objects import Value
     from hypersync.rulebook.layout import SlotLayout
-    from hypersync.rulebook.rules import Rulebook
+    from hypersync.rulebook.rules import Rule, Rulebook
 
 Objects: TypeAlias = Sequence[Any | None]
 """Per slot, in the order of `Rulebook.slots`, the decoded live object or ``None``."""
@@ -52,6 +52,16 @@ class Evaluator:
             return self._careful(objects, gone, outside, invalid)  # type: ignore[no-any-return]
         return self._simple(objects, 0, 0, 0)  # type: ignore[no-any-return]
 
+    def due(self, objects: Objects, gone: int, outside: int, invalid: int) -> tuple[bool, ...]:
+        """Answer as `fused`, but false for update rules whose ``set`` would change nothing.
+
+        Most identities of a full sync are as the rules want them: this finds the others. What is
+        true here may still turn out to change nothing; `changes` says.
+        """
+        if gone or outside or invalid:
+            return self._careful(objects, gone, outside, invalid)  # type: ignore[no-any-return]
+        return self._narrow(objects, 0, 0, 0)  # type: ignore[no-any-return]
+
     def set_apart(
         self, rules: frozenset[int] = frozenset(), vips: frozenset[int] = frozenset()
     ) -> None:
@@ -61,8 +71,12 @@ class Evaluator:
         and `vip` about them. Replaces what was set apart before.
         """
         self._apart = (rules, vips)
+        self._generate_fused()
+
+    def _generate_fused(self) -> None:
         self._simple = generate(self._setting, self._write_fused, careful=False)
         self._careful = generate(self._setting, self._write_fused, careful=True)
+        self._narrow = generate(self._setting, self._write_narrow, careful=False)
 
     def rule(self, index: int, objects: Objects, gone: int, outside: int, invalid: int) -> bool:
         """Tell whether the pure part of a rule is true; raises `EvaluationError`."""
@@ -134,6 +148,25 @@ class Evaluator:
         return function
 
     def _write_fused(self, generated: Generated) -> None:
+        self._write_all(generated, lambda rule, condition: condition)
+
+    def _write_narrow(self, generated: Generated) -> None:
+        def narrow(rule: Rule, condition: str) -> str:
+            if rule.kind.value != "update" or not rule.set:
+                return condition
+            return f"({condition} and ({' or '.join(self._differences(generated, rule))}))"
+
+        self._write_all(generated, narrow)
+
+    def _differences(self, generated: Generated, rule: Rule) -> Iterator[str]:
+        """Write, for each attribute a rule sets, whether it may have to change."""
+        for name, expression in rule.set.items():
+            wanted = generated.writer.value(expression.node)
+            held = generated.frame.attribute(rule.target, name)
+            there = "" if name in rule.clear_if_missing else " and wanted is not None"
+            yield f"((wanted := {wanted}) != {held}{there})"
+
+    def _write_all(self, generated: Generated, shape: Callable[[Rule, str], str]) -> None:
         rules_apart, vips_apart = self._apart
         rules = {
             rule.index: rule.pure.node
@@ -146,7 +179,9 @@ class Evaluator:
             shared[node] = f"shared_{len(shared)}"
             generated.body.append(f"{shared[node]} = {code}")
         parts = [
-            self._rule(generated, rules[rule.index], shared) if rule.index in rules else "False"
+            shape(rule, self._rule(generated, rules[rule.index], shared))
+            if rule.index in rules
+            else "False"
             for rule in self.rulebook.rules
         ]
         parts += [

@@ -100,6 +100,10 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
     @contextmanager
     def begin(self, fence: Fence | None = None) -> Iterator[UnitOfWork]:
         """Open a transaction that may write; raises `FenceLost` when the lease went to another."""

@@ -1,0 +1,238 @@
+"""The composition root: `build` turns a configuration into an `App`; everybody calls it.
+
+This is the only place that knows which adapter stands behind which port. Nothing is reached for
+until it is used: connectors open when a silo is scanned or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from hypersync.approvals.directory import directory_of
+from hypersync.approvals.links import Links, Signer
+from hypersync.approvals.open import open_request
+from hypersync.approvals.settings import Settings
+from hypersync.channels.webhook import Webhooks
+from hypersync.clock import SystemClock
+from hypersync.config.models import BlackoutConfig, Configuration, SiloConfig
+from hypersync.connectors.registry import build as build_connector
+from hypersync.model.actions import Action
+from hypersync.model.ids import IdentityId
+from hypersync.model.objects import EnabledSpec, ObjectType, Operation
+from hypersync.model.runs import Run, RunKind, RunMode
+from hypersync.pipeline import why as questions
+from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
+from hypersync.pipeline.execute import Silos
+from hypersync.pipeline.propose import Types
+from hypersync.pipeline.sync import sync
+from hypersync.ports.clock import Clock
+from hypersync.ports.connector import Connector
+from hypersync.ports.progress import NoProgress, Progress
+from hypersync.rulebook.load import load_rulebook
+from hypersync.rulebook.rules import Rulebook
+from hypersync.store.engine import open_engine
+from hypersync.store.schema import prepare
+from hypersync.store.unit import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """Everything a command, the daemon or the web needs; close it when done."""
+
+    configuration: Configuration
+    rulebook: Rulebook
+    store: Store
+    connectors: Mapping[str, Connector]
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    progress: Progress
+    started_by: str
+
+    def close(self) -> None:
+        """Give back what is open."""
+        self.store.close()
+
+    # --- the pipeline --------------------------------------------------------------------------
+
+    def sync(
+        self,
+        kind: str | None = None,
+        *,
+        object_key: tuple[str, str, str] | None = None,
+        commit: bool = False,
+        scans: Sequence[str] = (),
+        started_by: str | None = None,
+    ) -> Run:
+        """Sync once; a preview unless ``commit``. Raises `LeaseHeld`."""
+        order = Order(
+            mode=RunMode.COMMIT if commit else RunMode.PREVIEW,
+            kind=None if kind is None else RunKind(kind),
+            object_key=object_key,
+            started_by=started_by or self.started_by,
+            scans=scans,
+        )
+        return sync(self.engine, order, self.progress)
+
+    def why(self, identity: IdentityId) -> questions.Answer:
+        """Return every rule for an identity with the values it read; raises `NotFound`."""
+        return questions.why(self.engine, identity)
+
+    def explain(self, action: Action) -> tuple[questions.Trace, ...]:
+        """Return the values that the rule of an action reads."""
+        return questions.explain(self.engine, action)
+
+
+def build(
+    configuration: Configuration,
+    *,
+    started_by: str,
+    clock: Clock | None = None,
+    progress: Progress | None = None,
+) -> App:
+    """Build the application; raises `ConfigurationError`, `StoreOlder` and `StoreNewer`."""
+    rulebook = load_rulebook(configuration)
+    connectors = {
+        name: build_connector(name, silo, root=configuration.root, needed=_needed(rulebook, name))
+        for name, silo in configuration.silos.items()
+    }
+    database = open_engine(configuration.database_url)
+    prepare(database)
+    store = Store(database)
+    settings = _settings(configuration, rulebook)
+    used_clock = clock or SystemClock()
+    engine = _engine(configuration, rulebook, store, connectors, settings, used_clock)
+    return App(
+        configuration=configuration,
+        rulebook=rulebook,
+        store=store,
+        connectors=connectors,
+        settings=settings,
+        engine=engine,
+        clock=used_clock,
+        progress=progress or NoProgress(),
+        started_by=started_by,
+    )
+
+
+def _settings(configuration: Configuration, rulebook: Rulebook) -> Settings:
+    """Return what asking and answering need."""
+    guards = configuration.guards
+    return Settings(
+        directory=directory_of(configuration),
+        links=Links(configuration.public_url),
+        signer=Signer(
+            keys=[key.reveal().encode() for key in configuration.secret_keys],
+            environment=f"{configuration.installation}/{configuration.environment_name}",
+        ),
+        owner=_owner(configuration.file),
+        approval_valid=guards.approval_valid,
+        reject_hold=guards.reject_hold,
+        approve_deletes=frozenset(
+            rule.id for rule in rulebook.rules if rule.threshold.approve_deletes
+        ),
+        is_blackout=_Blackout(configuration.blackout),
+        rows=configuration.mail.rows,
+    )
+
+
+def _owner(file: Path) -> str | None:
+    """Return the system user who owns the configuration, where there are such users."""
+    try:
+        return file.owner()
+    except (OSError, KeyError, NotImplementedError):
+        return None
+
+
+def _needed(rulebook: Rulebook, silo: str) -> dict[str, Collection[str]]:
+    """Return the attributes that joins and rules name, by type of a silo."""
+    return {kind: names for (owner, kind), names in rulebook.attributes.items() if owner == silo}
+
+
+def _engine(
+    configuration: Configuration,
+    rulebook: Rulebook,
+    store: Store,
+    connectors: Mapping[str, Connector],
+    settings: Settings,
+    clock: Clock,
+) -> Engine:
+    types = {
+        (kind.silo, kind.name): kind
+        for connector in connectors.values()
+        for stream in connector.streams()
+        for kind in stream
+    }
+    guards = configuration.guards
+    return Engine(
+        store=store,
+        rulebook=rulebook,
+        silos=Silos(
+            connectors=connectors,
+            types=types,
+            slots=MappingProxyType({s.name: (s.silo, s.type) for s in rulebook.slots}),
+            events=Webhooks(configuration.webhooks.allow, configuration.webhooks.private),
+            settle={name: silo.settle for name, silo in configuration.silos.items()},
+        ),
+        types=_types(configuration, types),
+        guards=GuardSettings(
+            simulate=guards.simulate,
+            release_any=guards.release == "any",
+            vip_memory=guards.vip_memory,
+            delta_duration=guards.delta.max_duration,
+            delta_identities=guards.delta.max_identities,
+        ),
+        limits={
+            name: limits
+            for name, silo in configuration.silos.items()
+            if (limits := _silo_limits(silo)) is not None
+        },
+        clock=clock.now,
+        open_request=partial(open_request, settings=settings),
+        is_blackout=settings.is_blackout,
+        vip_keys=[
+            (slot.name, person.identity)
+            for person in settings.directory.people.values()
+            if person.identity is not None
+            for slot in rulebook.slots
+        ],
+    )
+
+
+def _types(configuration: Configuration, types: Mapping[tuple[str, str], ObjectType]) -> Types:
+    anchors = {
+        (silo, kind): type_config.anchor
+        for silo, silo_config in configuration.silos.items()
+        for kind, type_config in silo_config.types.items()
+    }
+    enabled: dict[tuple[str, str], EnabledSpec | None] = {
+        key: kind.enabled for key, kind in types.items()
+    }
+    return Types(anchors=anchors, enabled=enabled)
+
+
+def _silo_limits(silo: SiloConfig) -> SiloLimits | None:
+    if silo.limits is None:
+        return None
+    found = {each: getattr(silo.limits, each.value, None) for each in Operation}
+    limits = {operation: limit for operation, limit in found.items() if limit is not None}
+    return SiloLimits(limits=limits, per=silo.limits.per)
+
+
+class _Blackout:
+    """Tells whether a time is in one of the weekly windows, on the clocks of their zone."""
+
+    def __init__(self, config: BlackoutConfig | None) -> None:
+        self._windows = () if config is None else config.windows
+        self._zone = ZoneInfo("UTC" if config is None else config.timezone)
+
+    def __call__(self, now: datetime) -> bool:
+        local = now.astimezone(self._zone)
+        minute = local.weekday() * 1440 + local.hour * 60 + local.minute
+        return any(window.contains(minute) for window in self._windows)

@@ -1,0 +1,1 @@
+"""Channels: each delivers one message to one address."""
