@@ -1,0 +1,1 @@
+"""Asking and answering: requests are opened, moved on, delivered and decided here."""

@@ -1,0 +1,65 @@
+"""Whether somebody may answer a request.
+
+May answer: people who were entitled when the request was opened and are now, and their delegates.
+May not: whoever would decide for themselves. On the command line, with no people configured, the
+system user who owns the configuration decides, for themselves included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypersync.approvals.plan import concerned, entitled_now
+from hypersync.approvals.settings import Settings
+from hypersync.errors import DecisionRefused
+from hypersync.model.actions import Action
+from hypersync.model.requests import Request
+from hypersync.ports.store import UnitOfWork
+
+
+def check_permission(
+    unit: UnitOfWork,
+    request: Request,
+    actions: Sequence[Action],
+    by: str,
+    settings: Settings,
+) -> None:
+    """Raise `DecisionRefused`, saying why, when this person may not decide these actions."""
+    scheme, _, name = by.partition(":")
+    if scheme == "cli":
+        _check_owner(name, settings)
+        return
+    directory = settings.directory
+    entitled = entitled_now(request, directory)
+    if scheme != "person" or not directory.seats(entitled, name):
+        raise DecisionRefused(f"{directory.name(by)} may not answer this request")
+    if request.plan.allow_self:
+        return
+    run = None if request.run is None else unit.runs.get(request.run)
+    if name in concerned(None if run is None else run.started_by, (), directory):
+        raise DecisionRefused(
+            f"{directory.name(by)} started the run (or stands in for who did) "
+            "and may not decide about it"
+        )
+    if name in concerned(None, _join_values(unit, actions, settings), directory):
+        raise DecisionRefused(f"{directory.name(by)} may not decide about themselves")
+
+
+def _check_owner(user: str, settings: Settings) -> None:
+    if settings.directory.people:
+        raise DecisionRefused(
+            f"the system user {user} belongs to nobody who may answer; "
+            "give a person `os_user` in the configuration"
+        )
+    if settings.owner is None or user != settings.owner:
+        raise DecisionRefused(
+            f"with nobody under `people`, only {settings.owner or 'its owner'}, who owns the "
+            "configuration, may decide"
+        )
+
+
+def _join_values(unit: UnitOfWork, actions: Sequence[Action], settings: Settings) -> frozenset[str]:
+    if all(person.identity is None for person in settings.directory.people.values()):
+        return frozenset()
+    values = unit.requests.join_values({action.identity for action in actions})
+    return frozenset(values.values())

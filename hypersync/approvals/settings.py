@@ -1,0 +1,35 @@
+"""What asking and answering need to know of the configuration, as one frozen value. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hypersync.approvals.directory import Directory
+from hypersync.approvals.links import Links, Signer
+
+
+def _never(_: datetime) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """People, spans and links.
+
+    ``owner`` is the system user who owns the configuration file: with no people configured they
+    decide on the command line. ``approve_deletes`` are the rules whose deletes may be approved by
+    their expiry. ``is_blackout`` says whether nothing may be released at a time. ``rows`` is the
+    most actions one mail lists, 0 for all.
+    """
+
+    directory: Directory
+    links: Links
+    signer: Signer
+    owner: str | None = None
+    approval_valid: timedelta = timedelta(days=7)
+    reject_hold: timedelta = timedelta(days=30)
+    approve_deletes: frozenset[str] = frozenset()
+    is_blackout: Callable[[datetime], bool] = field(default=_never)
+    rows: int = 100
