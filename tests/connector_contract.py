@@ -295,6 +295,10 @@ class ConnectorContract:
         change = bench.change(Operation.UPDATE, "staff", before, {"member": members}, of_group=True)
         succeeded(bench.apply(change))
         assert bench.read("staff", bench.group)["member"] == tuple(sorted(members))
+        fewer = bench.change(
+            Operation.UPDATE, "staff", {"member": members}, {"member": members[1:]}, of_group=True
+        )
+        assert len(succeeded(bench.apply(fewer))["member"]) == len(members) - 1
 
     def test_scope_changes_with_the_attributes_only(self, bench: Bench):
         other = ObjectType(

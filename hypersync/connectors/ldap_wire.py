@@ -1,48 +1,38 @@
-"""The LDAP protocol for `ldap`, by the library ldap3; the only module that knows it.
+"""The LDAP protocol for `ldap`: a thin adapter, so that the library can be replaced.
 
 What the library does not do for us (each is a test): it swallows errors after the first page of a
-paged search, it answers False for a search without entries, it waits for ever unless told, and
-its formatters change values. So there is an own loop over pages that believes a search only when
-the result code is 0 and the cookie is empty, every wait is bounded, and only raw values come out.
+paged search, and answers False for a search without entries. So there is an own loop over pages
+that believes a search only when the result code is 0 and the cookie is empty, and results are
+values of ours with a sentence for people.
 """
 
 from __future__ import annotations
 
-import ssl
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any, TypeAlias
 
-from hypersync.config.values import Secret
-from hypersync.connectors.ldap_ber import search_entry
+from hypersync.connectors.ldap_client import (
+    ENTRY,
+    LOCAL_ERRORS,
+    Address,
+    LDAPException,
+    LDAPStartTLSError,
+    compile_filter,
+    connection_to,
+    encode,
+    escape_filter_chars,
+    ldap3,
+    parse_filter,
+)
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
-
-with warnings.catch_warnings():
-    # ldap3 2.9 uses old names of pyasn1 while it is imported
-    warnings.filterwarnings("ignore", r"(tagMap|typeMap) is deprecated", DeprecationWarning)
-    import ldap3
-    from ldap3.core.exceptions import (
-        LDAPException,
-        LDAPInvalidFilterError,
-        LDAPStartTLSError,
-    )
-    from ldap3.operation.search import compile_filter, parse_filter
-    from ldap3.strategy.base import RESPONSE_COMPLETE, SESSION_TERMINATED_BY_SERVER
-    from ldap3.strategy.sync import SyncStrategy
-    from ldap3.utils.asn1 import decode_message_fast, encode
-    from ldap3.utils.conv import escape_filter_chars
 
 Raw: TypeAlias = Mapping[str, Sequence[bytes]]
 Step: TypeAlias = tuple[str, Sequence[bytes]]
 ASSERTION = "1.3.6.1.1.12"
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"
-_ENTRY = "searchResEntry"
-_UNFINISHED = (_ENTRY, "searchResRef", "intermediateResponse")
-_RECEIVE_SIZE = 1 << 18
 
 
 class Code(Enum):
@@ -115,77 +105,8 @@ class Entry:
     raw: Raw
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where the server is and how to sign in; ``user`` is ``None`` for nobody."""
-
-    url: str
-    user: str | None = None
-    password: Secret = field(default_factory=lambda: Secret(""))
-    start_tls: bool = False
-    ca_file: Path | None = None
-    verify: bool = True
-    timeout_seconds: int = 60
-
-
 class Lost(Exception):
     """The connection broke; whether the last request was carried out is unknown."""
-
-
-class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no types
-    """Reads search entries as raw values, four times as fast as the library.
-
-    It also closes the socket of an attempt to connect that failed, which the library forgets.
-    """
-
-    def _open_socket(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
-        try:
-            super()._open_socket(*arguments, **named)
-        except LDAPException:
-            if self.connection.socket is not None:
-                self.connection.socket.close()
-            raise
-
-    def _get_response(self, message_id: int, timeout: float) -> list[Any] | str:  # noqa: ARG002
-        """Receive what belongs to a request: entries by `ldap_ber`, the rest by the library.
-
-        How long to wait is a matter of the socket.
-        """
-        found: list[Any] = []
-        while messages := self.receiving():
-            for message in messages:
-                entry = search_entry(message)
-                if entry is not None and entry.message_id == message_id:
-                    found.append({"type": _ENTRY, "raw_dn": entry.name, "raw": entry.raw})
-                    continue
-                general = decode_message_fast(message)
-                if general["messageID"] != message_id:  # a notice of disconnection, or nonsense
-                    return SESSION_TERMINATED_BY_SERVER  # type: ignore[no-any-return] # a text
-                found.append(self.decode_response_fast(general))
-                if found[-1]["type"] not in _UNFINISHED:
-                    return [*found, RESPONSE_COMPLETE]
-        return SESSION_TERMINATED_BY_SERVER  # type: ignore[no-any-return] # a text
-
-
-class _Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
-    """TLS with the checks of the standard library; those of ldap3 use what Python 3.12 removed."""
-
-    def __init__(self, address: Address) -> None:
-        super().__init__()
-        self._address = address
-
-    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ANN401 - see above
-        """Put the connection's socket into TLS; raises ``OSError``, of which TLS errors are."""
-        ca_file = self._address.ca_file
-        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-        if not self._address.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        connection.socket = context.wrap_socket(
-            connection.socket,
-            server_hostname=connection.server.host,
-            do_handshake_on_connect=do_handshake,
-        )
 
 
 class Wire:
@@ -197,7 +118,7 @@ class Wire:
     @classmethod
     def connect(cls, address: Address) -> Wire:
         """Connect and sign in; raises `SiloUnreachable` or `SiloRefused` with a sentence."""
-        connection = _connection(address)
+        connection = connection_to(address)
         try:
             connection.open(read_server_info=False)
             if address.start_tls:
@@ -245,8 +166,8 @@ class Wire:
                 raise ScanFailed(f"the server went away in the middle of {base}: {error}") from None
             if result.code:
                 raise ScanFailed(f"the search below {base} did not end well: {result.sentence}")
+            cookie = self._next_cookie()  # before the caller uses the connection for another search
             yield entries
-            cookie = self._next_cookie()
 
     def _next_cookie(self) -> bytes:
         controls = self._connection.result.get("controls") or {}
@@ -279,22 +200,19 @@ class Wire:
         cookie: bytes | None = None,
     ) -> tuple[list[Entry], Result]:
         with _broken_becomes_lost():
-            try:
-                self._connection.search(
-                    base,
-                    filter_,
-                    search_scope=scope,
-                    attributes=list(attributes),
-                    paged_size=page_size,
-                    paged_criticality=page_size is not None,
-                    paged_cookie=cookie,
-                )
-            except LDAPInvalidFilterError as error:
-                raise SiloRefused(f"{filter_!r} is no LDAP filter: {error}") from error
+            self._connection.search(
+                base,
+                filter_,
+                search_scope=scope,
+                attributes=list(attributes),
+                paged_size=page_size,
+                paged_criticality=page_size is not None,
+                paged_cookie=cookie,
+            )
         found = [
             Entry(each["raw_dn"].decode(), each["raw"])
             for each in self._connection.response or ()
-            if each["type"] == _ENTRY
+            if each["type"] == ENTRY
         ]
         return found, _result(self._connection)
 
@@ -340,10 +258,11 @@ class Wire:
 
 @contextmanager
 def _broken_becomes_lost() -> Iterator[None]:
+    """Part what could not even be sent (`SiloRefused`) from what broke on the way (`Lost`)."""
     try:
         yield
-    except SiloRefused:
-        raise
+    except LOCAL_ERRORS as error:
+        raise SiloRefused(f"this is not LDAP: {error}") from error
     except (LDAPException, OSError, LookupError, ValueError) as error:  # the latter: nonsense
         raise Lost(str(error) or type(error).__name__) from error
 
@@ -351,37 +270,6 @@ def _broken_becomes_lost() -> Iterator[None]:
 def _result(connection: Any) -> Result:  # noqa: ANN401 - the library has no types
     found = connection.result
     return Result(int(found["result"]), str(found["description"]), str(found["message"] or ""))
-
-
-def _connection(address: Address) -> Any:  # noqa: ANN401 - the library has no types
-    server = ldap3.Server(
-        address.url,
-        get_info=ldap3.NONE,
-        connect_timeout=address.timeout_seconds,
-        tls=_Tls(address),
-    )
-    connection = ldap3.Connection(
-        server,
-        user=address.user,
-        password=address.password.reveal() if address.user is not None else None,
-        auto_bind=ldap3.AUTO_BIND_NONE,
-        raise_exceptions=False,
-        auto_referrals=False,
-        auto_range=False,
-        check_names=False,
-        receive_timeout=address.timeout_seconds,
-        return_empty_attributes=False,
-    )
-    _use(connection, _RawStrategy(connection))
-    return connection
-
-
-def _use(connection: Any, strategy: _RawStrategy) -> None:  # noqa: ANN401 - the library has no types
-    """Put our strategy in place; the constructor of the library refuses foreign ones."""
-    strategy.socket_size = _RECEIVE_SIZE
-    connection.strategy = strategy
-    for name in ("send", "open", "get_response", "post_send_single_response", "post_send_search"):
-        setattr(connection, name, getattr(strategy, name))
 
 
 def _assert_absent(names: Sequence[str]) -> list[tuple[str, bool, bytes]] | None:

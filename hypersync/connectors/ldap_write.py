@@ -10,38 +10,50 @@ connection breaks during a write, its outcome is unknown and nothing more is tri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from hypersync.connectors.contract import is_missing, reference, settled, sorted_values
+from hypersync.connectors.contract import is_missing, reference, settled
 from hypersync.connectors.ldap_directory import Directory, Place
-from hypersync.connectors.ldap_names import naming_values, normal, split
-from hypersync.connectors.ldap_schema import Reported, Representation, encoded
+from hypersync.connectors.ldap_names import normal, split
+from hypersync.connectors.ldap_schema import Representation
+from hypersync.connectors.ldap_values import (
+    as_reported,
+    compared_names,
+    new_entry,
+    steps_of,
+    without_passwords,
+)
 from hypersync.connectors.ldap_wire import Code, Entry, Lost, Result, Step
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
-    Attributes,
     Change,
     Conflict,
     Operation,
     Outcome,
     Refused,
     RetryAfter,
-    Scalar,
     SiloObject,
     Succeeded,
     Unknown,
-    Value,
 )
 
 _LATER = timedelta(seconds=30)
-_PASSWORD = "userpassword"  # noqa: S105 - the name of the attribute
 _MEANWHILE = "changed in the silo meanwhile"
 
 
 class _Unsure(Exception):
     """The connection broke while something was written."""
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except Lost as error:
+        raise _Unsure(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +131,16 @@ class Writer:
     def _update(self, change: Change, place: Place) -> Outcome | _Written:
         shown = self._representation(change, place)
         entry = self._entry(change, place)
-        change = _as_shown(change, shown, entry)
+        change = as_reported(change, shown, entry)
         outcome = self._settled(change, place, shown, entry)
         if outcome is not None or entry is None:
             return outcome or Conflict(f"{change.type.name} {change.anchor} is not there any more")
         after = change.after or {}
         if not is_missing(after.get("dn")) and after["dn"] != entry.dn:
             raise ValueError("the dn changes by a move or a rename only")
-        steps, absent = _steps(after, shown, entry)
-        try:
+        steps, absent = steps_of(after, shown, entry)
+        with _writing():
             result = self._wire.modify(entry.dn, steps, absent=self._assertable(absent))
-        except Lost as error:
-            raise _Unsure(str(error)) from error
         return self._answer(result, change, place)
 
     def _create(self, change: Change, place: Place) -> Outcome | _Written:
@@ -138,14 +148,13 @@ class Writer:
         if not isinstance(dn, str) or not dn:
             raise ValueError(f"a new {place.name} needs its place: set 'dn'")
         shown = self._representation(change, place)
-        found = self._directory.at(place, dn, _names(change) or ["1.1"])
+        found = self._directory.at(place, dn, compared_names(change) or ["1.1"])
         if found is not None:
-            change = _as_shown(replace(change, after=_open(change.after)), shown, found)
+            change = replace(change, after=without_passwords(change.after))
+            change = as_reported(change, shown, found)
             return self._settled(change, place, shown, found) or Conflict(f"{dn} is there already")
-        try:
-            result = self._wire.add(dn, _new_entry(change, place, dn))
-        except Lost as error:
-            raise _Unsure(str(error)) from error
+        with _writing():
+            result = self._wire.add(dn, new_entry(change, place, dn))
         if result.code == 0:
             return _Written(place, dn=dn)
         if result.is_(Code.ENTRY_EXISTS):
@@ -161,15 +170,13 @@ class Writer:
         rdn, parent = split(target)
         shown = self._representation(change, place)
         entry = self._entry(change, place)
-        change = _as_shown(change, shown, entry)
+        change = as_reported(change, shown, entry)
         outcome = self._settled(change, place, shown, entry)
         if outcome is not None or entry is None:
             return outcome or Conflict(f"{change.type.name} {change.anchor} is not there any more")
         is_elsewhere = normal(parent) != normal(split(entry.dn)[1])
-        try:
+        with _writing():
             result = self._wire.move(entry.dn, rdn, parent if is_elsewhere else None)
-        except Lost as error:
-            raise _Unsure(str(error)) from error
         if result.is_(Code.ENTRY_EXISTS):
             return Conflict(f"{target} is there already", self._whole(change, place))
         if result.is_(Code.NO_SUCH_OBJECT) and is_elsewhere:
@@ -179,14 +186,12 @@ class Writer:
     def _delete(self, change: Change, place: Place) -> Outcome | _Written:
         shown = self._representation(change, place)
         entry = self._entry(change, place)
-        change = _as_shown(change, shown, entry)
+        change = as_reported(change, shown, entry)
         outcome = self._settled(change, place, shown, entry)
         if outcome is not None or entry is None:
             return outcome or Succeeded(None)
-        try:
+        with _writing():
             result = self._wire.delete(entry.dn)
-        except Lost as error:
-            raise _Unsure(str(error)) from error
         if result.is_(Code.SUCCESS, Code.NO_SUCH_OBJECT):
             return Succeeded(None)
         return _refused_or_later(result)
@@ -213,10 +218,8 @@ class Writer:
         return self._answer(result, change, place)
 
     def _modify_members(self, entry: Entry, attribute: str, steps: Sequence[Step]) -> Result:
-        try:
+        with _writing():
             return self._wire.modify(entry.dn, {attribute: steps})
-        except Lost as error:
-            raise _Unsure(str(error)) from error
 
     # --- what they share -----------------------------------------------------------------------
 
@@ -224,7 +227,7 @@ class Writer:
         """Return how the attributes of the change are reported, by the names it uses."""
         return Representation(
             self._directory.types,
-            wanted=_names(change) or {"objectClass"},
+            wanted=compared_names(change) or {"objectClass"},
             single=place.single,
             multi=place.multi,
         )
@@ -234,7 +237,7 @@ class Writer:
         if change.anchor is None:
             raise ValueError("the change names no object")
         is_membership = change.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER)
-        names = set() if is_membership else _names(change)
+        names = set() if is_membership else compared_names(change)
         return self._directory.entry(place, change.anchor, names or ["1.1"])
 
     def _settled(
@@ -266,112 +269,6 @@ class Writer:
 
     def _assertable(self, absent: Sequence[str]) -> Sequence[str]:
         return absent if self._directory.has_assertions else ()
-
-
-def _names(change: Change) -> set[str]:
-    """Return the attributes that can be read and compared."""
-    return {*(_open(change.before) or {}), *(_open(change.after) or {})} - {"dn"}
-
-
-def _as_shown(change: Change, shown: Representation, entry: Entry | None) -> Change:
-    """Write the values of a change as the directory reports them.
-
-    Passwords are left out of ``before``: they cannot be compared.
-    """
-    return replace(
-        change,
-        before=_side(_open(change.before), shown, entry),
-        after=_side(change.after, shown, entry),
-    )
-
-
-def _open(attributes: Attributes | None) -> Attributes | None:
-    """Leave out passwords."""
-    if attributes is None:
-        return None
-    return {name: value for name, value in attributes.items() if name.lower() != _PASSWORD}
-
-
-def _side(
-    attributes: Attributes | None, shown: Representation, entry: Entry | None
-) -> dict[str, Value] | None:
-    if attributes is None:
-        return None
-    out: dict[str, Value] = {}
-    for name, value in attributes.items():
-        if name == "dn":
-            is_same = entry is not None and normal(str(value)) == normal(entry.dn)
-            out[name] = entry.dn if is_same and entry is not None else value
-        else:
-            out[name] = _value(value, shown.reported(name))
-    return out
-
-
-def _value(value: Value, found: Reported) -> Value:
-    values = _values(value)
-    if found.is_multi or len(values) > 1:
-        return sorted_values(_scalar(each, found) for each in values)
-    return _scalar(values[0], found) if values else None
-
-
-def _values(value: Value) -> tuple[Scalar, ...]:
-    if value is None or is_missing(value):
-        return ()
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _scalar(value: Scalar, found: Reported) -> Scalar:
-    return encoded(value) if found.is_binary else encoded(value).decode("utf-8", "replace")
-
-
-def _steps(
-    after: Attributes, shown: Representation, entry: Entry
-) -> tuple[dict[str, list[Step]], list[str]]:
-    """Return the steps of a modify, and the attributes that must have no value before it."""
-    raw = {shown.canonical(name): list(values) for name, values in entry.raw.items()}
-    steps: dict[str, list[Step]] = {}
-    absent = []
-    for name, value in after.items():
-        if name == "dn":
-            continue
-        found = shown.reported(name)
-        if found.is_read_only:
-            raise ValueError(f"{name!r} is read-only in this directory")
-        old = raw.get(shown.canonical(name), [])
-        new = [encoded(each) for each in _values(value)]
-        if name.lower() == _PASSWORD or not found.is_comparable:
-            steps[name] = [("replace", new)]
-        elif old != new:
-            steps[name] = _difference(old, new)
-            absent += [] if old else [name]
-    return steps, absent
-
-
-def _difference(old: Sequence[bytes], new: Sequence[bytes]) -> list[Step]:
-    gone = [each for each in old if each not in new]
-    come = [each for each in new if each not in old]
-    steps: list[Step] = [("delete", gone)] if gone else []
-    return [*steps, ("add", come)] if come else steps
-
-
-def _new_entry(change: Change, place: Place, dn: str) -> dict[str, list[bytes]]:
-    """Return the attributes of a new entry: classes, naming values and placeholder included."""
-    out = {
-        name: [encoded(each) for each in _values(value)]
-        for name, value in (change.after or {}).items()
-        if name != "dn" and not is_missing(value)
-    }
-    given = {name.lower() for name in out}
-    if "objectclass" not in given:
-        if not place.object_class:
-            raise ValueError(f"the type {place.name!r} needs its 'object_class' for new objects")
-        out["objectClass"] = [each.encode() for each in place.object_class]
-    for name, value in naming_values(dn):
-        if name.lower() not in given:
-            out[name] = [value.encode()]
-    if place.members is not None and place.placeholder and place.members.lower() not in given:
-        out[place.members] = [place.placeholder.encode()]
-    return out
 
 
 def _refused_or_later(result: Result) -> Outcome:

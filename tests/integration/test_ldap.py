@@ -11,7 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from hypersync.connectors.contract import SiloSettings, object_types
-from hypersync.connectors.ldap import LdapConnector, LdapOptions, LdapSession
+from hypersync.connectors.ldap import LdapConnector, LdapSession
+from hypersync.connectors.ldap_options import LdapOptions
 from hypersync.connectors.ldap_wire import Code
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.mistake import Level
@@ -208,11 +209,11 @@ def test_a_base_that_is_not_there_fails_the_scan_and_is_found_by_check(server: S
 
 def test_a_filter_that_is_none_fails_the_scan_and_is_found_by_check(server: Slapd):
     connector = connect(server.url, types={"user": {"base": PEOPLE, "filter": "(&(cn=x)"}})
-    with pytest.raises(ScanFailed, match="is no LDAP filter"):
+    with pytest.raises(ScanFailed, match="this is not LDAP: invalid filter"):
         scan(connector)
     with connector.open() as session:
         (mistake,) = session.check()
-    assert "is no LDAP filter" in mistake.message
+    assert "invalid filter" in mistake.message
 
 
 def test_attributes_that_the_server_does_not_know_are_found_by_check(server: Slapd):
@@ -461,6 +462,10 @@ def test_what_the_directory_does_not_allow_is_refused_with_a_sentence(
     ("after", "reason"),
     [
         ({"sn": "x"}, "a new user needs its place: set 'dn'"),
+        (
+            {"sn": "x", "dn": "nonsense"},
+            "the search in nonsense failed: invalidDNSyntax (34): invalid DN",
+        ),
         (
             {"sn": "x", "dn": f"cn=x,ou=nowhere,{SUFFIX}"},
             f"there is no entry ou=nowhere,{SUFFIX} to create it in",

@@ -1,0 +1,126 @@
+"""Changes in the words of LDAP: values as the directory reports and stores them. Pure.
+
+Passwords can be written and never be compared, so they are left out of every comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypersync.connectors.contract import is_missing, sorted_values
+from hypersync.connectors.ldap_directory import Place
+from hypersync.connectors.ldap_names import naming_values, normal
+from hypersync.connectors.ldap_schema import Reported, Representation, encoded
+from hypersync.connectors.ldap_wire import Entry, Step
+from hypersync.model.objects import Attributes, Change, Scalar, Value
+
+PASSWORD = "userpassword"  # noqa: S105 - the name of the attribute
+
+
+def compared_names(change: Change) -> set[str]:
+    """Return the attributes that can be read and compared."""
+    sides = (without_passwords(change.before), without_passwords(change.after))
+    return {name for side in sides if side is not None for name in side} - {"dn"}
+
+
+def as_reported(change: Change, shown: Representation, entry: Entry | None) -> Change:
+    """Write the values of a change as the directory reports them.
+
+    Passwords are left out of ``before``: they cannot be compared.
+    """
+    return replace(
+        change,
+        before=_side(without_passwords(change.before), shown, entry),
+        after=_side(change.after, shown, entry),
+    )
+
+
+def without_passwords(attributes: Attributes | None) -> Attributes | None:
+    """Leave out passwords."""
+    if attributes is None:
+        return None
+    return {name: value for name, value in attributes.items() if name.lower() != PASSWORD}
+
+
+def _side(
+    attributes: Attributes | None, shown: Representation, entry: Entry | None
+) -> dict[str, Value] | None:
+    if attributes is None:
+        return None
+    out: dict[str, Value] = {}
+    for name, value in attributes.items():
+        if name == "dn":
+            is_same = entry is not None and normal(str(value)) == normal(entry.dn)
+            out[name] = entry.dn if is_same and entry is not None else value
+        else:
+            out[name] = _value(value, shown.reported(name))
+    return out
+
+
+def _value(value: Value, found: Reported) -> Value:
+    values = _values(value)
+    if found.is_multi or len(values) > 1:
+        return sorted_values(_scalar(each, found) for each in values)
+    return _scalar(values[0], found) if values else None
+
+
+def _values(value: Value) -> tuple[Scalar, ...]:
+    if value is None or is_missing(value):
+        return ()
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _scalar(value: Scalar, found: Reported) -> Scalar:
+    return encoded(value) if found.is_binary else encoded(value).decode("utf-8", "replace")
+
+
+def steps_of(
+    after: Attributes, shown: Representation, entry: Entry
+) -> tuple[dict[str, list[Step]], list[str]]:
+    """Return the steps of a modify, and the attributes that must have no value before it."""
+    raw = {shown.canonical(name): list(values) for name, values in entry.raw.items()}
+    steps: dict[str, list[Step]] = {}
+    absent = []
+    for name, value in after.items():
+        if name == "dn":
+            continue
+        found = shown.reported(name)
+        if found.is_read_only:
+            raise ValueError(f"{name!r} is read-only in this directory")
+        old = raw.get(shown.canonical(name), [])
+        new = [encoded(each) for each in _values(value)]
+        if name.lower() == PASSWORD or not found.is_comparable:
+            steps[name] = [("replace", new)]
+        elif old != new:
+            steps[name] = _difference(old, new)
+            absent += [] if old else [name]
+    return steps, absent
+
+
+def _difference(old: Sequence[bytes], new: Sequence[bytes]) -> list[Step]:
+    before, after = set(old), set(new)
+    gone = [each for each in old if each not in after]
+    come = [each for each in new if each not in before]
+    steps: list[Step] = [("delete", gone)] if gone else []
+    return [*steps, ("add", come)] if come else steps
+
+
+def new_entry(change: Change, place: Place, dn: str) -> dict[str, list[bytes]]:
+    """Return the attributes of a new entry: classes, naming values and placeholder included."""
+    out = {
+        name: [encoded(each) for each in _values(value)]
+        for name, value in (change.after or {}).items()
+        if name != "dn" and not is_missing(value)
+    }
+    given = {name.lower() for name in out}
+    if "objectclass" not in given:
+        if not place.object_class:
+            raise ValueError(f"the type {place.name!r} needs its 'object_class' for new objects")
+        out["objectClass"] = [each.encode() for each in place.object_class]
+    for name, value in naming_values(dn):
+        if name.lower() not in given:
+            out[name] = [value.encode()]
+    if place.members is not None and place.placeholder and place.members.lower() not in given:
+        out[place.members] = [place.placeholder.encode()]
+    return out
