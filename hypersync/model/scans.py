@@ -90,6 +90,7 @@ class TypeVerdict:
     counts: TypeCounts
     reasons: tuple[str, ...] = ()
     missing: int = 0
+    rekeyed: int = 0
     answer: bool | None = None
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from hypersync.model.canonical import digest, encode_value
 from hypersync.model.joins import join_key
 from hypersync.model.objects import Attributes
-from hypersync.rulebook.rules import JoinRule
+from hypersync.rulebook.joins import JoinRule
 
 
 class Assignment(NamedTuple):

@@ -16,6 +16,8 @@ from datetime import timedelta
 from hypersync.model.limit import Limit, parse_limit
 
 HIGH_WITHIN = timedelta(days=7)
+DROP = parse_limit("5%")
+REKEYED = parse_limit("1%")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +30,9 @@ class SourceGuard:
     miss the object too.
     """
 
-    drop: Limit = parse_limit("5%")
+    drop: Limit = DROP
     min_population: int = 20
-    rekeyed: Limit = parse_limit("1%")
+    rekeyed: Limit = REKEYED
     canaries: tuple[str, ...] = ()
     grace: int = 0
 

@@ -48,12 +48,13 @@ SELECT object.id, silo_type.silo, silo_type.type, object.anchor, object.identity
     object.changed_at, object.deleted_at
 FROM object JOIN silo_type ON silo_type.id = object.silo_type
 """
-_CURRENT = """
+_CURRENT_OF_TYPE = """
 SELECT object.id, object.anchor, object.identity, object.slot, object.key, object.hash,
     object.attributes, object.absence, object.misses, identity.key
 FROM object JOIN identity ON identity.id = object.identity
-WHERE object.silo_type = ? AND object.anchor IN ({})
+WHERE object.silo_type = ?
 """
+_CURRENT = f"{_CURRENT_OF_TYPE} AND object.anchor IN ({{}})"
 _ADD = """
 INSERT INTO object (id, silo_type, anchor, identity, slot, key, hash, attributes, absence,
     misses, created_at, changed_at, source)
@@ -235,6 +236,15 @@ class Objects:
         """Return what is stored of these anchors."""
         rows = read_in(self._connection, _CURRENT, anchors, silo_type)
         return {row[1]: Current(*row) for row in rows}
+
+    def page(self, silo_type: int, after: str, limit: int) -> Sequence[Current]:
+        """Return the next objects of a type by anchor."""
+        rows = read(
+            self._connection,
+            f"{_CURRENT_OF_TYPE} AND object.anchor > ? ORDER BY object.anchor LIMIT ?",
+            (silo_type, after, limit),
+        )
+        return [Current(*row) for row in rows]
 
     def placed(self, identities: Iterable[int]) -> Sequence[Placed]:
         """Return where all objects of these identities stand."""

@@ -298,5 +298,6 @@ def _verdict(stored: Mapping[str, Any]) -> TypeVerdict:
         counts=TypeCounts(**stored["counts"]),
         reasons=tuple(stored["reasons"]),
         missing=stored["missing"],
+        rekeyed=stored["rekeyed"],
         answer=stored["answer"],
     )

@@ -184,6 +184,9 @@ class Objects(Protocol):
     def current(self, silo_type: int, anchors: Iterable[str]) -> Mapping[str, Current]:
         """Return what is stored of these anchors."""
 
+    def page(self, silo_type: int, after: str, limit: int) -> Sequence[Current]:
+        """Return the next objects of a type by anchor."""
+
     def placed(self, identities: Iterable[int]) -> Sequence[Placed]:
         """Return where all objects of these identities stand."""
 

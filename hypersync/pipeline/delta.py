@@ -1,0 +1,189 @@
+"""Takes in a delta: what changed in a stream since its cursor.
+
+Only what the delta tells of is looked up, by key, so that its cost does not depend on how much
+there is; except when the silo keeps no tombstones and sends all its anchors instead, of which
+those that are stored and not among them are missing. An anchor that is there and not stored,
+because its object came into the scope without having changed, is read by itself; when there are
+many, the delta is not enough and a full scan follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hypersync.errors import CursorLost
+from hypersync.model.canonical import decode, digest, encode
+from hypersync.model.ids import ObjectId
+from hypersync.model.objects import (
+    Anchors,
+    Attributes,
+    Batch,
+    Changed,
+    Checkpoint,
+    Complete,
+    Deleted,
+    Invalid,
+    Scalar,
+    ScanEvent,
+    Seen,
+    Value,
+)
+from hypersync.model.scans import Finding, Staged
+from hypersync.pipeline.reading import READ_BACK, Reading, TypeReading
+from hypersync.ports.connector import Session
+from hypersync.ports.store import Store, UnitOfWork
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of an object: stored, or already changed by this delta."""
+
+    hash: bytes | None
+    absence: str | None
+    attributes: Attributes
+
+
+class Delta:
+    """Takes in the batches of one delta."""
+
+    def __init__(self, store: Store, reading: Reading, session: Session) -> None:
+        self._store = store
+        self._reading = reading
+        self._session = session
+        self._known: dict[tuple[str, str], _Known] = {}
+
+    def take(self, batch: Batch) -> None:
+        """Take in one batch."""
+        with self._store.snapshot() as unit:
+            self._look_up(unit, batch)
+        for event in batch:
+            self._take(event)
+        for reading in self._reading.types.values():
+            self._reading.flush(reading)
+
+    def _look_up(self, unit: UnitOfWork, batch: Batch) -> None:
+        """Read what is stored of the objects in this batch."""
+        wanted: dict[str, set[str]] = {}
+        for event in batch:
+            if isinstance(event, Seen | Changed | Deleted | Invalid) and event.anchor is not None:
+                wanted.setdefault(event.type, set()).add(event.anchor)
+        for name, anchors in wanted.items():
+            reading = self._reading.types[name]
+            fresh = [anchor for anchor in anchors if (name, anchor) not in self._known]
+            for anchor, stored in unit.objects.current(reading.silo_type.id, fresh).items():
+                attributes: Attributes = decode(stored.attributes)
+                found = None
+                if reading.kind.members is not None:
+                    found = unit.objects.by_id(ObjectId(stored.id))
+                if found is not None:
+                    attributes = unit.objects.whole(found).attributes
+                self._known[name, anchor] = _Known(stored.hash, stored.absence, attributes)
+
+    def _take(self, event: ScanEvent) -> None:
+        match event:
+            case Seen(name, anchor, attributes):
+                self._see(self._reading.types[name], anchor, attributes)
+            case Changed():
+                self._change(event)
+            case Deleted():
+                self._delete(event)
+            case Invalid():
+                self._spoil(event)
+            case Anchors():
+                self._compare(event)
+            case Checkpoint():
+                pass  # a delta that did not end is read again from where it began
+            case Complete(cursor):
+                self._reading.complete(cursor)
+
+    def _see(self, reading: TypeReading, anchor: str, attributes: Attributes) -> None:
+        known = self._known.get((reading.silo_type.name, anchor))
+        reading.counts.seen += 1
+        reading.written.add(anchor)
+        reading.deleted.discard(anchor)
+        canonical = encode(attributes)
+        hashed = digest(canonical)
+        if known is not None and known.hash == hashed and known.absence is None:
+            return
+        if known is None:
+            reading.counts.created += 1
+        else:
+            reading.counts.updated += 1
+        reading.rows.append(Staged(anchor, Finding.SEEN, canonical.decode(), hashed))
+        self._known[reading.silo_type.name, anchor] = _Known(hashed, None, attributes)
+
+    def _change(self, event: Changed) -> None:
+        reading = self._reading.types[event.type]
+        known = self._known.get((event.type, event.anchor))
+        if known is not None and known.absence is None:
+            self._see(reading, event.anchor, changed(known.attributes, event))
+        else:
+            self._read(reading, event.anchor)
+
+    def _read(self, reading: TypeReading, anchor: str) -> None:
+        found = self._session.read(reading.kind, anchor)
+        if found is not None:
+            self._see(reading, anchor, found.attributes)
+
+    def _delete(self, event: Deleted) -> None:
+        known = self._known.get((event.type, event.anchor))
+        if known is None or known.absence not in (None, Finding.INVALID.value):
+            return
+        self._reading.types[event.type].delete(event)
+        self._known[event.type, event.anchor] = _Known(None, event.kind.value, known.attributes)
+
+    def _spoil(self, event: Invalid) -> None:
+        reading = self._reading.types[event.type]
+        reading.counts.invalid += 1
+        if event.anchor is None:
+            reading.anonymous += 1
+            return
+        reading.written.add(event.anchor)
+        known = self._known.get((event.type, event.anchor))
+        if known is None or known.absence == Finding.INVALID.value:
+            return
+        why = f"{event.where}: {event.why}"
+        reading.rows.append(Staged(event.anchor, Finding.INVALID, why=why))
+        known.absence = Finding.INVALID.value
+
+    def _compare(self, event: Anchors) -> None:
+        """Find what is missing, and what is there and not stored."""
+        reading = self._reading.types[event.type]
+        fresh = set(event.anchors) - reading.written
+        with self._store.snapshot() as unit:
+            for anchor, _, absence, misses in unit.objects.known(reading.silo_type.id):
+                if misses:
+                    reading.missed[anchor] = misses
+                if absence is None or absence == Finding.INVALID.value:
+                    fresh.discard(anchor)
+                    if anchor not in event.anchors:
+                        reading.known[anchor] = b""
+        for anchor in reading.deleted | reading.written:
+            reading.known.pop(anchor, None)
+        reading.sees_everything = True
+        reading.counts.seen = len(event.anchors)
+        if len(fresh) > READ_BACK:
+            raise CursorLost(f"{len(fresh)} objects are new and did not change; scanned in full")
+        for anchor in sorted(fresh):
+            self._read(reading, anchor)
+
+
+def changed(attributes: Attributes, event: Changed) -> dict[str, Value]:
+    """Return attributes after a change that a delta reports."""
+    result: dict[str, Value] = {**attributes, **event.set}
+    for name in event.cleared:
+        result.pop(name, None)
+    for name in {*event.added, *event.removed}:
+        values = _listed(result.get(name))
+        values = {*values, *event.added.get(name, ())} - set(event.removed.get(name, ()))
+        result[name] = tuple(sorted(values, key=lambda each: (type(each).__name__, each)))
+        if not values:
+            del result[name]
+    return result
+
+
+def _listed(value: Value) -> Iterable[Scalar]:
+    if value is None:
+        return ()
+    return value if isinstance(value, tuple) else (value,)

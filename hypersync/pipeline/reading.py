@@ -1,0 +1,315 @@
+"""Reads one stream of a silo and stages what differs from the store.
+
+A full scan compares each object's hash with a map of all hashes of the type; what is left over is
+missing. An unchanged object costs its hash and a look into the map, and nothing is written for it.
+A delta looks up only what it is told of. Staged changes go into the store in small transactions,
+so that nobody waits long for the database. A type that is empty is loaded straight into place,
+where runs do not see it before the scan is complete.
+
+What cannot be read is invalid, not absent: so is an object of which two rows tell, whatever was
+seen of it before, and everything that is missing beside rows that do not even say which object they
+are. An object that a full scan missed is asked for once by its anchor, without the filter; found
+there it is out of scope, which is not absence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+
+from hypersync.errors import EvaluationError
+from hypersync.model.canonical import decode, digest, encode
+from hypersync.model.objects import (
+    Anchors,
+    Batch,
+    Changed,
+    Checkpoint,
+    Complete,
+    Deleted,
+    Invalid,
+    ObjectType,
+    ScanEvent,
+    Seen,
+)
+from hypersync.model.scans import Finding, ScanId, SiloType, Staged, TypeCounts
+from hypersync.pipeline.apply import Fresh, Target, load
+from hypersync.pipeline.join import Joins
+from hypersync.pipeline.source_guard import Evidence, SourceGuard
+from hypersync.ports.connector import Session
+from hypersync.ports.store import Store, UnitOfWork
+from hypersync.ports.store.leases import Fence
+
+FLUSH = 2_000
+"""How many changes are gathered before they are written."""
+
+READ_BACK = 200
+"""The most missing objects that are asked for one by one; more are absent without being asked."""
+
+
+class TypeReading:
+    """What one scan reads of one type."""
+
+    def __init__(self, silo_type: SiloType, kind: ObjectType, *, is_direct: bool) -> None:
+        self.silo_type = silo_type
+        self.kind = kind
+        self.is_direct = is_direct
+        self.counts = TypeCounts()
+        self.known: dict[str, bytes] = {}
+        self.away: dict[str, str] = {}
+        self.missed: dict[str, int] = {}
+        self.healed: dict[str, Staged] = {}
+        self.written: set[str] = set()
+        self.rows: list[Staged] = []
+        self.fresh: list[Fresh] = []
+        self.missing: list[str] = []
+        self.deleted: set[str] = set()
+        self.rekeyed = 0
+        self.anonymous = 0
+        self.sees_everything = False
+
+    def delete(self, event: Deleted) -> None:
+        """Take in that the silo says an object was deleted."""
+        finding = Finding(event.kind.value)
+        self.rows.append(Staged(event.anchor, finding))
+        if finding is not Finding.OUT_OF_SCOPE:
+            self.deleted.add(event.anchor)
+            self.counts.deleted += 1
+
+    def is_full(self) -> bool:
+        """Tell whether enough is gathered to be written."""
+        return len(self.rows) + len(self.fresh) >= FLUSH
+
+    def evidence(self, *, high: int, scope: str, lost_canaries: Collection[str]) -> Evidence:
+        """Return what the source guard judges."""
+        stored = self.silo_type
+        return Evidence(
+            live=stored.live,
+            high=high,
+            seen=self.counts.seen if self.sees_everything else None,
+            missing=len(self.missing) + len(self.deleted),
+            rekeyed=self.rekeyed,
+            lost_canaries=lost_canaries,
+            scope_changed=stored.scope is not None and stored.scope != scope,
+        )
+
+
+class Reading:
+    """Takes in the batches of one stream."""
+
+    def __init__(
+        self,
+        store: Store,
+        fence: Fence,
+        scan: ScanId,
+        types: Mapping[str, TypeReading],
+        joins: Joins,
+        guard: SourceGuard,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.types = types
+        self.cursor: str | None = None
+        self.is_complete = False
+        self._store = store
+        self._fence = fence
+        self._scan = scan
+        self._joins = joins
+        self._guard = guard
+        self._clock = clock
+        self._canaries = set(guard.canaries) | {
+            name.partition("/")[2] for name in guard.canaries if "/" in name
+        }
+        self._seen_canaries: dict[str, set[str]] = {}
+
+    def load_map(self) -> None:
+        """Load what is known of every type; needed by full scans."""
+        for reading in self.types.values():
+            reading.sees_everything = True
+            with self._store.snapshot() as unit:
+                for anchor, hashed, absence, misses in unit.objects.known(reading.silo_type.id):
+                    if absence is None:
+                        reading.known[anchor] = hashed
+                    else:
+                        reading.away[anchor] = absence
+                    if misses:
+                        reading.missed[anchor] = misses
+
+    # --- full scans ----------------------------------------------------------------------------
+
+    def take(self, batch: Batch) -> None:
+        """Take in one batch of a full scan."""
+        types = self.types
+        for event in batch:
+            if event.__class__ is not Seen:
+                self._take_other(event)
+                continue
+            reading = types[event.type]
+            canonical = encode(event.attributes)
+            hashed = digest(canonical)
+            before = reading.known.pop(event.anchor, None)
+            reading.counts.seen += 1
+            if before != hashed:
+                self._differs(reading, event, canonical, hashed, before)
+        for reading in types.values():
+            if reading.is_full():
+                self.flush(reading)
+
+    def _differs(
+        self,
+        reading: TypeReading,
+        event: Seen,
+        canonical: bytes,
+        hashed: bytes,
+        before: bytes | None,
+    ) -> None:
+        anchor = event.anchor
+        if anchor in self._canaries:
+            self._seen_canaries.setdefault(reading.silo_type.name, set()).add(anchor)
+        if reading.is_direct and anchor not in reading.written:
+            reading.counts.created += 1
+            reading.written.add(anchor)
+            reading.fresh.append(Fresh(anchor, event.attributes, canonical.decode(), hashed))
+            return
+        row = Staged(anchor, Finding.SEEN, canonical.decode(), hashed)
+        absence = None if before is not None else reading.away.pop(anchor, None)
+        if absence == Finding.INVALID.value:
+            reading.healed[anchor] = row
+            return
+        if before is None and absence is None:
+            reading.counts.created += anchor not in reading.written
+        else:
+            reading.counts.updated += 1
+        reading.written.add(anchor)
+        reading.rows.append(row)
+
+    def _take_other(self, event: ScanEvent) -> None:
+        match event:
+            case Invalid():
+                self._take_invalid(event)
+            case Deleted():
+                reading = self.types[event.type]
+                if reading.known.pop(event.anchor, None) is not None:
+                    reading.delete(event)
+            case Complete(cursor):
+                self.complete(cursor)
+            case Checkpoint() | Anchors():
+                pass  # a full scan starts again, and sees everything anyway
+            case Seen() | Changed():
+                raise TypeError("a full scan reports whole objects")
+
+    def _take_invalid(self, event: Invalid) -> None:
+        reading = self.types[event.type]
+        reading.counts.invalid += 1
+        if event.anchor is None:
+            reading.anonymous += 1
+            return
+        reading.counts.seen += event.anchor not in reading.written
+        reading.known.pop(event.anchor, None)
+        if reading.healed.pop(event.anchor, None) is not None:
+            return
+        if reading.away.pop(event.anchor, None) != Finding.INVALID.value:
+            why = f"{event.where}: {event.why}"
+            reading.rows.append(Staged(event.anchor, Finding.INVALID, why=why))
+
+    def complete(self, cursor: str | None) -> None:
+        """Note that the stream ended completely."""
+        self.cursor = cursor
+        self.is_complete = True
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def finish(self, session: Session) -> None:
+        """Settle what is missing, while the silo can still be asked, and write the rest."""
+        for reading in self.types.values():
+            for anchor, row in reading.healed.items():
+                reading.counts.updated += 1
+                reading.written.add(anchor)
+                reading.rows.append(row)
+            left = [anchor for anchor, why in reading.away.items() if why == Finding.INVALID.value]
+            if reading.sees_everything:
+                missing = [*reading.known, *left]
+                self._settle_missing(reading, missing, session)
+                back = reading.missed.keys() - set(missing)
+                reading.rows += [Staged(each, Finding.BACK, why="0") for each in sorted(back)]
+            self.flush(reading)
+
+    def _settle_missing(
+        self, reading: TypeReading, missing: Sequence[str], session: Session
+    ) -> None:
+        if reading.anonymous:
+            why = "it was not seen, and a row that does not say what it is may be it"
+            reading.rows += [
+                Staged(each, Finding.INVALID, why=why) for each in missing if each in reading.known
+            ]
+            return
+        few = len(missing) <= READ_BACK
+        for anchor in missing:
+            if few and session.read(reading.kind, anchor) is not None:
+                reading.rows.append(Staged(anchor, Finding.OUT_OF_SCOPE))
+                continue
+            reading.missing.append(anchor)
+            misses = reading.missed.get(anchor, 0) + 1
+            if misses <= self._guard.grace:
+                reading.rows.append(Staged(anchor, Finding.MISSED, why=str(misses)))
+            else:
+                reading.counts.deleted += 1
+                reading.rows.append(Staged(anchor, Finding.ABSENT))
+
+    def lost_canaries(self, reading: TypeReading, *, is_only_type: bool) -> set[str]:
+        """Return the canaries of a type that a scan should have seen and did not."""
+        name = reading.silo_type.name
+        lost = set()
+        for canary in self._guard.canaries:
+            of_type, _, rest = canary.partition("/")
+            anchor = rest if rest and of_type == name else canary
+            if anchor in reading.missing or anchor in reading.deleted:
+                lost.add(canary)
+            elif anchor in self._seen_canaries.get(name, ()) or not reading.sees_everything:
+                continue
+            elif (anchor != canary or is_only_type) and not self._was_known(reading, anchor):
+                lost.add(canary)
+        return lost
+
+    def _was_known(self, reading: TypeReading, anchor: str) -> bool:
+        """Tell whether a canary is stored as live; what was live and unseen is missing already."""
+        with self._store.snapshot() as unit:
+            found = unit.objects.current(reading.silo_type.id, [anchor]).get(anchor)
+        return found is not None and found.absence is None
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def flush(self, reading: TypeReading) -> None:
+        """Write what was gathered of a type."""
+        if not (reading.rows or reading.fresh):
+            return
+        with self._store.begin(self._fence) as unit:
+            if reading.fresh:
+                load(unit, self.target(reading), reading.fresh)
+            if reading.rows:
+                self._count_rekeyed(unit, reading)
+                unit.scans.stage(self._scan, reading.silo_type.id, reading.rows)
+        reading.rows, reading.fresh = [], []
+
+    def _count_rekeyed(self, unit: UnitOfWork, reading: TypeReading) -> None:
+        seen = {row.anchor: row for row in reading.rows if row.finding is Finding.SEEN}
+        if not reading.silo_type.is_loaded or not seen:
+            return
+        stored = reading.silo_type
+        for anchor, known in unit.objects.current(stored.id, seen).items():
+            if known.absence is not None or known.key is None:
+                continue
+            try:
+                attributes = decode(seen[anchor].attributes or "{}")
+                key = self._joins.assign(stored.silo, stored.name, attributes).key
+            except EvaluationError:
+                key = None
+            reading.rekeyed += key != known.key
+
+    def target(self, reading: TypeReading) -> Target:
+        """Return where objects of a type are written to."""
+        return Target(
+            silo_type=reading.silo_type,
+            kind=reading.kind,
+            joins=self._joins,
+            source=f"scan:{self._scan}",
+            now=self._clock(),
+        )
