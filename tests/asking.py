@@ -143,9 +143,8 @@ class Stopped:
         self,
         ids: Sequence[ActionId],
         *,
-        rule: str = "disable-leaver",
+        rule: str | None = "disable-leaver",
         now: datetime = NOON,
-        span: timedelta = DAY,
         **values: object,
     ) -> Request:
         """Open the request about them."""
@@ -158,7 +157,7 @@ class Stopped:
             rule=rule,
             silo="directory",
             type="user",
-            expires_at=now + span,
+            expires_at=now + DAY,
         )
         draft = replace(draft, **values)  # type: ignore[arg-type]
         with self.store.begin() as unit:
