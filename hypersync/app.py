@@ -18,18 +18,24 @@ from hypersync.approvals.directory import directory_of
 from hypersync.approvals.links import Links, Signer
 from hypersync.approvals.open import open_request
 from hypersync.approvals.settings import Settings
+from hypersync.approvals.tick import TickReport, tick
 from hypersync.channels.webhook import Webhooks
 from hypersync.clock import SystemClock
 from hypersync.config.models import BlackoutConfig, Configuration, SiloConfig
 from hypersync.connectors.registry import build as build_connector
+from hypersync.errors import UsageError
 from hypersync.model.actions import Action
 from hypersync.model.ids import IdentityId
 from hypersync.model.objects import EnabledSpec, ObjectType, Operation
 from hypersync.model.runs import Run, RunKind, RunMode
+from hypersync.model.scans import ScanReport
 from hypersync.pipeline import why as questions
 from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
 from hypersync.pipeline.execute import Silos
+from hypersync.pipeline.join import Joins
 from hypersync.pipeline.propose import Types
+from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
+from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
 from hypersync.ports.clock import Clock
 from hypersync.ports.connector import Connector
@@ -71,6 +77,8 @@ class App:
         started_by: str | None = None,
     ) -> Run:
         """Sync once; a preview unless ``commit``. Raises `LeaseHeld`."""
+        if commit:
+            apply_approved(self._scanning(), [self._source(name) for name in self.connectors])
         order = Order(
             mode=RunMode.COMMIT if commit else RunMode.PREVIEW,
             kind=None if kind is None else RunKind(kind),
@@ -79,6 +87,48 @@ class App:
             scans=scans,
         )
         return sync(self.engine, order, self.progress)
+
+    def scan(self, silos: Collection[str] = (), *, full: bool = False) -> list[ScanReport]:
+        """Scan these silos, or all; raises `UsageError` for unknown ones and `LeaseHeld`."""
+        unknown = sorted(set(silos) - set(self.connectors))
+        if unknown:
+            known = ", ".join(self.connectors)
+            raise UsageError(f"there is no silo {unknown[0]!r}; there are {known}")
+        wanted = silos or self.connectors
+        sources = [self._source(name) for name in wanted]
+        return [scan(self._scanning(), each, full=full, progress=self.progress) for each in sources]
+
+    def scan_for_rules(self) -> list[ScanReport]:
+        """Scan every silo that the rulebook names, changes only where the connector can."""
+        named = {slot.silo for slot in self.rulebook.slots}
+        return self.scan([name for name in self.connectors if name in named])
+
+    def _scanning(self) -> Scanning:
+        return Scanning(
+            store=self.store,
+            joins=self.engine.silos.joins,
+            clock=self.clock.now,
+            open_request=self.engine.open_request,
+            holder=self.started_by,
+        )
+
+    def _source(self, name: str) -> Source:
+        guard = self.configuration.silos[name].source_guard
+        return Source(
+            silo=name,
+            connector=self.connectors[name],
+            guard=SourceGuard(
+                drop=guard.drop,
+                min_population=guard.min_population,
+                rekeyed=guard.rekeyed,
+                canaries=guard.canaries,
+                grace=guard.grace,
+            ),
+        )
+
+    def tick(self) -> TickReport:
+        """Do once what is due: steps and expiries of requests."""
+        return tick(self.store, now=self.clock.now(), settings=self.settings)
 
     def why(self, identity: IdentityId) -> questions.Answer:
         """Return every rule for an identity with the values it read; raises `NotFound`."""
@@ -176,6 +226,7 @@ def _engine(
         silos=Silos(
             connectors=connectors,
             types=types,
+            joins=Joins(rulebook.joins),
             slots=MappingProxyType({s.name: (s.silo, s.type) for s in rulebook.slots}),
             events=Webhooks(configuration.webhooks.allow, configuration.webhooks.private),
             settle={name: silo.settle for name, silo in configuration.silos.items()},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hypersync.model.actions import Action
     from hypersync.model.objects import Attributes
     from hypersync.model.runs import Run
-    from hypersync.pipeline.scan import ScanReport
+    from hypersync.model.scans import ScanReport
     from hypersync.ports.store import Store
 
 _WORDS = ("throttled", "limited", "suspended", "planned", "queued", "released")
@@ -101,11 +101,10 @@ def run_summary(run: Run) -> dict[str, object]:
 def scan_document(report: ScanReport) -> dict[str, object]:
     """Return one scan as ``--json`` prints it."""
     return {
-        "scan": report.id,
         "silo": report.silo,
-        "kind": report.kind,
-        "state": report.state,
-        "types": {kind: dict(counts) for kind, counts in report.types.items()},
+        "kind": report.kind.value,
+        "state": report.state.value,
+        "types": {kind: asdict(counts) for kind, counts in report.types.items()},
         "reason": report.reason or None,
     }
 

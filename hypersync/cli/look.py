@@ -159,7 +159,7 @@ def show(invocation: Invocation, *, target: str, moment: str | None) -> Exit:
     }
     document = {"object": shown, "at": at or now}
     lines = [f"{target} ({found.absence or 'present'}), identity {found.identity}"]
-    lines += [f"  {name}: {value}" for name, value in sorted(found.attributes.items())]
+    lines += [f"  {name}: {value!r}" for name, value in sorted(found.attributes.items())]
     print_answer(invocation, document, lambda: "\n".join(lines))
     return Exit.DONE
 

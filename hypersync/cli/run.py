@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from hypersync.app import App
     from hypersync.model.runs import Run
-    from hypersync.pipeline.scan import ScanReport
+    from hypersync.model.scans import ScanReport
 
 WAIT = 2.0
 """Seconds between two looks at a lease that somebody else holds."""
@@ -35,7 +36,7 @@ def scan(invocation: Invocation, *, silos: tuple[str, ...], full: bool) -> Exit:
         app.tick()
     document = {"scans": [scan_document(report) for report in reports]}
     print_answer(invocation, document, lambda: _scan_text(reports))
-    states = {report.state for report in reports}
+    states = {report.state.value for report in reports}
     if "failed" in states:
         return Exit.FAILED
     return Exit.WITH_ERRORS if "suspended" in states else Exit.DONE
@@ -75,7 +76,7 @@ def sync(
         app.tick()
         document = run_document(app.store, run, limit=limit)
         text = run_text(app.store, run, limit=limit)
-    failed = [report for report in scans if report.state != "applied"]
+    failed = [report for report in scans if report.state.value != "applied"]
     print_answer(invocation, document, lambda: "\n".join([*_scan_lines(scans), text]))
     if failed or run.counts.errors:
         return Exit.WITH_ERRORS
@@ -92,7 +93,7 @@ def _sync(
     scans: Sequence[ScanReport],
 ) -> Run:
     """Sync once; with ``wait`` again and again while somebody else does."""
-    ids = [report.id for report in scans if report.id]
+    ids = [f"{report.silo}: {report.state.value}" for report in scans]
     while True:
         try:
             return app.sync(kind, object_key=object_key(target), commit=commit, scans=ids)
@@ -120,11 +121,12 @@ def _scan_text(reports: Sequence[ScanReport]) -> str:
 def _scan_lines(reports: Sequence[ScanReport]) -> list[str]:
     lines = []
     for report in reports:
-        counts = "; ".join(f"{kind}: {_counts(each)}" for kind, each in report.types.items())
-        reason = f" ({report.reason})" if report.reason else ""
-        lines.append(
-            f"scan {report.silo} ({report.kind}) {report.state}{reason}  {counts}".rstrip()
+        counts = "; ".join(
+            f"{kind}: {_counts(asdict(each))}" for kind, each in report.types.items()
         )
+        reason = f" ({report.reason})" if report.reason else ""
+        state = f"({report.kind.value}) {report.state.value}{reason}"
+        lines.append(f"scan {report.silo} {state}  {counts}".rstrip())
     return lines
 
 

@@ -146,7 +146,7 @@ class Collector:
             self.found.unfinished.add(look.identity)
             return
         if look.vips:
-            self.found.vips[look.identity] = look.vips
+            self.found.vips[look.identity] = tuple(look.vips)
         if look.wake is not None:
             self.found.wakes[look.identity] = look.wake
         seen = {draft.key for draft in look.drafts}

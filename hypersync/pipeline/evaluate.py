@@ -41,7 +41,7 @@ class Look:
     identity: IdentityId
     drafts: list[Draft] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    vips: tuple[str, ...] = ()
+    vips: Mapping[str, bool] = field(default_factory=dict)
     fired: frozenset[str] = frozenset()
     clean_false: frozenset[str] = frozenset()
     wake: datetime | None = None
@@ -178,18 +178,29 @@ class _Worker:
                 drafts += self._proposer.leave_groups(identity, rule)
         wake = self._wake(identity) if self._waking else None
         watched = identity.id in self._scope.watched
-        names = tuple(compress(self._vips, vips))
+        names = list(compress(range(len(vips)), vips))
         if not (drafts or problems or more or wake or watched or names):
             return None
         return Look(
             identity.id,
             drafts=drafts,
             problems=problems + more,
-            vips=names,
+            vips={self._vips[index]: self._is_certain(index, identity) for index in names},
             fired=frozenset(rule.id for rule in fired),
             clean_false=self._clean_false(identity, held) if watched else frozenset(),
             wake=wake,
         )
+
+    def _is_certain(self, index: int, identity: Identity) -> bool:
+        """Tell whether a VIP rule is true, rather than unknown or in error."""
+        rule = self._evaluator.rulebook.vips[index]
+        try:
+            value = self._evaluator.value(
+                rule.when, identity.objects, identity.gone, identity.outside, identity.invalid
+            )
+        except EvaluationError:
+            return False
+        return value is True
 
     def _plain(self, identity: Identity) -> Look:
         return Look(identity.id, clean_false=self._clean_false(identity, set()))

@@ -36,6 +36,8 @@ from hypersync.model.objects import (
     Unknown,
 )
 from hypersync.model.runs import RunError
+from hypersync.pipeline.apply import write_back
+from hypersync.pipeline.join import Joins
 from hypersync.ports.connector import Connector, Session
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import Store, UnitOfWork
@@ -72,11 +74,12 @@ class EventSink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silos:
-    """The silos as execution needs them: connectors, and object types by (silo, type)."""
+    """The silos as execution needs them: connectors, object types by (silo, type), joins."""
 
     connectors: Mapping[str, Connector]
     types: Mapping[tuple[str, str], ObjectType]
     slots: Mapping[str, tuple[str, str]]
+    joins: Joins
     events: EventSink
     settle: Mapping[str, timedelta] = field(default_factory=dict)
 
@@ -262,12 +265,12 @@ class _Worker:
         object_id = None
         gone = state is ActionState.SUCCEEDED and action.operation is Operation.DELETE
         if self._silo and (found is not None or gone):
-            object_id = unit.objects.write_back(
-                action.silo,
-                action.type,
+            object_id = write_back(
+                unit,
+                self._silos.joins,
+                self._silos.types[action.silo, action.type],
                 found,
                 anchor=action.anchor,
-                identity=action.identity,
                 source=f"action:{action.id}",
                 now=now,
             )

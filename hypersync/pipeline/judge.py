@@ -7,12 +7,12 @@ says what every candidate becomes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hypersync.errors import EvaluationError
-from hypersync.model.actions import OnExpiry, Reason
+from hypersync.model.actions import ActionState, OnExpiry, Reason
 from hypersync.model.ids import ActionId, IdentityId
 from hypersync.model.objects import Operation
 from hypersync.model.runs import RuleReport, Run, RunError, RunKind
@@ -130,6 +130,10 @@ class Judge:
         judgement.texts |= verdicts.throttled | verdicts.limited
         judgement.due |= verdicts.due
         judgement.errors += [RunError(rule.id, None, "guard", text) for text in verdicts.errors]
+        judgement.errors += [
+            RunError(rule.id, by_id[key].draft.identity, "guard", text)
+            for key, text in verdicts.failed.items()
+        ]
         for key, reasons in verdicts.suspended.items():
             judgement.suspended.append(by_id[key])
             judgement.stops[key] = self._stop(rule, by_id[key], tuple(reasons))
@@ -156,6 +160,7 @@ class Judge:
                 last_start=starts.get((rule.id, each.draft.identity, each.draft.target)),
                 vip=each.vip,
                 allows=None if rule.counting is None else self._asker(rule.counting, each),
+                changed=_was_asked(each),
                 clears=_clears(each),
                 attributes=frozenset(each.draft.after or ()),
                 group=_group_left(each),
@@ -225,6 +230,7 @@ class Judge:
         return guard.RuleLimits(
             limit=threshold.limit,
             population=0 if is_event else self._population(rule, unit),
+            silo_population=None if is_event else self._silo_population(rule, unit),
             earlier=self._earlier(rule, unit),
             span=threshold.lookback.span,
             ceiling=not is_event,
@@ -241,18 +247,28 @@ class Judge:
         slot = self._engine.rulebook.slot(rule.target)
         return unit.objects.live(slot.silo, slot.type)
 
-    def _earlier(self, rule: Rule, unit: UnitOfWork) -> frozenset[int]:
+    def _silo_population(self, rule: Rule, unit: UnitOfWork) -> int | None:
+        silo = self._engine.rulebook.slot(rule.target).silo
+        return sum(each.live for each in unit.scans.types() if each.silo == silo)
+
+    def _earlier(self, rule: Rule, unit: UnitOfWork) -> frozenset[Hashable]:
         lookback = rule.threshold.lookback
         if self._run.kind is RunKind.FULL and not lookback.full:
             return frozenset()
         since = self._now - lookback.span
-        earlier: frozenset[int] = frozenset(unit.actions.let_through(rule.id, since))
+        earlier = list(unit.actions.let_through(rule.id, since))
         if lookback.suspended:
-            earlier |= unit.actions.stopped_for_volume(rule.id, since)
-        return earlier
+            earlier += unit.actions.stopped_for_volume(rule.id, since)
+        return frozenset(
+            guard.unit(guard.Candidate(each, each.identity, each.operation, each.target))
+            for each in earlier
+        )
 
     def _silo_limits(self, unit: UnitOfWork, judgement: Judgement) -> None:
-        """Suspend an operation on a silo that is too much over all rules together."""
+        """Suspend an operation on a silo that is too much over all rules together.
+
+        What is held for a VIP counts as well, so that making somebody one releases nobody else.
+        """
         groups: dict[tuple[str, Operation], list[Wish]] = {}
         for each in judgement.queued:
             groups.setdefault((each.draft.silo, each.draft.operation), []).append(each)
@@ -261,7 +277,13 @@ class Judge:
             limit = None if limits is None else limits.limits.get(operation)
             if limits is None or limit is None:
                 continue
-            now = {f"{w.draft.type}/{w.draft.anchor or w.draft.key}" for w in wishes}
+            held = [
+                each
+                for each in judgement.suspended
+                if (each.draft.silo, each.draft.operation) == (silo, operation)
+                and judgement.stops[each.id].vip is not None
+            ]
+            now = {f"{w.draft.type}/{w.draft.anchor or w.draft.key}" for w in (*wishes, *held)}
             earlier = unit.actions.objects_touched(silo, operation, self._now - limits.per)
             kinds = {each.draft.type for each in wishes}
             reason = guard.silo_reason(
@@ -361,10 +383,15 @@ def _count_identities(judgement: Judgement) -> None:
         judgement.reports[rule].counts.identities = len(identities)
 
 
-def _clears(wish: Wish) -> bool:
-    return wish.draft.operation is Operation.UPDATE and any(
-        value is None for value in (wish.draft.after or {}).values()
-    )
+def _was_asked(wish: Wish) -> bool:
+    """Tell whether this takes the place of an action that people were asked about."""
+    return wish.replaces is not None and wish.replaces.state is not ActionState.QUEUED
+
+
+def _clears(wish: Wish) -> int:
+    if wish.draft.operation is not Operation.UPDATE:
+        return 0
+    return sum(value is None for value in (wish.draft.after or {}).values())
 
 
 def _group_left(wish: Wish) -> str | None:

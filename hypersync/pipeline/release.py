@@ -76,13 +76,14 @@ def against_open(existing: OpenAction, fresh: str) -> Against:
     """Compare an open action with what its rule wants now, by fingerprint.
 
     ``RELEASE``: it was approved and is the same. ``AGAIN``: it was queued and is the same, so it
-    may start. ``REPLACE``: void it, the new one is asked about. ``UNSTABLE``: it would be replaced
+    may start. ``REPLACE``: void it; the new one is asked about, or judged when the old one was only
+    queued. ``UNSTABLE``: it would be replaced
     once too often; the rule is in error for this identity.
     """
     is_same = existing.fingerprint == fresh
     match existing.state:
         case ActionState.QUEUED:
-            return Against.AGAIN if is_same else Against.NOTHING
+            return Against.AGAIN if is_same else Against.REPLACE
         case ActionState.APPROVED if is_same:
             return Against.RELEASE
         case ActionState.SUSPENDED | ActionState.APPROVED if not is_same:

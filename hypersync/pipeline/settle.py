@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 
 from hypersync.model.actions import ActionState, OnExpiry, Reason
 from hypersync.model.ids import ActionId, IdentityId
+from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestDraft, RequestKind
 from hypersync.model.runs import Run, RunMode
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.engine import Engine
+from hypersync.pipeline.guard import number
 from hypersync.pipeline.judge import Judgement, Stop
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction, Suspension
@@ -46,7 +48,7 @@ def settle(
 
 
 def _settle_proposals(unit: UnitOfWork, run: Run, judgement: Judgement, now: datetime) -> None:
-    gone = [each.id for each in (*judgement.throttled, *judgement.limited)]
+    gone = [each.id for each in (*judgement.throttled, *judgement.limited, *judgement.skipped)]
     unit.actions.discard(run.id, gone)
     verdicts = [
         (each.draft.rule.id, each.draft.identity, each.draft.key, verdict, judgement.texts[each.id])
@@ -226,12 +228,16 @@ def _request(
 def _sentence(
     run: Run, rule: str, vip: str | None, candidates: list[Candidate], first: Stop
 ) -> str:
+    """Say in one sentence what would happen, to how many, and why it was stopped."""
     draft = candidates[0].draft
     what = draft.operation.value.replace("_", " ")
+    if draft.operation is Operation.EVENT:
+        what = "call its webhook for"
+    count = len(candidates)
+    whom = draft.name if count == 1 else f"{number(count)} {draft.type or 'identitie'}s"
     where = f" in {draft.silo}" if draft.silo else ""
-    many = f"{len(candidates)} times" if len(candidates) > 1 else f"for {draft.name}"
-    if vip is not None:
-        return f"{rule} wants to {what}{where} {many}: {first.reasons[0].text}"
     report = run.rules.get(rule)
-    reason = report.reason if report is not None and report.reason else first.reasons[0].text
-    return f"{rule} wants to {what}{where} {many}: {reason}"
+    reason = first.reasons[0].text
+    if vip is None and report is not None and report.reason:
+        reason = report.reason
+    return f"{rule} would {what} {whom}{where}: {reason}"

@@ -41,7 +41,7 @@ class Vips:
     def of(
         self,
         draft: Draft,
-        now_true: Collection[str],
+        now_true: Mapping[str, bool],
         memory: Mapping[str, str | None],
         now: datetime,
     ) -> Vip | None:
@@ -65,13 +65,13 @@ class Vips:
         written: Collection[str],
         clears: bool,
         identity: IdentityId,
-        now_true: Collection[str],
+        now_true: Mapping[str, bool],
         memory: Mapping[str, str | None],
         now: datetime,
     ) -> Vip | None:
         """Return the first VIP rule that stops such an action on this identity, or nothing."""
         if identity in self._people:
-            return Vip(PEOPLE, "this is the account of somebody who answers requests")
+            return Vip(PEOPLE, "this is somebody who answers requests")
         for name, vip in self._rules.items():
             if not (vip.is_global or name in rule.vips):
                 continue
@@ -79,11 +79,16 @@ class Vips:
             if narrow and not vip.attributes & frozenset(written):
                 continue
             if name in now_true:
-                return Vip(name, f"{name}: the VIP rule is true, or cannot be told")
+                how = "is true" if now_true[name] else "cannot be told, which counts as true"
+                return Vip(name, f"the VIP rule {name} {how}")
             if name in memory and self._remembered(memory[name], now):
                 since = memory[name]
-                when = "at the last run" if since is None else f"until {since[:16]} UTC"
-                return Vip(name, f"{name}: was a VIP {when}")
+                when = (
+                    "at the last run"
+                    if since is None
+                    else f"until {since[:16].replace('T', ' ')} UTC"
+                )
+                return Vip(name, f"the VIP rule {name} was true {when}")
         return None
 
     def _remembered(self, stopped: str | None, now: datetime) -> bool:

@@ -13,9 +13,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from hypersync.model.actions import OPEN_STATES, Action, ActionState, OnExpiry, Reason
 from hypersync.model.canonical import decode_mapping
-from hypersync.model.ids import ActionId, IdentityId, ObjectId, RequestId, RunId
+from hypersync.model.ids import ActionId, ObjectId, RequestId, RunId
 from hypersync.model.objects import Operation
-from hypersync.ports.store.actions import OpenAction, Proposal, Suspension
+from hypersync.ports.store.actions import OpenAction, Proposal, Suspension, Unit
 from hypersync.store import tables
 
 _ACTION = tables.action
@@ -196,7 +196,7 @@ class Actions:
 
     def replace(self, old: ActionId, now: datetime, reason: str) -> bool:
         """Make an undecided or approved action void because a newer one takes its place."""
-        states = (ActionState.SUSPENDED, ActionState.APPROVED)
+        states = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
         return bool(self.move([old], states, ActionState.VOID, now, error=reason))
 
     def move(
@@ -346,19 +346,21 @@ class Actions:
         )
         return list(self._connection.execute(statement).scalars())
 
-    def let_through(self, rule: str, since: datetime) -> frozenset[IdentityId]:
-        """Return the identities for which a rule was let through without a person since then."""
-        query = select(_ACTION.c.identity).where(
+    def let_through(self, rule: str, since: datetime) -> Sequence[Unit]:
+        """Return for what a rule was let through without a person since then."""
+        return self._units(
             _ACTION.c.rule == rule, _ACTION.c.queued_at >= since, _ACTION.c.let_through
         )
-        return frozenset(self._connection.execute(query).scalars())
 
-    def stopped_for_volume(self, rule: str, since: datetime) -> frozenset[IdentityId]:
-        """Return the identities whose actions of a rule were suspended, not as VIPs, since then."""
-        query = select(_ACTION.c.identity).where(
+    def stopped_for_volume(self, rule: str, since: datetime) -> Sequence[Unit]:
+        """Return what a rule was suspended for, not as VIPs, since then."""
+        return self._units(
             _ACTION.c.rule == rule, _ACTION.c.suspended_at >= since, _ACTION.c.vip.is_(None)
         )
-        return frozenset(self._connection.execute(query).scalars())
+
+    def _units(self, *conditions: ColumnElement[bool]) -> list[Unit]:
+        query = select(_ACTION.c.identity, _ACTION.c.operation, _ACTION.c.target)
+        return [Unit(*row) for row in self._connection.execute(query.where(*conditions))]
 
     def objects_touched(self, silo: str, operation: Operation, since: datetime) -> frozenset[str]:
         """Return the action targets of one operation let through or released since then."""

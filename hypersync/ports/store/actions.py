@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hypersync.model.actions import Action, ActionState, OnExpiry, Reason
 from hypersync.model.ids import ActionId, IdentityId, ObjectId, RequestId, RunId
@@ -62,6 +62,14 @@ class Suspension:
     on_expiry: OnExpiry
     expires_at: datetime
     vip: str | None = None
+
+
+class Unit(NamedTuple):
+    """What a threshold counts: an identity, or for memberships one change of one member."""
+
+    identity: int
+    operation: Operation
+    target: str
 
 
 class Actions(Protocol):
@@ -170,11 +178,11 @@ class Actions(Protocol):
     def lost(self, worker: str) -> Sequence[ActionId]:
         """Mark what others than this worker were executing as unknown: their process is gone."""
 
-    def let_through(self, rule: str, since: datetime) -> frozenset[IdentityId]:
-        """Return the identities for which a rule was let through without a person since then."""
+    def let_through(self, rule: str, since: datetime) -> Sequence[Unit]:
+        """Return for what a rule was let through without a person since then."""
 
-    def stopped_for_volume(self, rule: str, since: datetime) -> frozenset[IdentityId]:
-        """Return the identities whose actions of a rule were suspended, not as VIPs, since then."""
+    def stopped_for_volume(self, rule: str, since: datetime) -> Sequence[Unit]:
+        """Return what a rule was suspended for, not as VIPs, since then."""
 
     def objects_touched(self, silo: str, operation: Operation, since: datetime) -> frozenset[str]:
         """Return the action targets of one operation let through or released since then."""
