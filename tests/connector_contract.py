@@ -262,6 +262,27 @@ class ConnectorContract:
             staff = succeeded(bench.apply(bench.member(Operation.REMOVE_MEMBER, "ann")))
             assert staff["member"] == (bench.reference("bob"),)
 
+    @pytest.mark.parametrize("operation", [Operation.ADD_MEMBER, Operation.REMOVE_MEMBER])
+    def test_membership_changes_without_a_member_are_refused(
+        self, bench: Bench, operation: Operation
+    ):
+        change = bench.change(operation, "staff", {}, {"member": ""}, of_group=True)
+        assert isinstance(bench.apply(change), Refused)
+
+    def test_membership_of_what_has_no_members_is_refused(self, bench: Bench):
+        held = {"member": bench.reference("bob")}
+        outcome = bench.apply(bench.change(Operation.ADD_MEMBER, "ann", None, held))
+        assert isinstance(outcome, Refused)
+        assert "members" in outcome.reason
+
+    def test_membership_of_a_group_that_is_gone_is_a_conflict(self, bench: Bench):
+        change = bench.member(Operation.ADD_MEMBER, "bob")
+        bench.apply(bench.change(Operation.DELETE, "staff", {}, None, of_group=True))
+        assert isinstance(bench.apply(change), Conflict)
+
+    def test_events_are_not_for_connectors(self, bench: Bench):
+        assert isinstance(bench.apply(bench.change(Operation.EVENT, "ann", {}, {})), Refused)
+
     def test_a_single_member_is_a_tuple_of_one(self, bench: Bench):
         assert bench.read("staff", bench.group)["member"] == (bench.reference("ann"),)
 

@@ -24,7 +24,7 @@ from hypersync.connectors.ldap_options import (
 )
 from hypersync.connectors.ldap_wire import Entry, Wire
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused
-from hypersync.model.objects import Anchors, Batch, Complete, Invalid, ObjectType, Seen
+from hypersync.model.objects import Anchors, Batch, Complete, Invalid, ObjectType, ScanEvent, Seen
 
 
 class Scan:
@@ -40,6 +40,7 @@ class Scan:
         self._shown = directory.representation(self._place)
         self._clock = directory.change_attribute
         self._latest = ""
+        self._met: set[str] = set()
 
     def full(self) -> Iterator[Batch]:
         """Report every entry of the type."""
@@ -53,24 +54,34 @@ class Scan:
         yield from self._entries(f"(&{wanted}({self._clock}>={since}))")
         anchors: set[str] = set()
         for page in self._pages(wanted, [self._place.anchor]):
-            anchors.update(filter(None, map(self._anchor, page)))
+            anchors.update(filter(None, map(self._place.anchor_of, page)))
         self._latest = max(self._latest, since)
         yield [Anchors(self._kind.name, frozenset(anchors)), Complete(self._cursor())]
 
     def _entries(self, filter_: str) -> Iterator[Batch]:
         for page in self._pages(filter_, self._requested()):
-            batch: Batch = []
-            for entry in page:
-                anchor = self._anchor(entry)
-                if anchor is None:
-                    why = f"it has no {self._place.anchor!r}"
-                    batch.append(Invalid(self._kind.name, None, entry.dn, why))
-                    continue
-                attributes = self._shown.attributes(entry.dn, entry.raw)
-                self._place.hide_placeholder(attributes)
-                batch.append(Seen(self._kind.name, anchor, attributes))
-                self._latest = max(self._latest, self._changed(entry))
-            yield batch
+            yield [self._event(entry) for entry in page]
+
+    def _event(self, entry: Entry) -> ScanEvent:
+        kind = self._kind.name
+        self._latest = max(self._latest, self._changed(entry))
+        anchor = self._place.anchor_of(entry)
+        if anchor is None:
+            return Invalid(kind, None, entry.dn, f"it has no {self._place.anchor!r}")
+        if self._is_repeated(anchor):
+            why = f"another object has the {self._place.anchor!r} too"
+            return Invalid(kind, anchor, entry.dn, why)
+        attributes = self._shown.attributes(entry.dn, entry.raw)
+        self._place.hide_placeholder(attributes)
+        return Seen(kind, anchor, attributes)
+
+    def _is_repeated(self, anchor: str) -> bool:
+        """Remember an anchor, unless the server itself keeps it unique."""
+        if self._place.anchor.lower() == "entryuuid":
+            return False
+        before = len(self._met)
+        self._met.add(anchor)
+        return len(self._met) == before
 
     def _pages(self, filter_: str, attributes: Sequence[str]) -> Iterator[list[Entry]]:
         try:
@@ -87,9 +98,6 @@ class Scan:
     def _requested(self) -> list[str]:
         chosen = sorted(self._kind.attributes - {"dn"}) or ["*"]
         return [*chosen, self._place.anchor, *([self._clock] if self._clock else [])]
-
-    def _anchor(self, entry: Entry) -> str | None:
-        return self._place.anchor_of(entry)
 
     def _changed(self, entry: Entry) -> str:
         values = entry.raw.get(self._clock)

@@ -20,6 +20,7 @@ from hypersync.model.objects import (
     Anchors,
     Complete,
     Conflict,
+    Invalid,
     Operation,
     Outcome,
     Refused,
@@ -38,6 +39,7 @@ from tests.slapd import (
     SERVICE,
     SUFFIX,
     Slapd,
+    entry,
     group,
     person,
     running,
@@ -554,6 +556,62 @@ def test_a_member_written_in_another_way_is_the_same_member(bench: Bench):
     same = {"member": f"CN=Ann, {PEOPLE.upper()}"}
     added = bench.change(Operation.ADD_MEMBER, "staff", None, same, of_group=True)
     assert succeeded(bench.apply(added))["member"] == (f"cn=ann,{PEOPLE}",)
+
+
+def test_a_placeholder_beside_members_is_not_reported(server: Slapd):
+    types = {**TYPES, "group": {**TYPES["group"], "placeholder": SERVICE}}
+    bench = bench_of(server, connect(server.url, types=types))
+    server.modify(f"dn: cn=staff,{GROUPS}\nchangetype: modify\nadd: member\nmember: {SERVICE}\n")
+    assert bench.read("staff", bench.group)["member"] == (f"cn=ann,{PEOPLE}",)
+
+
+def test_a_delete_of_something_with_others_below_is_refused(server: Slapd, bench: Bench):
+    server.modify(entry(f"cn=phone,cn=ann,{PEOPLE}", {"objectClass": "device", "cn": "phone"}))
+    outcome = bench.apply(bench.change(Operation.DELETE, "ann", {}, None))
+    assert isinstance(outcome, Refused)
+    assert "has others below it" in outcome.reason
+
+
+def test_a_move_that_writes_more_than_the_name_is_refused(bench: Bench):
+    after = {"dn": f"cn=ann,{LEAVERS}", "title": "Boss"}
+    assert bench.apply(bench.change(Operation.MOVE, "ann", {}, after)) == Refused(
+        "a move or a rename writes the dn, and nothing else"
+    )
+
+
+def test_a_change_of_no_object_is_refused(bench: Bench):
+    change = bench.change(Operation.UPDATE, None, {}, {"title": "x"})
+    assert bench.apply(change) == Refused("the change names no object")
+
+
+def test_a_create_that_the_schema_does_not_allow_is_refused(bench: Bench):
+    after = {"dn": f"cn=x,{PEOPLE}", "objectClass": ("device",), "title": "x"}
+    outcome = bench.apply(bench.change(Operation.CREATE, None, None, after))
+    assert isinstance(outcome, Refused)
+    assert "the schema does not allow it" in outcome.reason
+
+
+def test_a_create_without_classes_is_refused(server: Slapd):
+    connector = connect(server.url, types={"user": {"base": PEOPLE}, "group": TYPES["group"]})
+    bench = bench_of(server, connector)
+    after = {"dn": f"cn=x,{PEOPLE}", "sn": "x"}
+    assert bench.apply(bench.change(Operation.CREATE, None, None, after)) == Refused(
+        "the type 'user' needs its 'object_class' for new objects"
+    )
+
+
+def test_objects_without_or_with_a_shared_anchor_are_not_taken_for_others(tmp_path: Path):
+    people = person("ann", uid="1") + person("bob", uid="1") + person("eve")
+    types = {"user": {**TYPES["user"], "anchor": "uid"}}
+    with running(tmp_path / "slapd", people) as server:
+        connector = connect(server.url, types=types)
+        invalid = [e for e in scan(connector) if isinstance(e, Invalid)]
+        assert [(e.anchor, e.where, e.why) for e in invalid] == [
+            ("1", f"cn=bob,{PEOPLE}", "another object has the 'uid' too"),
+            (None, f"cn=eve,{PEOPLE}", "it has no 'uid'"),
+        ]
+        with connector.open() as session, pytest.raises(SiloRefused, match="2 entries have"):
+            session.read(connector.streams()[0][0], "1")
 
 
 def test_a_server_that_dies_before_a_write_means_later(server: Slapd, bench: Bench):

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 from hypersync.connectors.contract import SiloSettings, object_types
 from hypersync.connectors.csv_file import CsvConnector, CsvOptions
+from hypersync.connectors.csv_table import Format
+from hypersync.connectors.csv_write import Table
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Complete,
@@ -140,6 +142,17 @@ def test_only_the_attributes_asked_for_and_the_anchor_are_reported(scan: Scan):
         "person", "1", {"id": "1", "a": "x"}
     )
     assert scan("id,a,b\n1,x,y\n", attributes=["id"])[0] == Seen("person", "1", {"id": "1"})
+
+
+def test_other_encodings_name_their_line_too(scan: Scan):
+    with pytest.raises(ScanFailed, match=r"hr\.csv, line 3: this is not ASCII"):
+        scan("id,a\n1,x\n2,é\n", encoding="ascii")
+
+
+def test_a_folder_is_no_file(tmp_path: Path):
+    connector = connect(tmp_path.parent, person={"path": tmp_path.name, "anchor": "id"})
+    with pytest.raises(SiloUnreachable, match="directory"):
+        run_scan(connector)
 
 
 def test_a_file_with_a_header_only_is_a_complete_scan_of_nobody(scan: Scan):
@@ -334,6 +347,22 @@ def test_another_writer_at_work_means_later(tmp_path: Path, bench: Bench):
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert isinstance(rename_title(bench), RetryAfter)
     assert isinstance(rename_title(bench), Succeeded)
+
+
+def test_a_file_that_somebody_else_changed_meanwhile_is_left_alone(tmp_path: Path, bench: Bench):
+    path = tmp_path / "users.csv"
+    table = Table.load(Format(path=path, anchor="uid"))
+    path.write_text(USERS.replace("bob", "rob"))
+    table.apply(bench.update("ann", {"title": "Clerk"}, {"title": "Boss"}))
+    assert table.is_changed
+    assert not table.save()
+    assert path.read_text() == USERS.replace("bob", "rob")
+    assert sorted(os.listdir(tmp_path)) == ["users.csv"]
+
+
+def test_a_folder_that_cannot_be_written_means_later(tmp_path: Path, bench: Bench):
+    (tmp_path / ".users.csv.lock").mkdir()
+    assert isinstance(rename_title(bench), RetryAfter)
 
 
 def test_a_half_written_file_means_later(tmp_path: Path, bench: Bench):
