@@ -144,8 +144,12 @@ def present(attributes: Attributes) -> dict[str, Value]:
 
 
 def sorted_values(values: Iterable[Scalar]) -> tuple[Scalar, ...]:
-    """Return values of one or several kinds, each once, in a stable order."""
-    return tuple(sorted(set(values), key=lambda value: (type(value).__name__, value)))
+    """Return values, each once, in a stable order, even when they are of several kinds."""
+    unique = set(values)
+    try:
+        return tuple(sorted(unique))
+    except TypeError:
+        return tuple(sorted(unique, key=lambda value: (type(value).__name__, value)))
 
 
 def is_same(one: Value, other: Value) -> bool:
