@@ -26,6 +26,12 @@ COMMANDS = {
     "init": ("project", "init", "Write a small commented project: configuration, rules, data."),
     "check": ("project", "check", "Say every mistake in configuration, rules and templates."),
     "db": ("project", "database", "Upgrade the database, or say its revision."),
+    "scan": ("run", "scan", "Read silos into the store."),
+    "sync": ("run", "sync", "Plan what the rules want; with --commit, do it."),
+    "history": ("look", "history", "What happened, in all runs or in one."),
+    "explain": ("look", "explain", "Why an action was proposed, and what became of it."),
+    "why": ("look", "why", "Every rule for one identity, true or false, with the values."),
+    "show": ("look", "show", "An object, now or at an earlier time."),
 }
 _SPEAKING = frozenset({"daemon", "serve", "up"})
 
@@ -97,11 +103,11 @@ def group(
     ctx.obj = Invocation(config=config, env=env, as_json=as_json)
 
 
-def run(arguments: Sequence[str]) -> int:
+def invoke(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; nothing is raised."""
     return run_safely(group, arguments)
 
 
 def main() -> NoReturn:
     """Run the command line of this process."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(invoke(sys.argv[1:]))

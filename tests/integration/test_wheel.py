@@ -79,7 +79,7 @@ def test_the_wheel_carries_everything_and_no_tests(wheel):
     assert not [name for name in names if ".env" in name or "__pycache__" in name]
 
 
-def test_an_installed_wheel_makes_and_checks_a_project(installed, tmp_path):
+def test_an_installed_wheel_makes_checks_and_syncs_a_project(installed, tmp_path):
     made = run(installed, "init", "project", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     project = tmp_path / "project"
@@ -89,6 +89,9 @@ def test_an_installed_wheel_makes_and_checks_a_project(installed, tmp_path):
     upgraded = run(installed, "db", "upgrade", "--json", cwd=project)
     assert upgraded.returncode == 0, upgraded.stderr
     assert json.loads(upgraded.stdout)["revision"]
+    synced = run(installed, "sync", "--scan", "--commit", "--json", cwd=project)
+    assert synced.returncode == 0, synced.stderr
+    assert json.loads(synced.stdout)["counts"]["succeeded"] == 4
 
 
 def test_an_installed_wheel_does_not_see_the_checkout(installed, tmp_path):

@@ -90,7 +90,7 @@ def test_the_example_of_the_handbook_passes_offline(monkeypatch, capsys):
     monkeypatch.setenv("HYPERSYNC_SECRET_KEY", "x" * 32)
     monkeypatch.setenv("AD_PASSWORD", "geheim")
     arguments = ["--config", str(HANDBOOK / "config/hypersync.yaml"), "--env", "prod", "check"]
-    assert cli.run([*arguments, "--offline", "--json"]) == Exit.DONE
+    assert cli.invoke([*arguments, "--offline", "--json"]) == Exit.DONE
     document = json.loads(capsys.readouterr().out)
     assert {mistake["level"] for mistake in document["mistakes"]} == {"warning"}
 
@@ -98,7 +98,7 @@ def test_the_example_of_the_handbook_passes_offline(monkeypatch, capsys):
 def test_a_mistake_in_json_has_level_file_line_message_and_remedy(tmp_path, monkeypatch, capsys):
     path = write_project(tmp_path, MAIN + "wrong: 1\n")
     monkeypatch.setenv("HYPERSYNC_SECRET_KEY", "x" * 32)
-    assert cli.run(["--config", str(path), "check", "--offline", "--json"]) == Exit.USAGE
+    assert cli.invoke(["--config", str(path), "check", "--offline", "--json"]) == Exit.USAGE
     (mistake,) = json.loads(capsys.readouterr().out)["mistakes"]
     assert mistake["message"] == "wrong is not known here"
     assert (mistake["level"], mistake["file"], mistake["line"]) == (
@@ -107,7 +107,7 @@ def test_a_mistake_in_json_has_level_file_line_message_and_remedy(tmp_path, monk
         14,
     )
     assert mistake["remedy"]
-    assert cli.run(["--config", str(path), "check", "--offline"]) == Exit.USAGE
+    assert cli.invoke(["--config", str(path), "check", "--offline"]) == Exit.USAGE
     assert capsys.readouterr().out.endswith("\n1 mistake.\n")
 
 

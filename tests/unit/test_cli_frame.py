@@ -129,17 +129,17 @@ def test_an_empty_text_prints_nothing_and_what_has_no_json_form_is_an_error(caps
 def test_json_may_stand_before_or_after_the_command(capsys, tmp_path):
     config = ["--config", str(tmp_path / "nowhere.yaml")]
     for arguments in (["--json", *config, "check"], [*config, "check", "--json"]):
-        assert cli.run(arguments) == Exit.USAGE
+        assert cli.invoke(arguments) == Exit.USAGE
         document = json.loads(capsys.readouterr().out)
         assert document["mistakes"][0]["message"] == "there is no such file"
 
 
 def test_an_unknown_command_suggests_the_one_that_was_meant(capsys):
-    assert cli.run(["chekc"]) == Exit.USAGE
+    assert cli.invoke(["chekc"]) == Exit.USAGE
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "There is no command 'chekc'; did you mean 'check'?" in shown.err
-    assert cli.run(["xyzzy"]) == Exit.USAGE
+    assert cli.invoke(["xyzzy"]) == Exit.USAGE
     assert "There is no command 'xyzzy'\n" in capsys.readouterr().err
 
 
@@ -156,7 +156,7 @@ def test_every_command_of_the_table_exists_and_has_json():
 
 
 def test_help_lists_every_command_and_goes_to_standard_output(capsys):
-    assert cli.run(["--help"]) == Exit.DONE
+    assert cli.invoke(["--help"]) == Exit.DONE
     shown = capsys.readouterr()
     assert all(f"\n  {name}" in shown.out for name in cli.COMMANDS)
     assert shown.err == ""
@@ -164,7 +164,7 @@ def test_help_lists_every_command_and_goes_to_standard_output(capsys):
 
 def test_help_imports_neither_the_database_nor_the_web():
     script = (
-        "import sys; from hypersync.cli import run; code = run(['--help']); "
+        "import sys; from hypersync.cli import invoke; code = invoke(['--help']); "
         "heavy = {'sqlalchemy', 'flask', 'jinja2', 'ldap3', 'pydantic', 'yaml', 'rich'}; "
         "sys.exit(code or ' '.join(heavy & set(sys.modules)) or 0)"
     )
