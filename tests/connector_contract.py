@@ -146,6 +146,19 @@ class ConnectorContract:
         by_anchor = seen(bench.scan(bench.user), bench.user)
         assert by_anchor[bench.hands.anchor("bob")] == bench.read("bob")
 
+    def test_reading_in_the_middle_of_a_scan_does_no_harm(self, bench: Bench):
+        types = next(stream for stream in bench.connector.streams() if bench.user in stream)
+        anchors = []
+        with bench.connector.open() as session:
+            for batch in session.scan(types, None):
+                for event in batch:
+                    if isinstance(event, Seen) and event.type == bench.user.name:
+                        anchors.append(event.anchor)
+                        found = session.read(bench.user, event.anchor)
+                        assert found is not None
+                        assert found.attributes == event.attributes
+        assert sorted(anchors) == sorted(bench.hands.anchor(n) for n in ("ann", "bob", "zoë"))
+
     def test_read_of_an_unknown_anchor_is_none(self, bench: Bench):
         with bench.connector.open() as session:
             assert session.read(bench.user, "00000000-0000-4000-8000-000000000000") is None

@@ -275,9 +275,9 @@ def _invalid(name: str, columns: Columns, row: Row, where: str) -> Invalid:
     if len(row) == columns.width:
         blank = columns.names[columns.anchor]
         return Invalid(name, None, where, f"the anchor {blank!r} is blank")
-    anchor = row[columns.anchor].strip() if columns.anchor < len(row) else ""
+    anchor = row[columns.anchor] if columns.anchor < len(row) else ""
     why = f"{len(row)} fields where the header has {columns.width}"
-    return Invalid(name, anchor or None, where, why)
+    return Invalid(name, anchor if anchor.strip() else None, where, why)
 
 
 def _repeated(name: str, format_: Format) -> Iterator[Invalid]:

@@ -158,7 +158,7 @@ def bench(server: Slapd) -> Bench:
 class TestLdap(ConnectorContract):
     @pytest.fixture
     def bench(self, server: Slapd) -> Bench:
-        return bench_of(server)
+        return bench_of(server, connect(server.url, page_size=2))
 
 
 # --- scans -------------------------------------------------------------------------------------

@@ -216,6 +216,11 @@ def test_ragged_rows_are_invalid_and_not_absent(scan: Scan):
     assert [e.anchor for e in events if isinstance(e, Seen)] == ["1", "4"]
 
 
+def test_an_invalid_row_has_its_anchor_as_it_is_written(scan: Scan):
+    events = scan("id,a\n 7\n")
+    assert [e.anchor for e in events if isinstance(e, Invalid)] == [" 7"]
+
+
 def test_lines_are_counted_as_an_editor_does(scan: Scan):
     events = scan('id,a\n\n1,"x\r\ny\nz"\n2\n')
     assert [e.where for e in events if isinstance(e, Invalid)] == ["hr.csv, line 6"]
