@@ -19,7 +19,6 @@ from hypersync.pipeline.count import Contexts
 from hypersync.pipeline.guard import guard, number
 
 COUNT = 200_000
-TARGET = 15.0  # as much again as the slowest case; machines are noisy
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -39,7 +38,7 @@ def _case(name: str, make: Callable[[], list[Candidate[int]]], limit: str) -> di
         "figure": round(figure, 4),
         "floor": round(floor, 4),
         "ratio": round(figure / floor, 1),
-        "target": TARGET,
+        "target": None,  # the promise is a share of the sync that proposes them, not this ratio
         "unit": "s",
     }
 
