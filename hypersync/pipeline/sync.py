@@ -42,7 +42,7 @@ from hypersync.rulebook.rules import RuleKind
 
 SPOOL = 5_000
 MOST_ERRORS = 10_000
-SOON = timedelta(minutes=10)
+LONGEST_PREVIEW = timedelta(days=1)
 
 
 def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
@@ -63,22 +63,40 @@ def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
         if fence is not None:
             _bury_the_dead(engine, fence)
         planner = _Planner(engine, order, run_id, fence, progress or NoProgress())
-        run = planner.plan()
+        try:
+            run = planner.plan()
+        except BaseException:
+            _abandon(engine, run_id)
+            raise
         if commit:
             run = _carry_out(engine, run, progress)
     return run
 
 
+def _abandon(engine: Engine, run_id: RunId) -> None:
+    """Take back a run that was stopped while it planned."""
+    with engine.store.begin() as unit:
+        run = unit.runs.get(run_id)
+        if run is not None and run.state is RunState.PLANNING:
+            _fail(unit, run, engine.clock())
+
+
+def _fail(unit: UnitOfWork, run: Run, now: datetime) -> None:
+    unit.actions.discard(run.id)
+    unit.identities.free(run.id)
+    unit.runs.save(replace(run, state=RunState.FAILED, finished_at=now))
+    text = "stopped while planning; nothing was changed"
+    unit.runs.report_errors(run.id, [RunError(None, None, "interrupted", text)])
+    unit.events.record(Event(kind="run_failed", at=now, run=run.id, by=run.started_by))
+
+
 def _bury_the_dead(engine: Engine, fence: Fence) -> None:
-    """Clean up after committing runs whose process is gone: we hold their lease."""
+    """Clean up after runs whose process is gone: we hold the lease of the committing ones."""
     now = engine.clock()
     with engine.store.begin(fence) as unit:
         for run in unit.runs.in_state(RunState.PLANNING):
-            unit.actions.discard(run.id)
-            unit.identities.free(run.id)
-            unit.runs.save(replace(run, state=RunState.FAILED, finished_at=now))
-            text = "the process ended while planning; nothing was changed"
-            unit.runs.report_errors(run.id, [RunError(None, None, "interrupted", text)])
+            if run.mode is RunMode.COMMIT or now - run.started_at > LONGEST_PREVIEW:
+                _fail(unit, run, now)
         for run in unit.runs.in_state(RunState.EXECUTING):
             text = "the process ended while executing; the next run goes on where it was"
             unit.runs.report_errors(run.id, [RunError(None, None, "interrupted", text)])

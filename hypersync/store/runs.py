@@ -63,12 +63,8 @@ class Runs:
         return [_run_of(row) for row in self._connection.execute(query)]
 
     def in_state(self, state: RunState) -> Sequence[Run]:
-        """Return the committing runs in a state, oldest first."""
-        query = (
-            select(_RUN)
-            .where(_RUN.c.state == state, _RUN.c.mode == RunMode.COMMIT)
-            .order_by(_RUN.c.started_at)
-        )
+        """Return the runs in a state, oldest first."""
+        query = select(_RUN).where(_RUN.c.state == state).order_by(_RUN.c.started_at)
         return [_run_of(row) for row in self._connection.execute(query)]
 
     def record_verdicts(self, run: RunId, rows: Sequence[tuple[str, int, str, str, str]]) -> None:

@@ -221,6 +221,7 @@ run = Table(
     Column("scans", Json),
     Column("error", Text),
     Index("ix_run_started_at", "started_at"),
+    Index("ix_run_state", "state"),
 )
 
 run_error = Table(

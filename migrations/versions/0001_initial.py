@@ -249,6 +249,7 @@ def upgrade():
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.create_index("ix_run_started_at", ["started_at"], unique=False)
+        batch_op.create_index("ix_run_state", ["state"], unique=False)
 
     op.create_table(
         "scan",
@@ -544,6 +545,7 @@ def downgrade():
 
     op.drop_table("scan")
     with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.drop_index("ix_run_state")
         batch_op.drop_index("ix_run_started_at")
 
     op.drop_table("run")

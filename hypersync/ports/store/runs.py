@@ -31,7 +31,7 @@ class Runs(Protocol):
         """Return the newest runs first, those still planning left out."""
 
     def in_state(self, state: RunState) -> Sequence[Run]:
-        """Return the committing runs in a state, oldest first."""
+        """Return the runs in a state, oldest first."""
 
     def record_verdicts(self, run: RunId, rows: Sequence[tuple[str, int, str, str, str]]) -> None:
         """Keep what was throttled, limited or held: (rule, identity, key, verdict, text)."""
