@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import random
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,11 @@ JOINERS = 40
 MOVED = 18
 PROMOTED = 9
 LEAVERS = 300
+VICE_PRESIDENTS = 12
+NEW_TITLE = "Chief Revenue Officer"
+_CHIEFS = ("Chief Executive", "Chief Finance Officer", "CTO", "COO")
+_FIRST_MOVED = 101
+_FIRST_PROMOTED = 201
 
 DEPARTMENTS = {
     "Sales": ("Account Manager", "Sales Engineer", "Sales Assistant"),
@@ -28,118 +33,19 @@ DEPARTMENTS = {
     "Support": ("Support Agent", "Support Engineer", "Trainer"),
     "People": ("Recruiter", "People Partner", "Office Manager"),
 }
-_GIVEN = [
-    "Ada",
-    "Aiko",
-    "Amir",
-    "Anna",
-    "Arjun",
-    "Bea",
-    "Björn",
-    "Carla",
-    "Chidi",
-    "Clara",
-    "Dario",
-    "Dina",
-    "Elif",
-    "Emil",
-    "Farah",
-    "Femi",
-    "Gita",
-    "Hana",
-    "Hugo",
-    "Ines",
-    "Ivan",
-    "Jade",
-    "João",
-    "Kofi",
-    "Lena",
-    "Liam",
-    "Luz",
-    "Maja",
-    "Marek",
-    "Mina",
-    "Nadia",
-    "Nils",
-    "Noor",
-    "Omar",
-    "Pia",
-    "Quentin",
-    "Rafael",
-    "Rosa",
-    "Samir",
-    "Sara",
-    "Søren",
-    "Tara",
-    "Teo",
-    "Uma",
-    "Viktor",
-    "Wanda",
-    "Xenia",
-    "Yara",
-    "Yusuf",
-    "Zoë",
-]
-_SURNAMES = [
-    "Abebe",
-    "Almeida",
-    "Andersson",
-    "Baker",
-    "Bianchi",
-    "Castro",
-    "Chen",
-    "Cohen",
-    "Dubois",
-    "Eriksen",
-    "Fischer",
-    "Fontaine",
-    "García",
-    "Gupta",
-    "Haddad",
-    "Hansen",
-    "Ito",
-    "Ivanova",
-    "Jansen",
-    "Johnson",
-    "Kaya",
-    "Kim",
-    "Kowalski",
-    "Kumar",
-    "Lang",
-    "Lopes",
-    "Martin",
-    "Mbeki",
-    "Meyer",
-    "Moreau",
-    "Müller",
-    "Nakamura",
-    "Nguyen",
-    "Novák",
-    "Okafor",
-    "Olsen",
-    "Park",
-    "Patel",
-    "Pereira",
-    "Petrov",
-    "Quinn",
-    "Rahman",
-    "Rossi",
-    "Sato",
-    "Schmidt",
-    "Silva",
-    "Singh",
-    "Smith",
-    "Tanaka",
-    "Torres",
-    "Ueda",
-    "Vargas",
-    "Virtanen",
-    "Wagner",
-    "Weber",
-    "Yilmaz",
-    "Zhang",
-    "Zimmermann",
-]
+_GIVEN_NAMES = """
+Ada Aiko Amir Anna Arjun Bea Björn Carla Chidi Clara Dario Dina Elif Emil Farah Femi
+Gita Hana Hugo Ines Ivan Jade João Kofi Lena Liam Luz Maja Marek Mina Nadia Nils Noor
+Omar Pia Quentin Rafael Rosa Samir Sara Søren Tara Teo Uma Viktor Wanda Xenia Yara Yusuf
+Zoë
+"""
+_SURNAMES = """
+Abebe Almeida Andersson Baker Bianchi Castro Chen Cohen Dubois Eriksen Fischer Fontaine
+García Gupta Haddad Hansen Ito Ivanova Jansen Johnson Kaya Kim Kowalski Kumar Lang Lopes
+Martin Mbeki Meyer Moreau Müller Nakamura Nguyen Novák Okafor Olsen Park Patel Pereira
+Petrov Quinn Rahman Rossi Sato Schmidt Silva Singh Smith Tanaka Torres Ueda Vargas
+Virtanen Wagner Weber Yilmaz Zhang Zimmermann
+"""
 HR_COLUMNS = (
     "employeeId",
     "given",
@@ -173,6 +79,7 @@ class Person:
     department: str
     title: str
     level: str
+    starts: str = "2021-04-01"
     left: bool = False
 
     @property
@@ -201,44 +108,55 @@ class Company:
 
 def make_company(size: int = PEOPLE, seed: int = 7) -> Company:
     """Make up the company: ``size`` people, all but the joiners with accounts."""
-    dice = random.Random(seed)  # noqa: S311 - made-up people, not secrets
-    people = tuple(_person(number, dice) for number in range(1, size + 1))
-    accounts = [_as_before(person, dice) for person in people[: size - JOINERS]]
-    return Company(people, tuple(accounts))
+    maker = _Maker(seed)
+    known = tuple(maker.person(number) for number in range(1, size - JOINERS + 1))
+    joiners = tuple(
+        replace(maker.person(number), starts="2026-12-01")
+        for number in range(size - JOINERS + 1, size + 1)
+    )
+    return Company(known + joiners, tuple(maker.as_before(person) for person in known))
 
 
-def _person(number: int, dice: random.Random) -> Person:
-    department = dice.choice(list(DEPARTMENTS))
-    title, level = dice.choice(DEPARTMENTS[department]), ""
-    surname = dice.choice(_SURNAMES)
-    if dice.random() < 0.07:
-        surname = f"{surname}-{dice.choice(_SURNAMES)}"
-    if number <= 4:
-        title, level = ("Chief Executive", "Chief Finance Officer", "CTO", "COO")[number - 1], "C"
-    elif number <= 16:
-        title, level = f"Vice President {department}", "VP"
-    elif number % 14 == 0:
-        title, level = f"Team Lead {department}", "M"
-    return Person(number, dice.choice(_GIVEN), surname, department, title, level)
+class _Maker:
+    """Makes up people with dice of its own, so that they are the same ones every time."""
+
+    def __init__(self, seed: int) -> None:
+        self._dice = random.Random(seed)  # noqa: S311 - made-up people, not secrets
+        self._given = _GIVEN_NAMES.split()
+        self._surnames = _SURNAMES.split()
+
+    def person(self, number: int) -> Person:
+        """Make up one person: chiefs first, then vice presidents, then everybody else."""
+        department = self._dice.choice(list(DEPARTMENTS))
+        title, level = self._dice.choice(DEPARTMENTS[department]), ""
+        surname = self._dice.choice(self._surnames)
+        if self._dice.random() < 0.07:
+            surname = f"{surname}-{self._dice.choice(self._surnames)}"
+        if number <= len(_CHIEFS):
+            title, level = _CHIEFS[number - 1], "C"
+        elif number <= len(_CHIEFS) + VICE_PRESIDENTS:
+            title, level = f"Vice President {department}", "VP"
+        elif number % 14 == 0:
+            title, level = f"Team Lead {department}", "M"
+        return Person(number, self._dice.choice(self._given), surname, department, title, level)
+
+    def as_before(self, person: Person) -> Person:
+        """Return what the directory still says about a person."""
+        if _FIRST_MOVED <= person.number < _FIRST_MOVED + MOVED:
+            others = [name for name in DEPARTMENTS if name != person.department]
+            return replace(person, department=self._dice.choice(others))
+        if _FIRST_PROMOTED <= person.number < _FIRST_PROMOTED + PROMOTED:
+            return replace(person, title="Trainee")
+        return person
 
 
-def _as_before(person: Person, dice: random.Random) -> Person:
-    """Return what the directory still says about a person."""
-    if 100 < person.number <= 100 + MOVED:
-        other = dice.choice([name for name in DEPARTMENTS if name != person.department])
-        return replace(person, department=other)
-    if 200 < person.number <= 200 + PROMOTED:
-        return replace(person, title="Trainee")
-    return person
-
-
-def with_bad_news(company: Company) -> tuple[Person, ...]:
-    """Return the people after HR's bad file: 300 have left, and one VIP has a new title."""
+def with_bad_news(company: Company, leavers: int = LEAVERS) -> tuple[Person, ...]:
+    """Return the people after HR's bad file: many have left, and one VIP has a new title."""
     first = len(company.people) // 2
     return tuple(
         replace(person, left=True)
-        if first <= person.number < first + LEAVERS
-        else replace(person, title="Chief Revenue Officer")
+        if first <= person.number < first + leavers
+        else replace(person, title=NEW_TITLE)
         if person.number == company.vip.number
         else person
         for person in company.people
@@ -257,7 +175,7 @@ def write_hr(path: Path, people: Iterable[Person]) -> None:
             "title": person.title,
             "level": person.level,
             "manager": f"E{max(1, person.number // 14):04d}",
-            "startDate": "2026-12-01" if person.number > PEOPLE - JOINERS else "2021-04-01",
+            "startDate": person.starts,
             "status": "left" if person.left else "active",
         }
         for person in people
@@ -266,14 +184,9 @@ def write_hr(path: Path, people: Iterable[Person]) -> None:
 
 
 def write_directory(path: Path, accounts: Iterable[Person]) -> None:
-    """Write the directory as a file; account names are first letter and surname, made unique."""
-    taken: dict[str, int] = {}
-
-    def row(person: Person) -> dict[str, str]:
-        name = _ascii(person.given[:1] + person.surname).lower()
-        taken[name] = taken.get(name, 0) + 1
-        uid = name if taken[name] == 1 else f"{name}{taken[name]}"
-        return {
+    """Write the directory as a file."""
+    rows = (
+        {
             "uid": uid,
             "employeeNumber": person.employee_id,
             "displayName": person.name,
@@ -282,8 +195,18 @@ def write_directory(path: Path, accounts: Iterable[Person]) -> None:
             "title": person.title,
             "active": "true",
         }
+        for uid, person in account_names(accounts)
+    )
+    _write(path, DIRECTORY_COLUMNS, rows)
 
-    _write(path, DIRECTORY_COLUMNS, map(row, accounts))
+
+def account_names(people: Iterable[Person]) -> Iterator[tuple[str, Person]]:
+    """Yield everybody with an account name: first letter and surname, made unique by a number."""
+    taken: dict[str, int] = {}
+    for person in people:
+        name = _ascii(person.given[:1] + person.surname).lower()
+        taken[name] = taken.get(name, 0) + 1
+        yield (name if taken[name] == 1 else f"{name}{taken[name]}"), person
 
 
 def _ascii(text: str) -> str:
