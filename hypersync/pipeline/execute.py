@@ -42,6 +42,7 @@ from hypersync.ports.connector import Connector, Session
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.events import Event
+from hypersync.ports.store.leases import Fence
 
 BATCH = 200
 RECHECK_AFTER = timedelta(minutes=10)
@@ -98,20 +99,25 @@ def execute(
     *,
     worker: str,
     clock: Callable[[], datetime],
+    fence: Fence | None = None,
     resting: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Execution:
-    """Carry out what is queued and due, silo by silo, except in silos that are ``resting``."""
+    """Carry out what is queued and due, silo by silo, except in silos that are ``resting``.
+
+    With a fence nothing more is begun once the lease is lost (`FenceLost`); what was begun is
+    still recorded.
+    """
     shown = progress or NoProgress()
     report = Execution()
     open_silos = [silo for silo in (*sorted(silos.connectors), "") if silo not in resting]
-    with store.begin() as unit:
+    with store.begin(fence) as unit:
         unit.actions.lost(worker)
     with store.snapshot() as unit:
         shown.start("executing", unit.actions.due(clock()))
     for silo in open_silos:
         with ExitStack() as stack:
-            _Worker(store, silos, silo, worker, clock, shown, report, stack).work()
+            _Worker(store, silos, silo, worker, clock, fence, shown, report, stack).work()
     return report
 
 
@@ -125,6 +131,7 @@ class _Worker:
         silo: str,
         worker: str,
         clock: Callable[[], datetime],
+        fence: Fence | None,
         progress: Progress,
         report: Execution,
         stack: ExitStack,
@@ -134,6 +141,7 @@ class _Worker:
         self._silo = silo
         self._name = worker
         self._clock = clock
+        self._fence = fence
         self._progress = progress
         self._report = report
         self._stack = stack
@@ -154,7 +162,7 @@ class _Worker:
     def _batches(self, operations: Collection[Operation]) -> Iterator[Sequence[Action]]:
         while True:
             now = self._clock()
-            with self._store.begin() as unit:
+            with self._store.begin(self._fence) as unit:
                 batch = unit.actions.claim(
                     self._name,
                     silo=self._silo,

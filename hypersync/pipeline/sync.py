@@ -69,7 +69,7 @@ def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
             _abandon(engine, run_id)
             raise
         if commit:
-            run = _carry_out(engine, run, progress)
+            run = _carry_out(engine, run, fence, progress)
     return run
 
 
@@ -103,7 +103,7 @@ def _bury_the_dead(engine: Engine, fence: Fence) -> None:
             unit.runs.save(_finished(unit, run, now))
 
 
-def _carry_out(engine: Engine, run: Run, progress: Progress | None) -> Run:
+def _carry_out(engine: Engine, run: Run, fence: Fence | None, progress: Progress | None) -> Run:
     """Execute what is queued and write down how it went."""
     with engine.store.snapshot() as unit:
         resting = unit.silos.paused()
@@ -116,6 +116,7 @@ def _carry_out(engine: Engine, run: Run, progress: Progress | None) -> Run:
             engine.silos,
             worker=run.id,
             clock=engine.clock,
+            fence=fence,
             resting=resting,
             progress=progress,
         )
