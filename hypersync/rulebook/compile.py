@@ -148,7 +148,7 @@ class Evaluator:
         return function
 
     def _write_fused(self, generated: Generated) -> None:
-        self._write_all(generated, lambda rule, condition: condition)
+        self._write_all(generated, lambda _, condition: condition)
 
     def _write_narrow(self, generated: Generated) -> None:
         def narrow(rule: Rule, condition: str) -> str:
