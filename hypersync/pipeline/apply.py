@@ -25,19 +25,32 @@ from hypersync.pipeline.join import NOWHERE, Assignment, Grouping, Joins, Member
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Current, NewChange, NewObject, NewState, Reference
 
+ACTION = "action:"
+"""How the source of an object begins that an action wrote last."""
+
 _GONE = frozenset({"gone", "soft", "absent"})
 _VOIDED = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is written to: one type of a silo; ``source`` is ``scan:ID`` or ``action:ID``."""
+    """What is written to: one type of a silo; ``source`` is ``scan:ID`` or ``action:ID``.
+
+    ``read_at`` is when a scan began to read. What an action wrote after that is newer than what the
+    scan says, and stays until the next scan.
+    """
 
     silo_type: SiloType
     kind: ObjectType
     joins: Joins
     source: str
     now: datetime
+    read_at: datetime | None = None
+
+    def is_outdated_by(self, known: Current) -> bool:
+        """Tell whether an action wrote the object after the scan began to read."""
+        is_written = known.source.startswith(ACTION)
+        return is_written and self.read_at is not None and known.changed_at > self.read_at
 
 
 class Fresh(NamedTuple):
@@ -57,7 +70,9 @@ def apply(unit: UnitOfWork, target: Target, rows: Sequence[Staged]) -> None:
     batch = _Batch(unit, target)
     current = unit.objects.current(target.silo_type.id, [row.anchor for row in rows])
     for row in rows:
-        batch.take(row, current.get(row.anchor))
+        known = current.get(row.anchor)
+        if known is None or not target.is_outdated_by(known):
+            batch.take(row, known)
     batch.write()
 
 

@@ -96,6 +96,7 @@ class Landing:
                     joins=self._joins,
                     source=f"scan:{scan.id}",
                     now=now,
+                    read_at=scan.started_at,
                 )
                 apply(unit, target, some)
             if rows:

@@ -38,10 +38,10 @@ WHERE identity IN ({}) AND slot IS NOT NULL AND (absence IS NULL OR absence = 'i
 ORDER BY identity, slot, id
 """
 _UNCONFIRMED = """
-SELECT DISTINCT identity.id FROM identity
-JOIN object ON object.identity = identity.id
+SELECT DISTINCT object.identity FROM object
+JOIN identity ON identity.id = object.identity
 JOIN silo_type ON silo_type.id = object.silo_type
-WHERE identity.confirm_after IS NOT NULL AND NOT EXISTS (
+WHERE object.identity IN ({}) AND NOT EXISTS (
     SELECT 1 FROM scan WHERE scan.silo = silo_type.silo AND scan.state = 'applied'
     AND scan.started_at > identity.confirm_after)
 """
@@ -148,7 +148,7 @@ class Identities:
             elif confirm_after is not None:
                 regrouped.append((identity, confirm_after))
         if regrouped:
-            unconfirmed = {row[0] for row in read(self._connection, _UNCONFIRMED)}
+            unconfirmed = self._unconfirmed([identity for identity, _ in regrouped])
             for identity, since in regrouped:
                 if identity in unconfirmed:
                     found[identity] = (
@@ -248,7 +248,7 @@ class Identities:
         marked = [row[0] for row in read(self._connection, waiting)]
         if not marked:
             return ()
-        unconfirmed = {row[0] for row in read(self._connection, _UNCONFIRMED)}
+        unconfirmed = self._unconfirmed(marked)
         done = [identity for identity in marked if identity not in unconfirmed]
         run_many(
             self._connection,
@@ -257,6 +257,10 @@ class Identities:
         )
         self.upsert_pending(done)
         return done
+
+    def _unconfirmed(self, identities: Iterable[int]) -> set[int]:
+        """Return those of which a silo was not scanned since they were regrouped."""
+        return {row[0] for row in read_in(self._connection, _UNCONFIRMED, identities)}
 
     def note_ambiguous(self, identities: Collection[int]) -> None:
         """Look whether identities have two objects in one slot, and remember it."""

@@ -50,9 +50,8 @@ FROM object JOIN silo_type ON silo_type.id = object.silo_type
 """
 _CURRENT_OF_TYPE = """
 SELECT object.id, object.anchor, object.identity, object.slot, object.key, object.hash,
-    object.attributes, object.absence, object.misses, identity.key
-FROM object JOIN identity ON identity.id = object.identity
-WHERE object.silo_type = ?
+    object.attributes, object.absence, object.misses, object.source, object.changed_at
+FROM object WHERE object.silo_type = ?
 """
 _CURRENT = f"{_CURRENT_OF_TYPE} AND object.anchor IN ({{}})"
 _ADD = """
@@ -235,7 +234,7 @@ class Objects:
     def current(self, silo_type: int, anchors: Iterable[str]) -> Mapping[str, Current]:
         """Return what is stored of these anchors."""
         rows = read_in(self._connection, _CURRENT, anchors, silo_type)
-        return {row[1]: Current(*row) for row in rows}
+        return {row[1]: _current(row) for row in rows}
 
     def page(self, silo_type: int, after: str, limit: int) -> Sequence[Current]:
         """Return the next objects of a type by anchor."""
@@ -244,7 +243,7 @@ class Objects:
             f"{_CURRENT_OF_TYPE} AND object.anchor > ? ORDER BY object.anchor LIMIT ?",
             (silo_type, after, limit),
         )
-        return [Current(*row) for row in rows]
+        return [_current(row) for row in rows]
 
     def placed(self, identities: Iterable[int]) -> Sequence[Placed]:
         """Return where all objects of these identities stand."""
@@ -349,6 +348,12 @@ class Objects:
             "DELETE FROM identity WHERE id = ?",
             [(identity,) for identity in empty],
         )
+
+
+def _current(row: Any) -> Current:  # noqa: ANN401 - a row of the driver
+    changed = read_time(row[10])
+    assert changed is not None  # noqa: S101 - the column is not null
+    return Current(*row[:10], changed)
 
 
 def _stored_object(row: Any) -> StoredObject:  # noqa: ANN401 - a row of the driver

@@ -64,7 +64,8 @@ class Current(NamedTuple):
     attributes: str
     absence: str | None
     misses: int
-    identity_key: str | None
+    source: str
+    changed_at: datetime
 
 
 class Placed(NamedTuple):
