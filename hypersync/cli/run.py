@@ -11,6 +11,7 @@ import click
 from hypersync.cli.frame import Exit, Invocation, command
 from hypersync.cli.output import print_answer
 from hypersync.errors import LeaseHeld, UsageError
+from hypersync.model.runs import RunKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,6 +74,9 @@ def sync(
     with started_app(invocation) as app:
         scans = app.scan_for_rules() if with_scan else []
         run = _sync(app, kind, target, commit=commit, wait=wait, scans=scans)
+        if kind is None and run.kind is RunKind.FULL:
+            text = "this sync was full: none committed in full under these rules yet"
+            click.echo(text, err=True)
         app.tick()
         document = run_document(app.store, run, limit=limit)
         text = run_text(app.store, run, limit=limit)

@@ -385,7 +385,8 @@ def _count_identities(judgement: Judgement) -> None:
 
 def _was_asked(wish: Wish) -> bool:
     """Tell whether this takes the place of an action that people were asked about."""
-    return wish.replaces is not None and wish.replaces.state is not ActionState.QUEUED
+    old = wish.replaces
+    return old is not None and (old.state is not ActionState.QUEUED or old.request is not None)
 
 
 def _clears(wish: Wish) -> int:

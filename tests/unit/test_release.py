@@ -113,7 +113,7 @@ def test_before_and_after_are_not_mixed_up():
         (ActionState.APPROVED, "same", Against.RELEASE),
         (ActionState.APPROVED, "other", Against.REPLACE),
         (ActionState.QUEUED, "same", Against.AGAIN),
-        (ActionState.QUEUED, "other", Against.NOTHING),
+        (ActionState.QUEUED, "other", Against.REPLACE),
         (ActionState.EXECUTING, "same", Against.NOTHING),
         (ActionState.EXECUTING, "other", Against.NOTHING),
         (ActionState.UNKNOWN, "same", Against.NOTHING),
