@@ -109,6 +109,18 @@ class DecisionRefused(HyperSyncError):
     code = "decision_refused"
 
 
+class WrongCode(DecisionRefused):
+    """The confirmation code is wrong; it stands in the mail, beside the link."""
+
+    code = "wrong_code"
+
+
+class InvitationEnded(DecisionRefused):
+    """This link is no longer good: its time is over, or what it asked about changed."""
+
+    code = "gone"
+
+
 class SiloError(HyperSyncError):
     """A silo could not be read or written."""
 

@@ -35,12 +35,12 @@ DAY = timedelta(days=1)
 KEY = b"a-key-for-tests-only"
 
 
-def person(name: str, **values: object) -> Person:
+def person(who: str, **values: object) -> Person:
     """Somebody who may approve."""
     known: dict[str, object] = {
-        "id": name,
-        "email": f"{name}@example.org",
-        "name": f"{name.capitalize()} Ng",
+        "id": who,
+        "email": f"{who}@example.org",
+        "name": f"{who.capitalize()} Ng",
         "roles": frozenset({"approver"}),
     }
     return Person(**{**known, **values})  # type: ignore[arg-type]

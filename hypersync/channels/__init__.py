@@ -1,1 +1,1 @@
-"""Channels: each delivers one message to one address."""
+"""Channels deliver one message each; they know no other part of the program."""

@@ -1,0 +1,123 @@
+"""What a message says, found out right before it is sent.
+
+What is out of date by then is not said. The token of a link is stored here, as a hash; it and the
+code are derived again from the delivery at each attempt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+
+from hypersync.approvals.invite import invitation_of, objection
+from hypersync.approvals.links import token_hash
+from hypersync.approvals.outbox import QUESTION
+from hypersync.approvals.settings import Settings
+from hypersync.model.actions import Action, ActionState
+from hypersync.model.requests import Answer, Request, RequestKind, RequestState
+from hypersync.ports.channel import Letter, RowLinks
+from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.deliveries import Delivery, Token
+
+
+def letter_of(
+    unit: UnitOfWork, delivery: Delivery, now: datetime, settings: Settings
+) -> Letter | None:
+    """Return what a message says now; nothing when it is out of date."""
+    request = unit.requests.get(delivery.request)
+    if request is None:
+        return None
+    if delivery.kind != QUESTION:
+        return _outcome(unit, delivery, request, now, settings)
+    waiting = [
+        action
+        for action in unit.actions.of_request(request.id)
+        if action.state is ActionState.SUSPENDED
+    ]
+    is_open = request.state in (RequestState.OPEN, RequestState.ACKNOWLEDGED)
+    if not is_open or not (waiting or request.kind is RequestKind.SCAN):
+        return None
+    return _question(unit, delivery, request, waiting, now, settings)
+
+
+def _question(
+    unit: UnitOfWork,
+    delivery: Delivery,
+    request: Request,
+    waiting: list[Action],
+    now: datetime,
+    settings: Settings,
+) -> Letter:
+    shown = waiting[: settings.rows] if settings.rows else waiting
+    total = len(waiting) or request.count
+    letter = _letter(delivery, request, now, settings)
+    letter = replace(letter, actions=shown, total=total)
+    links = settings.links
+    if objection(unit, request, delivery.person, settings):
+        return replace(letter, report=links.report(request.id))
+    token = _invite(unit, delivery, request, now, settings)
+    return replace(
+        letter,
+        code=settings.signer.code(invitation_of(delivery)),
+        approve_all=links.request(Answer.APPROVE, request.id, token),
+        reject_all=links.request(Answer.REJECT, request.id, token),
+        report=links.report(request.id, token),
+        links={
+            action.id: RowLinks(
+                approve=links.action(Answer.APPROVE, action.id, token),
+                reject=links.action(Answer.REJECT, action.id, token),
+            )
+            for action in shown
+        },
+    )
+
+
+def _invite(
+    unit: UnitOfWork, delivery: Delivery, request: Request, now: datetime, settings: Settings
+) -> str:
+    """Store whom the links of this message invite; return the token they carry."""
+    token = settings.signer.token(invitation_of(delivery))
+    unit.deliveries.add_token(
+        Token(
+            hash=token_hash(token),
+            request=request.id,
+            person=delivery.person,
+            address=delivery.address,
+            nonce=delivery.nonce,
+            created_at=now,
+            expires_at=request.expires_at,
+        )
+    )
+    return token
+
+
+def _letter(delivery: Delivery, request: Request, now: datetime, settings: Settings) -> Letter:
+    person = settings.directory.people.get(delivery.person or "")
+    return Letter(
+        kind=delivery.kind,
+        request=request,
+        address=delivery.address,
+        recipient="" if person is None else person.name,
+        message_id=delivery.message_id,
+        thread_id=f"<{request.id}@{settings.links.host}>",
+        at=now,
+        environment=settings.signer.environment,
+        host=settings.links.host,
+        timezone="UTC" if person is None else person.timezone,
+        is_forwarded=delivery.step > 0 or delivery.round > 0,
+    )
+
+
+def _outcome(
+    unit: UnitOfWork, delivery: Delivery, request: Request, now: datetime, settings: Settings
+) -> Letter:
+    votes = Counter((vote.by, vote.answer.value) for vote in unit.requests.votes(request.id))
+    return replace(
+        _letter(delivery, request, now, settings),
+        total=request.count,
+        answers=[
+            (settings.directory.name(by), answer, count) for (by, answer), count in votes.items()
+        ],
+        report=settings.links.report(),
+    )

@@ -1,0 +1,1 @@
+"""What people read: views are values, rendering is the one Jinja environment over them."""

@@ -1,0 +1,82 @@
+"""Channels: what a letter says, what a message is, and who delivers it.
+
+A letter holds facts and no wording; a writer turns it into a message, a channel delivers that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from hypersync.model.actions import Action
+from hypersync.model.requests import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowLinks:
+    """The links that decide one action."""
+
+    approve: str
+    reject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What one message to one recipient says about one request.
+
+    ``kind`` is request (the question) or decided (how it ended). ``actions`` are the first that
+    wait, ``total`` how many do; ``links`` are by action id. A question has a ``code``, the six
+    digits; to somebody who may not answer it is empty and nothing decides. ``answers`` are who gave
+    which answer to how many; ``cause`` is what most of the waiting ones have in common.
+    """
+
+    kind: str
+    request: Request
+    address: str
+    recipient: str
+    message_id: str
+    thread_id: str
+    at: datetime
+    environment: str
+    host: str
+    timezone: str = "UTC"
+    is_forwarded: bool = False
+    actions: Sequence[Action] = ()
+    total: int = 0
+    code: str = ""
+    approve_all: str = ""
+    reject_all: str = ""
+    report: str = ""
+    links: Mapping[str, RowLinks] = field(default_factory=dict)
+    answers: Sequence[tuple[str, str, int]] = ()
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message, ready to be delivered; ``headers`` are further header lines by name."""
+
+    address: str
+    recipient: str
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Writer(Protocol):
+    """Turns facts into wording."""
+
+    def write(self, letter: Letter, others: Sequence[Letter] = ()) -> Message:
+        """Return the message that a letter becomes; with ``others`` one digest of all of them."""
+
+
+class Channel(Protocol):
+    """Delivers messages one at a time."""
+
+    def send(self, message: Message) -> None:
+        """Deliver a message; raises `DeliveryFailed`, saying whether trying again is useless."""

@@ -1,0 +1,283 @@
+"""Mails over a real SMTP server: what they say, and what happens when it does not work."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hypersync.approvals.decide import Ballot, OfRequest, decide
+from hypersync.approvals.deliver import Delivered, deliver
+from hypersync.approvals.tick import tick
+from hypersync.channels.email import EmailChannel
+from hypersync.messages.render import Renderer
+from hypersync.model.actions import ActionState
+from hypersync.model.requests import Answer, Plan, RequestKind, Step
+from hypersync.store.engine import open_engine
+from hypersync.store.unit import Store
+from tests.asking import DAY, HOUR, NOON, Stopped, person, stopped
+from tests.smtp_sink import SmtpSink, sink
+
+__all__ = ["sink"]
+MINUTE = timedelta(minutes=1)
+
+
+def channel(port: int) -> EmailChannel:
+    return EmailChannel(
+        host="127.0.0.1",
+        port=port,
+        sender="HyperSync <iam@example.org>",
+        timeout=timedelta(seconds=5),
+    )
+
+
+def send(world: Stopped, port: int, now=NOON, templates: Path | None = None) -> Delivered:
+    return deliver(
+        world.store,
+        channels={"email": channel(port)},
+        writer=Renderer(templates),
+        worker="w1",
+        clock=lambda: now,
+        settings=world.settings,
+    )
+
+
+def test_one_mail_asks_with_a_row_and_links_for_each_action(tmp_path, sink: SmtpSink):
+    world = stopped(tmp_path)
+    ids = world.suspend(3)
+    request = world.ask(ids)
+    assert send(world, sink.port).sent == 1
+    mail = sink.mails[0]
+    assert mail["To"] == "Ann Ng <ann@example.org>"
+    assert mail["Subject"].startswith("3 actions wait for you: disable-leaver wants to disable")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Id"] == "HyperSync test/dev <approvals.iam.example.org>"
+    assert mail["References"] == f"<{request.id}@iam.example.org>"
+    for text in (sink.text(), sink.html()):
+        assert "Person 2" in text
+        assert "directory/user/u2" in text
+        assert "too many at once" in text
+        assert "If nobody decides until Tue 3 Mar 2026, 12:00 UTC, it is dropped" in text
+        assert sink.code() in text
+    for action in ids:
+        for answer in ("approve", "reject"):
+            link = f"https://iam.example.org/hypersync/{answer}?action={action}&token="
+            assert link in sink.text()
+            assert link.replace("&", "&amp;") in sink.html()
+    assert f"/hypersync/approve?request={request.id}&token=" in sink.text()
+    assert f"/report/pending?request={request.id}&token=" in sink.text()
+
+
+def test_a_mail_lists_the_first_rows_and_says_how_many_more_there_are(tmp_path, sink):
+    world = stopped(tmp_path, rows=2)
+    world.ask(world.suspend(1200))
+    send(world, sink.port)
+    assert sink.text().count("    approve: ") == 2
+    assert "1\N{NO-BREAK SPACE}198 more, in the report" in sink.text()
+
+
+def test_no_row_limit_lists_them_all(tmp_path, sink):
+    world = stopped(tmp_path, rows=0)
+    world.ask(world.suspend(120))
+    send(world, sink.port)
+    assert sink.text().count("    approve: ") == 120
+
+
+def test_only_hashes_are_stored_and_each_recipient_has_a_token_and_code_of_their_own(
+    tmp_path, sink
+):
+    world = stopped(tmp_path, person("ann"), person("bob"))
+    world.ask(world.suspend())
+    assert send(world, sink.port).sent == 2
+    tokens = {sink.token(0), sink.token(1)}
+    assert len(tokens) == 2
+    assert sink.code(0) != sink.code(1)
+    stored = repr([world.rows(name) for name in ("token", "delivery", "event")])
+    assert not any(token in stored for token in tokens)
+    assert sink.code(0) not in stored
+
+
+def test_a_server_that_is_down_keeps_the_mail_waiting_and_the_action_suspended(tmp_path, sink):
+    world = stopped(tmp_path)
+    ids = world.suspend()
+    world.ask(ids)
+    sink.stop()
+    assert send(world, sink.port).waiting == 1
+    assert world.states(ids) == [ActionState.SUSPENDED]
+    row = world.rows("delivery")[0]
+    assert (row["state"], row["attempts"]) == ("waiting", 1)
+    assert row["next_at"] == NOON + MINUTE
+    assert "does not answer" in str(row["error"])
+    sink.start()
+    assert send(world, sink.port, NOON + MINUTE / 2).sent == 0
+    assert send(world, sink.port, NOON + MINUTE).sent == 1
+    assert len(sink.mails) == 1
+
+
+def test_an_outbox_survives_a_restart(tmp_path, sink):
+    world = stopped(tmp_path)
+    world.ask(world.suspend())
+    world.store.engine.dispose()
+    again = replace(world, store=Store(open_engine(f"sqlite:///{tmp_path}/hypersync.db")))
+    assert send(again, sink.port).sent == 1
+
+
+def test_one_refused_recipient_does_not_stop_the_others(tmp_path, sink):
+    world = stopped(tmp_path, person("ann"), person("bob"))
+    world.ask(world.suspend())
+    sink.refused["ann@example.org"] = "550 no such user"
+    done = send(world, sink.port)
+    assert (done.sent, done.failed) == (1, 1)
+    assert [mail["To"] for mail in sink.mails] == ["Bob Ng <bob@example.org>"]
+    states = {row["address"]: row["state"] for row in world.rows("delivery")}
+    assert states == {"ann@example.org": "failed", "bob@example.org": "sent"}
+
+
+def test_a_recipient_refused_for_now_is_tried_again_with_growing_pauses(tmp_path, sink):
+    world = stopped(tmp_path)
+    world.ask(world.suspend(), expires_at=NOON + 10 * DAY)
+    sink.refused["ann@example.org"] = "451 greylisted"
+    now, pauses = NOON, []
+    for _ in range(8):
+        send(world, sink.port, now)
+        next_at = world.rows("delivery")[0]["next_at"]
+        pauses.append(next_at - now)
+        now = next_at
+    assert pauses == [MINUTE * n for n in (1, 2, 4, 8, 16, 32, 60, 60)]
+
+
+def test_a_step_that_fails_for_good_is_followed_by_the_next(tmp_path, sink):
+    plan = Plan(name="p", steps=(Step(to="person:ann", until=DAY), Step(to="person:bob")))
+    world = stopped(tmp_path, person("ann"), person("bob"), plans=[plan])
+    world.ask(world.suspend(), plan="p")
+    sink.refused["ann@example.org"] = "550 no such user"
+    send(world, sink.port)
+    tick(world.store, now=NOON + MINUTE, settings=world.settings)
+    assert send(world, sink.port, NOON + MINUTE).sent == 1
+    assert sink.mails[0]["To"] == "Bob Ng <bob@example.org>"
+
+
+def test_S33_a_mail_sent_again_after_a_crash_is_the_same_mail(tmp_path, sink):
+    world = stopped(tmp_path)
+    world.ask(world.suspend())
+    send(world, sink.port)
+    with world.store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE delivery SET state='sending', sent_at=NULL,"
+            " next_at='2026-03-02 12:05:00.000000'"
+        )
+    assert send(world, sink.port, NOON + 4 * MINUTE).sent == 0
+    assert send(world, sink.port, NOON + 5 * MINUTE).sent == 1
+    first, second = sink.mails
+    assert first["Message-ID"] == second["Message-ID"]
+    assert (sink.token(0), sink.code(0)) == (sink.token(1), sink.code(1))
+    assert len(world.rows("token")) == 1
+
+
+def test_nothing_is_sent_about_what_was_decided_meanwhile(tmp_path, sink):
+    world = stopped(tmp_path)
+    ids = world.suspend()
+    world.ask(ids)
+    with world.store.begin() as unit:
+        unit.actions.move(ids, [ActionState.SUSPENDED], ActionState.STALE, NOON)
+    assert send(world, sink.port).dropped == 1
+    assert sink.mails == []
+
+
+def test_everybody_who_was_asked_is_told_how_it_ended(tmp_path, sink):
+    world = stopped(tmp_path, person("ann"), person("bob"))
+    request = world.ask(world.suspend(2))
+    send(world, sink.port)
+    ballot = Ballot(answer=Answer.REJECT, by="person:bob", proof="code")
+    decide(world.store, OfRequest(request.id), ballot, now=NOON + HOUR, settings=world.settings)
+    assert send(world, sink.port, NOON + HOUR).sent == 2
+    assert {mail["To"] for mail in sink.mails[2:]} == {
+        "Ann Ng <ann@example.org>",
+        "Bob Ng <bob@example.org>",
+    }
+    assert "Bob Ng rejected 2" in sink.text()
+    assert "Nothing is changed." in sink.text()
+    assert sink.mails[2]["References"] == sink.mails[0]["References"]
+
+
+def test_S28_many_questions_at_once_become_a_few_mails_and_a_digest(tmp_path, sink):
+    world = stopped(tmp_path)
+    for number in range(10):
+        rule = f"rule-{number}"
+        world.ask(world.suspend(rule=rule, first=number * 10), rule=rule)
+    assert send(world, sink.port).sent == 10
+    assert len(sink.mails) == 3
+    digest = sink.mails[2]
+    assert digest["Subject"] == "8 more questions wait for you"
+    assert len(set(re.findall(r"CONFIRMATION CODE  (\d{6})", sink.text()))) == 8
+    world.ask(world.suspend(rule="late", first=500), rule="late", now=NOON)
+    assert send(world, sink.port, NOON + MINUTE / 2).waiting == 1
+    assert send(world, sink.port, NOON + MINUTE).sent == 1
+
+
+def test_S18_nothing_in_a_name_or_a_sentence_becomes_a_header(tmp_path, sink):
+    world = stopped(tmp_path, person("ann", name="Ann\r\nBcc: eve@example.org"))
+    evil = "stop\r\nBcc: eve@example.org\r\n\r\nhello"
+    world.ask(world.suspend(title=evil), sentence=evil)
+    send(world, sink.port)
+    assert sink.mails[0]["Bcc"] is None
+    assert "[U+000D][U+000A]" in sink.mails[0]["Subject"]
+
+
+def test_S19_values_cannot_hide_or_flood_and_are_never_markup(tmp_path, sink):
+    world = stopped(tmp_path)
+    after = {
+        "title": "<script>alert(1)</script>",
+        "name": "evil\u202egpj.exe\u200b",
+        "note": "x" * 1_000_000,
+        "many": tuple(str(number) for number in range(5000)),
+        "photo": b"\x00" * 2048,
+    }
+    world.ask(world.suspend(before={}, after=after, title="<b>Bob</b>"))
+    send(world, sink.port)
+    assert "<script>" not in sink.html()
+    assert "&lt;b&gt;Bob&lt;/b&gt;" in sink.html()
+    for text in (sink.html(), sink.text()):
+        assert "evil[U+202E]gpj.exe[U+200B]" in text
+        assert "\u202e" not in text
+        assert "1\N{NO-BREAK SPACE}000\N{NO-BREAK SPACE}000 characters" in text
+        assert "4\N{NO-BREAK SPACE}990 more" in text
+        assert "(2\N{NO-BREAK SPACE}048 bytes)" in text
+    assert len(sink.html()) < 30_000
+
+
+def test_a_list_is_informed_and_gets_no_links_that_decide(tmp_path, sink):
+    plan = Plan(name="p", steps=(Step(to="email:list@example.org", inform=True),))
+    world = stopped(tmp_path, plans=[plan])
+    world.ask(world.suspend(), plan="p")
+    send(world, sink.port)
+    assert sink.mails[0]["To"] == "list@example.org"
+    assert "token=" not in sink.text()
+    assert "CONFIRMATION" not in sink.text()
+
+
+def test_a_project_may_replace_the_template_of_a_rule(tmp_path, sink):
+    own = tmp_path / "templates" / "email"
+    own.mkdir(parents=True)
+    (own / "joiners.txt").write_text("Joiners: {{ view.approve_all }}")
+    (own / "joiners.html").write_text("<p>{{ view.sentence }}</p>")
+    world = stopped(tmp_path)
+    world.ask(world.suspend(), template="joiners")
+    send(world, sink.port, templates=tmp_path / "templates")
+    assert sink.text().startswith("Joiners: https://iam.example.org/hypersync/approve?request=")
+
+
+@pytest.mark.parametrize("kind", [RequestKind.VIP, RequestKind.SCAN])
+def test_vip_and_scan_requests_say_what_they_are(tmp_path, sink, kind):
+    world = stopped(tmp_path)
+    if kind is RequestKind.VIP:
+        ids = world.suspend(vip="executives", first=9)
+        world.ask(ids, kind=kind, vip="executives")
+        assert send(world, sink.port).sent == 1
+        assert sink.mails[0]["Subject"].startswith("1 action about a VIP waits for you")
+    else:
+        world.ask([], kind=kind, scan="s1", count=40, rule=None, run=None, expires_at=None)
+        assert send(world, sink.port).sent == 1
+        assert sink.mails[0]["Subject"].startswith("A scan of directory waits for you")
+        assert "This waits until somebody decides." in sink.text()
