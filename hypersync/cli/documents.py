@@ -141,9 +141,8 @@ def _error(rule: str | None, identity: int | None) -> str:
 
 
 def _counted(counts: Mapping[str, int], *, would: bool) -> str:
-    words = [f"{counts[word]} {word}" for word in _WORDS if counts[word]]
-    if would and words:
-        words[0] = f"would be {words[0]}"
+    be = "would be " if would else ""
+    words = [f"{counts[word]} {be}{word}" for word in _WORDS if counts[word]]
     words += [f"{counts[word]} {word}" for word in _OUTCOMES if counts[word]]
     return ", ".join(words) or "nothing to do"
 

@@ -27,7 +27,18 @@ from hypersync.rulebook.operators import storable
 from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
 
 MEMBER_SEPARATOR = "\x1f"
-_NAMES = ("displayName", "name", "cn", "uid", "sAMAccountName", "mail")
+_NAMES = (
+    ("displayName",),
+    ("name",),
+    ("given", "surname"),
+    ("givenName", "sn"),
+    ("firstName", "lastName"),
+    ("cn",),
+    ("uid",),
+    ("sAMAccountName",),
+    ("mail",),
+)
+"""The attributes that make the name of a person, the best first."""
 
 
 @dataclass(slots=True)
@@ -57,9 +68,10 @@ class Identity:
             if row is None:
                 continue
             attributes = self.attributes(slot)
-            for name in _NAMES:
-                if isinstance(found := attributes.get(name), str):
-                    return found
+            for names in _NAMES:
+                parts = [part for name in names if isinstance(part := attributes.get(name), str)]
+                if len(parts) == len(names):
+                    return " ".join(parts)
             anchors.append(row[1])
         return anchors[0] if anchors else f"identity {self.id}"
 
