@@ -171,7 +171,7 @@ class Reading:
             return
         row = Staged(anchor, Finding.SEEN, canonical.decode(), hashed)
         absence = None if before is not None else reading.away.pop(anchor, None)
-        if absence == Finding.INVALID.value:
+        if absence == Finding.INVALID.value or anchor in reading.healed:
             reading.healed[anchor] = row
             return
         if before is None and absence is None:

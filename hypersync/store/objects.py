@@ -353,7 +353,7 @@ class Objects:
 def _current(row: Any) -> Current:  # noqa: ANN401 - a row of the driver
     changed = read_time(row[10])
     assert changed is not None  # noqa: S101 - the column is not null
-    return Current(*row[:10], changed)
+    return Current._make((*row[:10], changed))
 
 
 def _stored_object(row: Any) -> StoredObject:  # noqa: ANN401 - a row of the driver

@@ -29,8 +29,8 @@ KEEP_POPULATIONS = timedelta(days=8)
 _SCAN = tables.scan
 _TYPE = tables.silo_type
 _PEND_ALL = """
-INSERT INTO pending_identity (identity, run, not_before)
-SELECT DISTINCT identity, NULL, NULL FROM object WHERE silo_type = ? ORDER BY identity
+INSERT INTO pending_identity (identity)
+SELECT DISTINCT identity FROM object WHERE silo_type = ? ORDER BY identity
 ON CONFLICT (identity) DO UPDATE SET run = NULL, not_before = NULL
 """
 
