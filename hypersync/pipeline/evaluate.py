@@ -10,6 +10,7 @@ Ambiguous and freshly regrouped identities run no rule; each is said.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -26,6 +27,8 @@ from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
 Row = tuple[int, str | None, int, str, str | bytes, str | None]
 """Identity, slot, object id, anchor, stored JSON, and why the object is not there (or ``None``)."""
 
+MOST_FAILURES = 1_000
+"""How often a rule may fail in a run before it is asked apart from the others."""
 _UTC = ZoneInfo("UTC")
 
 
@@ -144,6 +147,8 @@ class _Worker:
             if rule.kind is RuleKind.MEMBERSHIP and rule.mode == "authoritative"
         ]
         self._waking = [rule for rule in rulebook.rules if rule.wake is not None]
+        self._failures: Counter[tuple[str, int]] = Counter()
+        self._apart: frozenset[tuple[str, int]] = frozenset()
 
     def look(self, identity: Identity) -> Look | None:
         """Return what there is to say about an identity, or nothing."""
@@ -156,6 +161,9 @@ class _Worker:
             answers = ask(identity.objects, identity.gone, identity.outside, identity.invalid)
         except Exception:  # noqa: BLE001 - generated code; the rules are asked one by one
             answers = self._one_by_one(identity, problems)
+        else:
+            if self._apart:
+                answers = self._with_apart(identity, answers, problems)
         count = len(self._rules)
         fired = list(compress(self._rules, answers))
         if not (fired or problems or self._leaving or self._waking or True in answers[count:]):
@@ -217,22 +225,52 @@ class _Worker:
 
     def _one_by_one(self, identity: Identity, problems: list[Problem]) -> tuple[bool, ...]:
         """Ask each rule and each VIP rule; one that raises does not hold, or makes a VIP."""
-        states = (identity.objects, identity.gone, identity.outside, identity.invalid)
-        answers = []
-        for rule in self._rules:
-            try:
-                answers.append(self._evaluator.rule(rule.index, *states))
-            except EvaluationError as error:
-                answers.append(False)
-                problems.append(Problem(rule.id, identity.id, error.code, error.message))
-        for index in range(len(self._vips)):
-            try:
-                answers.append(self._evaluator.vip(index, *states))
-            except EvaluationError as error:
-                answers.append(True)
-                name = f"vip:{self._vips[index]}"
-                problems.append(Problem(name, identity.id, error.code, error.message))
-        return tuple(answers)
+        rules = [self._ask_rule(index, identity, problems) for index in range(len(self._rules))]
+        vips = [self._ask_vip(index, identity, problems) for index in range(len(self._vips))]
+        failing = frozenset(
+            each for each, count in self._failures.items() if count >= MOST_FAILURES
+        )
+        if failing != self._apart:
+            self._apart = failing
+            self._evaluator.set_apart(
+                frozenset(index for kind, index in failing if kind == "rule"),
+                frozenset(index for kind, index in failing if kind == "vip"),
+            )
+        return (*rules, *vips)
+
+    def _with_apart(
+        self, identity: Identity, answers: tuple[bool, ...], problems: list[Problem]
+    ) -> tuple[bool, ...]:
+        """Ask those that fail so often that the fused function does without them."""
+        filled = list(answers)
+        for kind, index in self._apart:
+            if kind == "rule":
+                filled[index] = self._ask_rule(index, identity, problems)
+            else:
+                filled[len(self._rules) + index] = self._ask_vip(index, identity, problems)
+        return tuple(filled)
+
+    def _ask_rule(self, index: int, identity: Identity, problems: list[Problem]) -> bool:
+        try:
+            return self._evaluator.rule(
+                index, identity.objects, identity.gone, identity.outside, identity.invalid
+            )
+        except EvaluationError as error:
+            self._failures["rule", index] += 1
+            name = self._rules[index].id
+            problems.append(Problem(name, identity.id, error.code, error.message))
+            return False
+
+    def _ask_vip(self, index: int, identity: Identity, problems: list[Problem]) -> bool:
+        try:
+            return self._evaluator.vip(
+                index, identity.objects, identity.gone, identity.outside, identity.invalid
+            )
+        except EvaluationError as error:
+            self._failures["vip", index] += 1
+            name = f"vip:{self._vips[index]}"
+            problems.append(Problem(name, identity.id, error.code, error.message))
+            return True
 
     def _wake(self, identity: Identity) -> datetime | None:
         """Return the earliest time to come at which a rule wants to look again."""
