@@ -139,8 +139,7 @@ class _Worker:
         self._scope = scope
         self._now = now
         self._enter = enter
-        self._fused = evaluator.fused
-        self._due = evaluator.due
+        self._narrow = True
         self._leaving = [
             rule
             for rule in rulebook.rules
@@ -156,19 +155,26 @@ class _Worker:
             return Look(identity.id, waits=self._scope.waiting[identity.id])
         problems: list[Problem] = []
         self._enter(identity)
-        ask = self._fused if identity.id in self._scope.watched else self._due
-        try:
-            answers = ask(identity.objects, identity.gone, identity.outside, identity.invalid)
-        except Exception:  # noqa: BLE001 - generated code; the rules are asked one by one
-            answers = self._one_by_one(identity, problems)
-        else:
-            if self._apart:
-                answers = self._with_apart(identity, answers, problems)
+        answers = self._answers(identity, problems)
         count = len(self._rules)
         fired = list(compress(self._rules, answers))
         if not (fired or problems or self._leaving or self._waking or True in answers[count:]):
             return self._plain(identity) if identity.id in self._scope.watched else None
         return self._full(identity, fired, problems, answers[count:])
+
+    def _answers(self, identity: Identity, problems: list[Problem]) -> tuple[bool, ...]:
+        """Ask all rules at once, or one by one when that fails."""
+        states = (identity.objects, identity.gone, identity.outside, identity.invalid)
+        if self._narrow and identity.id not in self._scope.watched:
+            try:
+                return self._with_apart(identity, self._evaluator.due(*states), problems)
+            except Exception:  # noqa: BLE001 - generated code; a value may fail, not a condition
+                self._failures["due", 0] += 1
+                self._narrow = self._failures["due", 0] < MOST_FAILURES
+        try:
+            return self._with_apart(identity, self._evaluator.fused(*states), problems)
+        except Exception:  # noqa: BLE001 - generated code; the rules are asked one by one
+            return self._one_by_one(identity, problems)
 
     def _full(
         self,
@@ -242,6 +248,8 @@ class _Worker:
         self, identity: Identity, answers: tuple[bool, ...], problems: list[Problem]
     ) -> tuple[bool, ...]:
         """Ask those that fail so often that the fused function does without them."""
+        if not self._apart:
+            return answers
         filled = list(answers)
         for kind, index in self._apart:
             if kind == "rule":
