@@ -71,14 +71,6 @@ class TypeCounts:
     deleted: int = 0
     invalid: int = 0
 
-    def add(self, other: TypeCounts) -> None:
-        """Add another scan's counts to these."""
-        self.seen += other.seen
-        self.created += other.created
-        self.updated += other.updated
-        self.deleted += other.deleted
-        self.invalid += other.invalid
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeVerdict:

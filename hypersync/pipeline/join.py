@@ -187,17 +187,12 @@ class _Table:
             self.found.placed[each] = older
             self._objects.setdefault(older, set()).add(each)
         self.found.merged.append((younger, older))
-        for former, now in list(self._now.items()):
-            if now == younger:
-                self._now[former] = older
         self._now[younger] = older
         return older
 
     def _split(self, identity: int, key: str | None, objects: Iterable[int]) -> None:
         owner = None if key is None else self._owners.get(key)
         heir = self._create(key) if owner is None else owner
-        if heir == identity:
-            return
         for each in objects:
             self.found.placed[each] = heir
             self._objects.setdefault(identity, set()).discard(each)
