@@ -1,0 +1,125 @@
+"""The web pages over a stopped run, and the mail whose links open them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from hypersync.approvals.deliver import deliver
+from hypersync.messages.render import Renderer
+from tests.asking import NOON, Stopped
+from webui import Bundle, create_app
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flask.testing import FlaskClient
+    from werkzeug.test import TestResponse
+
+    from hypersync.ports.channel import Message
+
+
+@dataclass(slots=True)
+class Postbag:
+    """A channel that keeps what it is given."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        """Keep a message."""
+        self.messages.append(message)
+
+
+@dataclass(slots=True)
+class Browser:
+    """Somebody with a mail in front of the pages; ``now`` is the time on their clock."""
+
+    world: Stopped
+    now: datetime = NOON
+    bag: Postbag = field(default_factory=Postbag)
+    remote: str = "127.0.0.1"
+    headers: dict[str, str] = field(default_factory=dict)
+    _client: FlaskClient | None = None
+
+    def post_office(self) -> None:
+        """Send what waits in the outbox."""
+        deliver(
+            self.world.store,
+            channels={"email": self.bag},
+            writer=Renderer(),
+            worker="w1",
+            clock=lambda: self.now,
+            settings=self.world.settings,
+        )
+
+    def client(self) -> FlaskClient:
+        """A test client of the pages."""
+        if self._client is None:
+            bundle = Bundle(
+                store=self.world.store,
+                settings=self.world.settings,
+                renderer=Renderer(),
+                clock=lambda: self.now,
+            )
+            self._client = create_app(bundle).test_client()
+        return self._client
+
+    def use(self, **values: object) -> None:
+        """Go on with other settings; the pages are made anew."""
+        self.world.settings = replace(self.world.settings, **values)  # type: ignore[arg-type]
+        self._client = None
+
+    def links(self, number: int = -1) -> list[str]:
+        """Paths and queries of the links of a mail."""
+        found = re.findall(r"https://iam\.example\.org(/\S+)", self.bag.messages[number].text)
+        return list(dict.fromkeys(found))
+
+    def link(self, what: str, number: int = -1) -> str:
+        """The first link of a mail that contains this."""
+        return next(link for link in self.links(number) if what in link)
+
+    def token(self, number: int = -1) -> str:
+        """The token of a mail's links."""
+        return self.link("token=", number).split("token=")[1]
+
+    def code(self, number: int = -1) -> str:
+        """The code of a mail."""
+        found = re.search(r"CONFIRMATION CODE  (\d{6})", self.bag.messages[number].text)
+        assert found is not None
+        return found[1]
+
+    def open(self, link: str, method: str = "GET") -> TestResponse:
+        """Request a page."""
+        return self.client().open(
+            link,
+            method=method,
+            buffered=True,
+            headers=self.headers,
+            environ_base={"REMOTE_ADDR": self.remote},
+        )
+
+    def form(self, link: str) -> dict[str, str]:
+        """The fields of a page's form as they are filled in when it opens."""
+        page = self.open(link).get_data(as_text=True)
+        fields = re.findall(r'<input[^>]*name="([^"]+)"[^>]*?(?:value="([^"]*)")?>', page)
+        return dict(fields)
+
+    def submit(self, link: str, **fields: str) -> TestResponse:
+        """Send a page's form with these fields besides those that are filled in."""
+        return self.post(link, {**self.form(link), **fields})
+
+    def post(self, link: str, fields: dict[str, str]) -> TestResponse:
+        """Send fields."""
+        parts = urlsplit(link)
+        return self.client().post(
+            f"{parts.path}?{parts.query}",
+            data=fields,
+            headers=self.headers,
+            environ_base={"REMOTE_ADDR": self.remote},
+        )
+
+    def answer(self, link: str, **fields: str) -> TestResponse:
+        """Send a page's form with the code of the last mail."""
+        return self.submit(link, code=self.code(), **fields)

@@ -1,0 +1,153 @@
+"""The links that decide. GET and HEAD only show; a POST with token and code decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from flask import Blueprint, Response, make_response, request
+from werkzeug.exceptions import BadRequest
+
+from hypersync.approvals.decide import Decided, OfActions, OfRequest, OfRule, Target
+from hypersync.approvals.invite import answer_by_code, show
+from hypersync.errors import DecisionRefused, WrongCode
+from hypersync.messages import wording
+from hypersync.model.actions import Action, ActionState
+from hypersync.model.ids import ActionId, RequestId, RunId
+from hypersync.model.requests import Answer
+from webui.bundle import Bundle
+from webui.pages import DecidePage, decide_page
+from webui.security import is_local
+
+_ANSWERS = {answer.value: (answer,) for answer in Answer}
+_ENDED = (ActionState.SUSPENDED, ActionState.CLEARED, ActionState.STALE, ActionState.VOID)
+
+
+def blueprint(bundle: Bundle) -> Blueprint:
+    """Return the pages of the links."""
+    pages = Blueprint("decisions", __name__, url_prefix="/hypersync")
+
+    @pages.get("/<any(approve, reject):answer>")
+    def look(answer: str) -> Response:
+        return _look(bundle, _target(request.args), _ANSWERS[answer])
+
+    @pages.post("/<any(approve, reject):answer>")
+    def decide(answer: str) -> Response:
+        return _decide(bundle, _target(request.args), _ANSWERS[answer], Answer(answer))
+
+    @pages.get("/run=<path:rest>")
+    def look_older(rest: str) -> Response:
+        return _look(bundle, _older(rest), tuple(Answer))
+
+    @pages.post("/run=<path:rest>")
+    def decide_older(rest: str) -> Response:
+        given = request.form.get("answer", "")
+        if given not in _ANSWERS:
+            raise BadRequest("Choose one of the two answers.")
+        return _decide(bundle, _older(rest), tuple(Answer), Answer(given))
+
+    return pages
+
+
+def _target(given: dict[str, str]) -> Target:
+    """Read what a link is about; exactly one of its three forms."""
+    names = {name for name in ("action", "request", "run", "rule") if given.get(name)}
+    if names == {"action"}:
+        return OfActions((ActionId(given["action"]),))
+    if names == {"request"}:
+        return OfRequest(RequestId(given["request"]))
+    if names == {"run", "rule"}:
+        return OfRule(RunId(given["run"]), given["rule"])
+    raise BadRequest("The link is not whole. Copy all of it from the mail.")
+
+
+def _older(rest: str) -> Target:
+    run, found, rule = rest.partition("&rule=")
+    if not (run and found and rule):
+        raise BadRequest("The link is not whole. Copy all of it from the mail.")
+    return OfRule(RunId(run), rule)
+
+
+def _look(bundle: Bundle, target: Target, answers: Sequence[Answer]) -> Response:
+    token = request.args.get("token") or None
+    return make_response(_render(bundle, _page(bundle, target, answers, token)))
+
+
+def _page(
+    bundle: Bundle, target: Target, answers: Sequence[Answer], token: str | None, error: str = ""
+) -> DecidePage:
+    """Return the page of a link; without a token only on this machine."""
+    if token is None and not is_local():
+        raise DecisionRefused("Open the whole link from your mail; it says who was invited.")
+    subject = show(bundle.store, target, token, now=bundle.clock(), settings=bundle.settings)
+    return decide_page(subject, answers, token, bundle.settings, error)
+
+
+def _decide(bundle: Bundle, target: Target, answers: Sequence[Answer], answer: Answer) -> Response:
+    form = request.form
+    token = form.get("token")
+    if not token:
+        raise DecisionRefused("To decide, use the link in your mail.")
+    try:
+        decided = answer_by_code(
+            bundle.store,
+            _as_shown(target, form.get("digest")),
+            answer,
+            token=token,
+            code=form.get("code", ""),
+            comment=form.get("comment", "").strip()[:2000] or None,
+            now=bundle.clock(),
+            settings=bundle.settings,
+        )
+    except WrongCode as error:
+        page = _page(bundle, target, answers, token, error.message)
+        return make_response(_render(bundle, page), 403)
+    page = _page(bundle, target, answers, token)
+    page = replace(page, answers=[], why_not="", end="")
+    return make_response(_render(bundle, _with_result(page, decided, answer)), _status(decided))
+
+
+def _as_shown(target: Target, digest: str | None) -> Target:
+    """Bind a decision to the list that was shown."""
+    if isinstance(target, OfActions):
+        return target
+    if not digest:
+        raise BadRequest("The page was not sent whole. Open the link again.")
+    return replace(target, digest=digest)
+
+
+def _status(decided: Decided) -> int:
+    if not decided.lost or decided.decided:
+        return 200
+    return 410 if all(_has_ended(action) for action in decided.lost) else 409
+
+
+def _has_ended(action: Action) -> bool:
+    return action.state in _ENDED
+
+
+def _with_result(page: DecidePage, decided: Decided, answer: Answer) -> DecidePage:
+    """Say on a page what came of a decision."""
+    past = "approved" if answer is Answer.APPROVE else "rejected"
+    after = (
+        "What is approved is carried out by the next committing sync."
+        if answer is Answer.APPROVE
+        else "Nothing is changed, and the same is not asked again for a while."
+    )
+    if decided.waiting:
+        title = "Your approval is noted"
+        return replace(
+            page, title=title, done=title, after="Another person has to approve as well."
+        )
+    if decided.scan is not None:
+        title = f"The scan is {past}"
+        return replace(page, title=title, done=title, after="")
+    if not decided.decided:
+        title = "No longer possible" if _status(decided) == 410 else "Decided already"
+        return replace(page, title=title, error=f"{title}: nothing was changed.")
+    title = f"{wording.counted(len(decided.decided), 'action')} {past}"
+    return replace(page, title=title, done=title, after=after)
+
+
+def _render(bundle: Bundle, page: DecidePage) -> str:
+    return bundle.renderer.render("web/decide.html", page)

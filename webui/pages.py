@@ -1,0 +1,332 @@
+"""One frozen view for each page: everything its template shows, worded. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from hypersync.approvals.invite import Subject
+from hypersync.approvals.plan import needs_comment
+from hypersync.approvals.settings import Settings
+from hypersync.messages import wording
+from hypersync.messages.views import RowView, end_of, row_view
+from hypersync.model.actions import Action, ActionState
+from hypersync.model.requests import Answer, Request, RequestKind, RequestState
+from hypersync.model.runs import Run, RunError
+from hypersync.ports.store.requests import Vote
+
+ZONE = "UTC"
+_PAST = {Answer.APPROVE: "approved", Answer.REJECT: "rejected"}
+_VERB = {Answer.APPROVE: "Approve", Answer.REJECT: "Reject"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePage:
+    """One sentence."""
+
+    title: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidePage:
+    """What a link is about, and the form that decides it."""
+
+    title: str
+    sentence: str
+    facts: Sequence[tuple[str, str]]
+    notes: Sequence[str]
+    rows: Sequence[RowView]
+    decided: Sequence[str]
+    end: str
+    answers: Sequence[tuple[str, str]]
+    token: str
+    digest: str
+    invited: str
+    why_not: str
+    comment: str
+    error: str = ""
+    done: str = ""
+    after: str = ""
+
+
+def decide_page(
+    subject: Subject,
+    answers: Sequence[Answer],
+    token: str | None,
+    settings: Settings,
+    error: str = "",
+) -> DecidePage:
+    """Return the page of a link, before or after a decision."""
+    request = subject.request
+    count = len(subject.undecided)
+    is_open = bool(count) or _is_open_scan(request)
+    what = "the scan" if request.kind is RequestKind.SCAN else wording.counted(count, "action")
+    return DecidePage(
+        title=_title(answers, what) if is_open else "Nothing left to decide",
+        sentence=wording.visible(request.sentence, 500),
+        facts=request_facts(request),
+        notes=_notes(subject),
+        rows=[row_view(action) for action in subject.undecided or subject.actions],
+        decided=decisions(subject.votes, settings) or _ended(subject),
+        end=end_of(request, ZONE) if is_open else "",
+        answers=[(each.value, f"{_VERB[each]} {what}") for each in answers] if is_open else [],
+        token=token or "",
+        digest=subject.digest,
+        invited=_name(subject.invited, settings),
+        why_not=subject.why_not if is_open else "",
+        comment=_comment(request, answers),
+        error=error,
+    )
+
+
+def _title(answers: Sequence[Answer], what: str) -> str:
+    verbs = " or ".join(_VERB[each].lower() for each in answers)
+    return f"{verbs.capitalize()} {what}?"
+
+
+def _is_open_scan(request: Request) -> bool:
+    open_states = (RequestState.OPEN, RequestState.ACKNOWLEDGED)
+    return request.kind is RequestKind.SCAN and request.state in open_states
+
+
+def request_facts(request: Request) -> list[tuple[str, str]]:
+    """Return what a request is about, as names and texts."""
+    found = [
+        ("Rule", request.rule),
+        ("VIP rule", request.vip),
+        ("Silo", request.silo),
+        ("Run", request.run),
+        ("Waiting since", wording.moment(request.opened_at, ZONE)),
+    ]
+    return [(name, wording.visible(text, 120)) for name, text in found if text]
+
+
+def _notes(subject: Subject) -> list[str]:
+    request = subject.request
+    notes = []
+    if request.nth > 1:
+        notes.append(f"This is the {wording.ordinal(request.nth)} time within 30 days.")
+    if request.plan.need > 1:
+        notes.append(f"An approval takes {request.plan.need} different people.")
+    if subject.left_out and subject.undecided:
+        left = wording.counted(subject.left_out, "action")
+        notes.append(f"{left} of this request were decided or changed already and are left out.")
+    if problem := request.detail.get("problem"):
+        notes.append(wording.visible(f"Note: {problem}.", 300))
+    return notes
+
+
+def _comment(request: Request, answers: Sequence[Answer]) -> str:
+    """Return whether a reason is asked for: required, optional, or not at all."""
+    if request.plan.comment == "never" and request.plan.name:
+        return ""
+    wanted = [needs_comment(request.plan, is_rejection=each is Answer.REJECT) for each in answers]
+    return "required" if all(wanted) else "optional"
+
+
+def decisions(votes: Sequence[Vote], settings: Settings) -> list[str]:
+    """Return who decided what, when, and how they proved who they are."""
+    counted = Counter((vote.by, vote.answer, vote.proof, vote.at, vote.comment) for vote in votes)
+    lines = []
+    for (by, answer, proof, at, comment), count in counted.items():
+        name = _decider(by, proof, settings)
+        why = f" “{wording.visible(comment, 300)}”" if comment else ""
+        many = f" {wording.number(count)}" if count > 1 else ""
+        lines.append(f"{name} {_PAST[answer]}{many} on {wording.moment(at, ZONE)}.{why}")
+    return lines
+
+
+def _decider(by: str, proof: str, settings: Settings) -> str:
+    if by == "expiry":
+        return "The end of its time"
+    name = wording.visible(settings.directory.name(by), 80)
+    return f"The holder of {name}'s mail" if proof == "code" else name
+
+
+def _ended(subject: Subject) -> list[str]:
+    """Say how what nobody decided ended."""
+    words = {
+        ActionState.CLEARED: "dropped because nobody decided in time",
+        ActionState.STALE: "no longer wanted",
+        ActionState.VOID: "changed or withdrawn since people were asked",
+        ActionState.SUSPENDED: "past its time",
+    }
+    undecided = {action.id for action in subject.undecided}
+    counted = Counter(action.state for action in subject.actions if action.id not in undecided)
+    found = [(counted[state], text) for state, text in words.items() if counted[state]]
+    return [f"{wording.number(count)} {text}." for count, text in found]
+
+
+def _name(person: str | None, settings: Settings) -> str:
+    return (
+        "" if person is None else wording.visible(settings.directory.name(f"person:{person}"), 80)
+    )
+
+
+# --- reports -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingView:
+    """One request of the report."""
+
+    id: str
+    title: str
+    sentence: str
+    facts: Sequence[tuple[str, str]]
+    notes: Sequence[str]
+    end: str
+    rows: Sequence[RowView]
+    rest: int
+    approve: str
+    reject: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingPage:
+    """Everything that waits."""
+
+    title: str
+    requests: Sequence[WaitingView]
+    others: Sequence[RowView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """One run of the history."""
+
+    id: str
+    kind: str
+    mode: str
+    state: str
+    started: str
+    by: str
+    counts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsPage:
+    """The newest runs."""
+
+    title: str
+    runs: Sequence[RunLine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleLine:
+    """One rule of a run."""
+
+    rule: str
+    counts: str
+    limit: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunActionView:
+    """One action of a run: what it is, how far it is, who decided."""
+
+    row: RowView
+    state: str
+    decided: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """One run with its actions and errors."""
+
+    title: str
+    run: RunLine
+    rules: Sequence[RuleLine]
+    errors: Sequence[str]
+    actions: Sequence[RunActionView]
+    rest: int
+
+
+def waiting_view(
+    request: Request, actions: Sequence[Action], settings: Settings, most: int
+) -> WaitingView:
+    """Return one request of the report with its first actions; the links carry no token."""
+    total = len(actions) or request.count
+    kind = "a scan" if request.kind is RequestKind.SCAN else wording.counted(total, "action")
+    links = settings.links
+    return WaitingView(
+        id=request.id,
+        title=f"{kind} about a VIP" if request.kind is RequestKind.VIP else kind,
+        sentence=wording.visible(request.sentence, 500),
+        facts=request_facts(request),
+        notes=[wording.visible(str(problem), 300)]
+        if (problem := request.detail.get("problem"))
+        else [],
+        end=end_of(request, ZONE),
+        rows=[row_view(action) for action in actions[:most]],
+        rest=max(len(actions) - most, 0),
+        approve=links.request(Answer.APPROVE, request.id),
+        reject=links.request(Answer.REJECT, request.id),
+        run=request.run or "",
+    )
+
+
+def run_line(run: Run) -> RunLine:
+    """Return one run on a line."""
+    return RunLine(
+        id=run.id,
+        kind=run.kind.value,
+        mode=run.mode.value,
+        state=run.state.value,
+        started=wording.moment(run.started_at, ZONE),
+        by=wording.visible(run.started_by or "", 80),
+        counts=counts_text(asdict(run.counts)),
+    )
+
+
+def run_page(
+    run: Run, actions: Sequence[Action], total: int, errors: Sequence[RunError]
+) -> RunPage:
+    """Return one run with its first actions."""
+    return RunPage(
+        title=f"Run {run.id}",
+        run=run_line(run),
+        rules=[
+            RuleLine(
+                rule=wording.visible(rule, 80),
+                counts=counts_text(asdict(report.counts)),
+                limit=wording.visible(report.limit_text or "", 40),
+                reason=wording.visible(report.reason or "", 300),
+            )
+            for rule, report in run.rules.items()
+        ],
+        errors=[
+            wording.visible(": ".join(part for part in (error.rule, error.message) if part), 500)
+            for error in errors
+        ],
+        actions=[_run_action(action) for action in actions],
+        rest=max(total - len(actions), 0),
+    )
+
+
+def _run_action(action: Action) -> RunActionView:
+    decided = ""
+    if action.decided_by is not None and action.decided_at is not None:
+        when = wording.moment(action.decided_at, ZONE)
+        decided = f"decided by {wording.visible(action.decided_by, 80)} on {when}"
+    return RunActionView(
+        row=row_view(action),
+        state=action.state.value,
+        decided=decided,
+        error=wording.visible(action.error or "", 300),
+    )
+
+
+def counts_text(counts: dict[str, object]) -> str:
+    """Return the counts that are not zero."""
+    hidden = ("identities", "proposed")
+    return ", ".join(
+        f"{wording.number(count)} {name}"
+        for name, count in counts.items()
+        if isinstance(count, int) and count and name not in hidden
+    )

@@ -1,0 +1,180 @@
+"""What holds for every page: who may see, what a browser may do with it, and how errors look.
+
+Until there is a sign-in, everybody on this machine sees everything and nobody else sees anything
+without a token. A request that came through a proxy is not from this machine. The ``Host`` header
+must name the public address or this machine, so that no other site's name resolves to these pages;
+links are built from the configuration and never from it. An unknown address and a wrong token are
+the same answer, and trying many is slowed down.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from collections import deque
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, make_response, request
+from jinja2 import TemplateError
+from werkzeug.exceptions import HTTPException
+
+from hypersync.errors import (
+    DecisionLost,
+    DecisionRefused,
+    HyperSyncError,
+    InvitationEnded,
+    NotFound,
+)
+from webui.bundle import Bundle
+from webui.pages import MessagePage
+
+_logger = logging.getLogger(__name__)
+
+MOST_FAILURES = 30
+FAILURE_SPAN = timedelta(minutes=1)
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_TITLES = {
+    400: "That did not work",
+    403: "Not possible",
+    404: "Nothing here",
+    405: "That did not work",
+    409: "Decided already",
+    410: "No longer possible",
+    413: "Too much",
+    429: "Too many attempts",
+    500: "Something went wrong",
+}
+
+
+def is_local() -> bool:
+    """Tell whether the request comes from this machine, not through a proxy."""
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
+
+
+def protect(app: Flask, bundle: Bundle) -> None:
+    """Put the checks before and the headers after every page."""
+    guard = _Guard(bundle)
+    app.before_request(guard.check)
+    app.after_request(guard.finish)
+    app.register_error_handler(
+        Exception, lambda error: error_page(bundle, status_of(error), _message(error))
+    )
+
+
+class _Guard:
+    """Looks at every request before its page and at every answer after it."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        public = urlsplit(bundle.settings.links.public_url)
+        self._bundle = bundle
+        self._hosts = {"localhost", "127.0.0.1", "[::1]", (public.hostname or "").casefold()}
+        self._failures = Failures()
+
+    def check(self) -> Response | None:
+        """Refuse what no page is to see."""
+        if _host(request.host) not in self._hosts:
+            return error_page(self._bundle, 400, "This server is not known by that name.")
+        if request.method == "POST" and not _is_same_site(self._hosts):
+            return error_page(self._bundle, 403, "This form was sent from another site.")
+        if self._failures.are_many(request.remote_addr or "", self._bundle.clock()):
+            return error_page(self._bundle, 429, "Wait a minute, then try again.")
+        return None
+
+    def finish(self, response: Response) -> Response:
+        """Say what a browser may do with the answer, and count refusals."""
+        response.headers.update(_HEADERS)
+        if request.endpoint != "static":
+            response.headers["Cache-Control"] = "no-store"
+        if response.status_code in (403, 404) and request.path.startswith("/hypersync/"):
+            self._failures.add(request.remote_addr or "", self._bundle.clock())
+        return response
+
+
+class Failures:
+    """Counts refused attempts by address over the last minute."""
+
+    def __init__(self) -> None:
+        self._by_address: dict[str, deque[datetime]] = {}
+
+    def add(self, address: str, now: datetime) -> None:
+        """Count one."""
+        self._by_address.setdefault(address, deque(maxlen=MOST_FAILURES)).append(now)
+
+    def are_many(self, address: str, now: datetime) -> bool:
+        """Tell whether an address failed too often lately."""
+        known = self._by_address.get(address)
+        if known is None or len(known) < MOST_FAILURES:
+            return False
+        return now - known[0] < FAILURE_SPAN
+
+
+def status_of(error: Exception) -> int:
+    """Return the HTTP status that stands for an error."""
+    if isinstance(error, HTTPException):
+        return error.code or 500
+    for kind, status in (
+        (NotFound, 404),
+        (DecisionLost, 409),
+        (InvitationEnded, 410),
+        (DecisionRefused, 403),
+    ):
+        if isinstance(error, kind):
+            return status
+    return 500
+
+
+def _message(error: Exception) -> str:
+    status = status_of(error)
+    if status == 404:
+        return "There is nothing at this address, or the link is not whole."
+    if isinstance(error, HyperSyncError) and status != 500:
+        return error.message
+    if isinstance(error, HTTPException):
+        return error.description or ""
+    _logger.error("a page failed", exc_info=error)
+    return "It was written to the log. Nothing was decided."
+
+
+def error_page(bundle: Bundle, status: int, message: str) -> Response:
+    """Return a page that says what is wrong and tells nothing else."""
+    view = MessagePage(title=_TITLES.get(status, "That did not work"), message=message)
+    try:
+        page = bundle.renderer.render("web/message.html", view)
+    except TemplateError:
+        _logger.exception("the template web/message.html failed")
+        page = view.title
+    return make_response(page, status)
+
+
+def _host(host: str) -> str:
+    """Return a host without its port."""
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    return name.casefold()
+
+
+def _is_same_site(hosts: set[str]) -> bool:
+    """Tell whether a form was sent from one of our pages, as far as the browser says."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("Origin", "null")
+    return origin == "null" or _host(urlsplit(origin).netloc) in hosts
