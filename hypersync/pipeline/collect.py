@@ -226,7 +226,7 @@ class Collector:
             if over and action.key not in seen and action.state in _UNDONE:
                 self.found.stale[action.id] = action
         for hold in self._holds_of.get(look.identity, ()):
-            if hold.rule in look.clean_false:
+            if hold.rule in look.clean_false and hold.key not in seen:
                 self.found.dropped_holds.add(hold.key)
         held = {(rule, look.identity) for rule in look.clean_false}
         self.found.stopped_events |= held & self._before.held

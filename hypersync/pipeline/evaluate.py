@@ -36,8 +36,9 @@ _UTC = ZoneInfo("UTC")
 class Look:
     """What evaluating one identity found.
 
-    ``fired`` are the ids of the rules that hold. ``clean_false`` are those among the asked ones
-    that certainly do not; it is only filled for watched identities. ``vips`` names the VIP rules
+    ``fired`` are the ids of the rules that were asked and hold, without those whose change could
+    not be told. ``clean_false`` are those among the asked ones that certainly do not hold; it is
+    only filled for watched identities. ``vips`` names the VIP rules
     that are true, unknown or in error. ``wake`` is the next time to look again.
     """
 
@@ -140,6 +141,7 @@ class _Worker:
         self._now = now
         self._enter = enter
         self._narrow = True
+        self._narrow_failures = 0
         self._leaving = [
             rule
             for rule in rulebook.rules
@@ -169,8 +171,8 @@ class _Worker:
             try:
                 return self._with_apart(identity, self._evaluator.due(*states), problems)
             except Exception:  # noqa: BLE001 - generated code; a value may fail, not a condition
-                self._failures["due", 0] += 1
-                self._narrow = self._failures["due", 0] < MOST_FAILURES
+                self._narrow_failures += 1
+                self._narrow = self._narrow_failures < MOST_FAILURES
         try:
             return self._with_apart(identity, self._evaluator.fused(*states), problems)
         except Exception:  # noqa: BLE001 - generated code; the rules are asked one by one
@@ -185,7 +187,7 @@ class _Worker:
     ) -> Look | None:
         asked = self._scope.rules.get(identity.id)
         wanted = fired if asked is None else [rule for rule in fired if rule.id in asked]
-        drafts, more = self._proposer.propose(identity, wanted)
+        drafts, more = self._proposer.propose(identity, wanted, fired)
         held = {rule.index for rule in fired}
         for rule in self._leaving:
             if rule.index not in held and (asked is None or rule.id in asked):
@@ -200,7 +202,7 @@ class _Worker:
             drafts=drafts,
             problems=problems + more,
             vips={self._vips[index]: self._is_certain(index, identity) for index in names},
-            fired=frozenset(rule.id for rule in fired),
+            fired=frozenset(rule.id for rule in wanted) - {problem.rule for problem in more},
             clean_false=self._clean_false(identity, held) if watched else frozenset(),
             wake=wake,
         )
@@ -220,10 +222,12 @@ class _Worker:
         return Look(identity.id, clean_false=self._clean_false(identity, set()))
 
     def _clean_false(self, identity: Identity, held: set[int]) -> frozenset[str]:
+        asked = self._scope.rules.get(identity.id)
         return frozenset(
             rule.id
             for rule in self._rules
             if rule.index not in held
+            and (asked is None or rule.id in asked)
             and self._evaluator.is_cleanly_false(
                 rule.index, identity.objects, identity.gone, identity.outside, identity.invalid
             )

@@ -39,6 +39,7 @@ _NAMES = (
     ("mail",),
 )
 """The attributes that make the name of a person, the best first."""
+_SWITCHES = (Operation.ENABLE, Operation.DISABLE)
 
 
 @dataclass(slots=True)
@@ -151,6 +152,8 @@ class Proposer:
         self._groups = groups
         self._slots = {slot.name: index for index, slot in enumerate(rulebook.slots)}
         self._contested = _contested(rulebook.rules)
+        switches = {rule.do.operation for rule in rulebook.rules if rule.do is not None}
+        self._is_torn = switches.issuperset(_SWITCHES)
         self._makers: dict[RuleKind, Callable[[Rule, Identity], Iterable[Draft]]] = {
             RuleKind.PROVISION: self._provision,
             RuleKind.UPDATE: self._update,
@@ -160,9 +163,13 @@ class Proposer:
         }
 
     def propose(
-        self, identity: Identity, fired: Iterable[Rule]
+        self, identity: Identity, fired: Iterable[Rule], holding: Sequence[Rule] | None = None
     ) -> tuple[list[Draft], list[Problem]]:
-        """Return the drafts of the rules that hold, and what went wrong with others."""
+        """Return the drafts of the rules that hold, and what went wrong with others.
+
+        ``holding`` are all rules that hold when ``fired`` are only those that are asked.
+        """
+        fired = list(fired)
         drafts: list[Draft] = []
         problems: list[Problem] = []
         for rule in fired:
@@ -171,15 +178,12 @@ class Proposer:
             except EvaluationError as error:
                 problems.append(Problem(rule.id, identity.id, error.code, error.message))
         if len(drafts) > 1:
-            drafts = self._without_repeats(drafts, problems)
+            drafts = _without_repeats(drafts)
+        if self._is_torn:
+            drafts = _without_opposites(drafts, fired, holding or fired, identity.id, problems)
         if self._contested:
             drafts = self._without_losers(identity, drafts)
-        if drafts:
-            name = identity.name()
-            for draft in drafts:
-                draft.name = name
-                if draft.rule.counting is not None or isinstance(draft.rule.throttle, Compiled):
-                    draft.seen = identity
+        _name(drafts, identity)
         return drafts, problems
 
     def leave_groups(self, identity: Identity, rule: Rule) -> list[Draft]:
@@ -302,7 +306,7 @@ class Proposer:
         row = identity.rows[slot]
         groups = self._groups.get(rule.id)
         if groups is None:
-            raise EvaluationError(f"{rule.id} found no group")
+            raise EvaluationError("its groups cannot be told")
         if row is None:
             return []
         reference = self._reference(identity, slot)
@@ -331,35 +335,6 @@ class Proposer:
         ]
 
     # --- several rules about one thing ---------------------------------------------------------
-
-    def _without_repeats(self, drafts: list[Draft], problems: list[Problem]) -> list[Draft]:
-        """Keep the first of several rules that do the same to one object; refuse opposites."""
-        kept: list[Draft] = []
-        seen: dict[tuple[object, ...], Draft] = {}
-        for draft in drafts:
-            if draft.operation is Operation.UPDATE or draft.operation is Operation.EVENT:
-                kept.append(draft)
-                continue
-            what = (draft.slot, draft.operation, draft.target)
-            if what not in seen:
-                seen[what] = draft
-                kept.append(draft)
-        return self._without_opposites(kept, problems)
-
-    def _without_opposites(self, drafts: list[Draft], problems: list[Problem]) -> list[Draft]:
-        on = {draft.slot for draft in drafts if draft.operation is Operation.ENABLE}
-        off = {draft.slot for draft in drafts if draft.operation is Operation.DISABLE}
-        torn = on & off
-        if not torn:
-            return drafts
-        both = (Operation.ENABLE, Operation.DISABLE)
-        opposed = [draft for draft in drafts if draft.slot in torn and draft.operation in both]
-        names = " against ".join(draft.rule.id for draft in opposed)
-        problems += [
-            Problem(d.rule.id, d.identity, "conflict", f"enable and disable at once: {names}")
-            for d in opposed
-        ]
-        return [draft for draft in drafts if draft not in opposed]
 
     def _without_losers(self, identity: Identity, drafts: list[Draft]) -> list[Draft]:
         """Drop the attributes that a rule of higher precedence has a value for."""
@@ -458,6 +433,54 @@ class Proposer:
             after=after,
             target=f"{group.anchor}{MEMBER_SEPARATOR}{member!s}",
         )
+
+
+def _name(drafts: list[Draft], identity: Identity) -> None:
+    """Say who drafts are about, and keep the identity where a guard has to ask it more."""
+    name = identity.name() if drafts else ""
+    for draft in drafts:
+        draft.name = name
+        if draft.rule.counting is not None or isinstance(draft.rule.throttle, Compiled):
+            draft.seen = identity
+
+
+def _without_repeats(drafts: list[Draft]) -> list[Draft]:
+    """Keep the first of several rules that do the same to one object."""
+    kept: list[Draft] = []
+    seen: set[tuple[object, ...]] = set()
+    for draft in drafts:
+        what = (draft.slot, draft.operation, draft.target)
+        if draft.operation not in (Operation.UPDATE, Operation.EVENT):
+            if what in seen:
+                continue
+            seen.add(what)
+        kept.append(draft)
+    return kept
+
+
+def _without_opposites(
+    drafts: list[Draft],
+    fired: Iterable[Rule],
+    holding: Iterable[Rule],
+    identity: IdentityId,
+    problems: list[Problem],
+) -> list[Draft]:
+    """Refuse to enable and to disable at once.
+
+    The rules count, not what they would change: the one that has nothing to change now would
+    undo the other in the next run.
+    """
+    switching: dict[str, dict[Operation, list[Rule]]] = {}
+    for rule in holding:
+        if rule.do is not None and rule.do.operation in _SWITCHES:
+            switching.setdefault(rule.target, {}).setdefault(rule.do.operation, []).append(rule)
+    torn = {slot: rules for slot, rules in switching.items() if len(rules) > 1}
+    for rule in fired:
+        if rule.target in torn and rule.do is not None and rule.do.operation in _SWITCHES:
+            names = [each.id for rules in torn[rule.target].values() for each in rules]
+            text = f"enable and disable at once: {' against '.join(names)}"
+            problems.append(Problem(rule.id, identity, "conflict", text))
+    return [draft for draft in drafts if draft.slot not in torn or draft.operation not in _SWITCHES]
 
 
 def _contested(rules: Iterable[Rule]) -> dict[tuple[str, str], list[Rule]]:
