@@ -95,6 +95,8 @@ class Judge:
     def judge(self, found: Collected, unit: UnitOfWork) -> Judgement:
         """Return what becomes of everything a run found."""
         judgement = Judgement()
+        if self._world is not None:
+            self._world.see(unit)
         wishes: dict[ActionId, Wish] = {}
         for rule in self._engine.rulebook.rules:
             of_rule = list(found.candidates.get(rule.id, {}).values())

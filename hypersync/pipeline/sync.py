@@ -38,6 +38,7 @@ from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction, Proposal
 from hypersync.ports.store.events import Event
 from hypersync.ports.store.leases import Fence
+from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.rules import RuleKind
 
 SPOOL = 5_000
@@ -164,6 +165,7 @@ class _Planner:
         self._buffer: list[Proposal] = []
         self._discarded: set[ActionId] = set()
         self._claimed: set[IdentityId] = set()
+        self._bound: tuple[World, Evaluator] | None = None
 
     def plan(self) -> Run:
         """Evaluate, guard, and make the plan visible in one transaction."""
@@ -302,10 +304,8 @@ class _Planner:
         judge: Judge,
     ) -> None:
         rulebook = self._engine.rulebook
-        world = World(unit, rulebook, count=judge.count, quota=judge.quota)
-        evaluator = rulebook.bind(self._now, world)
-        judge.use(evaluator, world)
-        groups = load_groups(unit, rulebook, everybody=wanted is None)
+        world, evaluator = self._bind(unit, judge)
+        groups = load_groups(unit, rulebook, collector.found.errors, everybody=wanted is None)
         proposer = Proposer(rulebook, evaluator, self._engine.types, groups)
         scope = Scope(
             rules={identity: rules for identity, rules in (wanted or {}).items() if rules},
@@ -330,6 +330,15 @@ class _Planner:
             if count % 1000 == 0:
                 self._progress.advance(1000)
         collector.found.identities += count
+
+    def _bind(self, unit: UnitOfWork, judge: Judge) -> tuple[World, Evaluator]:
+        """Return the one world and evaluator of this run, which answer from this snapshot now."""
+        if self._bound is None:
+            world = World(unit, self._engine.rulebook, count=judge.count, quota=judge.quota)
+            self._bound = world, self._engine.rulebook.bind(self._now, world)
+            judge.use(self._bound[1], world)
+        self._bound[0].see(unit)
+        return self._bound
 
     def _enrol(self, run: Run, before: Before, collector: Collector, judge: Judge) -> None:
         """Let identities that changed meanwhile join a delta, until it is sealed."""

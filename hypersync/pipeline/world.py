@@ -40,6 +40,12 @@ class World:
         self.quota = quota
         self.reserved: dict[tuple[str, str], IdentityId] = {}
 
+    def see(self, unit: UnitOfWork) -> None:
+        """Answer from a newer snapshot from now on; names that were given stay given."""
+        self._unit = unit
+        self._taken.clear()
+        self._references.clear()
+
     def enter(self, identity: Identity) -> None:
         """Look at another identity from now on."""
         self._identity = identity
@@ -64,7 +70,6 @@ class World:
             name = candidate[: maximum - len(suffix)] + suffix
             if all(self._is_free(each, name.casefold(), identity) for each in names):
                 for each in names:
-                    self._taken[each][name.casefold()] = identity
                     self.reserved[each, name.casefold()] = identity
                 return name
         raise EvaluationError(f"no free name like {candidate!r} was found")
@@ -72,7 +77,7 @@ class World:
     def _is_free(self, name: str, value: str, identity: IdentityId) -> bool:
         if name not in self._taken:
             self._taken[name] = self._load(name)
-        holder = self._taken[name].get(value)
+        holder = self.reserved.get((name, value), self._taken[name].get(value))
         return holder is None or holder == identity
 
     def _load(self, name: str) -> dict[str, IdentityId]:
