@@ -1,5 +1,6 @@
 """The fixtures that several test modules share; each lives in the module of its subject."""
 
 from tests.slapd import company_slapd
+from tests.worlds import world
 
-__all__ = ["company_slapd"]
+__all__ = ["company_slapd", "world"]

@@ -6,11 +6,13 @@ by number. The silos survive `World.rules`, which starts the application anew wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from hypersync.app import App, build
 from hypersync.approvals.decide import Ballot, Decided, OfActions, decide
@@ -67,14 +69,11 @@ EXECUTIVES = "vip: [{name: executives, when: \"hr.level == 'C'\", expires: 72h}]
 
 @dataclass
 class MovedClock:
-    """Stands still until it is moved; ``on_now`` is called once, the next time somebody asks."""
+    """Stands still until it is moved."""
 
     time: datetime = START
-    on_now: list[Callable[[], None]] = field(default_factory=list)
 
     def now(self) -> datetime:
-        if self.on_now:
-            self.on_now.pop(0)()
         return self.time
 
     def monotonic(self) -> float:
@@ -93,6 +92,20 @@ class Sink:
         return self.outcomes.pop(0) if self.outcomes else Succeeded(None)
 
 
+@dataclass
+class Meanwhile:
+    """Progress that nobody watches; ``done`` is done when the next evaluation begins."""
+
+    done: list[Callable[[], None]] = field(default_factory=list)
+
+    def start(self, what: str, total: int | None = None) -> None:
+        if what == "evaluating" and self.done:
+            self.done.pop(0)()
+
+    def advance(self, count: int = 1) -> None:
+        pass
+
+
 class World:
     """Silos, rules and a clock, and what can be done and seen."""
 
@@ -108,6 +121,7 @@ class World:
         self.folder = folder
         self.clock = MovedClock()
         self.sink = Sink()
+        self.meanwhile = Meanwhile()
         self.hr = MemorySilo()
         self.dir = MemorySilo()
         self.more = more
@@ -137,6 +151,7 @@ class World:
             load_configuration(file, None, process_environment={}),
             started_by="cli:tester",
             clock=self.clock,
+            progress=self.meanwhile,
         )
         connectors = {name: each._connector for name, each in app.connectors.items()}  # type: ignore[attr-defined]
         for name, silo in (("hr", self.hr), ("dir", self.dir)):
@@ -300,3 +315,11 @@ class World:
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
             ).scalars()
             return {name: self.rows(name) for name in list(names)}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A world where leavers are disabled, at most two in a run."""
+    made = World(tmp_path)
+    yield made
+    made.close()

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from hypersync.errors import NotFound
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Operation
 from hypersync.model.runs import RunKind, RunState
-from tests.worlds import DISABLE, TITLES, World
+from tests.worlds import DISABLE, TITLES
 
 UNTOUCHED_BY_PREVIEWS = {"run", "action", "run_error", "verdict_row"}
-
-
-@pytest.fixture
-def world(tmp_path):
-    made = World(tmp_path)
-    yield made
-    made.close()
 
 
 def plan(world, run):
@@ -174,8 +168,6 @@ def test_an_identity_in_error_stays_pending_until_it_is_mended(world):
 
 
 def test_an_object_that_nobody_scanned_is_said(world):
-    from hypersync.errors import NotFound
-
     world.people(range(2))
     world.run()
     with pytest.raises(NotFound, match="hr/person/e77"):
