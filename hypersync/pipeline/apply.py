@@ -135,6 +135,7 @@ class _New(NamedTuple):
     assignment: Assignment
     absence: str | None
     targets: tuple[str, ...]
+    reference: str | None
 
 
 @dataclass(slots=True)
@@ -176,7 +177,10 @@ class _Batch:
         """Take in an object that is not stored yet."""
         targets, text = self._parted(fresh)
         assignment, absence = self._assigned(fresh.attributes, NOWHERE)
-        self._new.append(_New(fresh.anchor, text, fresh.hash, assignment, absence, targets))
+        reference = _reference(fresh.attributes)
+        self._new.append(
+            _New(fresh.anchor, text, fresh.hash, assignment, absence, targets, reference)
+        )
 
     def rejoin(self, known: Current) -> None:
         """Take in an object that is as it was under other joins."""
@@ -196,7 +200,18 @@ class _Batch:
         gone, come = _difference(decode(known.attributes), decode(text))
         if self.target.kind.members is not None:
             self._refer(known.id, targets, gone, come)
-        self._states.append(NewState(*assignment, fresh.hash, text, absence, None, 0, known.id))
+        self._states.append(
+            NewState(
+                *assignment,
+                fresh.hash,
+                text,
+                absence,
+                None,
+                0,
+                _reference(fresh.attributes),
+                known.id,
+            )
+        )
         if not (gone or come) and (assignment, absence) == (before, known.absence):
             return  # only the text was another one
         self._changes.append(NewChange(known.id, gone, come, known.absence, absence))
@@ -216,6 +231,7 @@ class _Batch:
                 absence,
                 deleted_at,
                 0,
+                known.reference,
                 known.id,
             )
         )
@@ -316,6 +332,7 @@ class _Batch:
                     new.hash,
                     new.text,
                     new.absence,
+                    new.reference,
                 )
             )
             self._added += [Reference(number, members or "", each) for each in new.targets]
@@ -352,6 +369,9 @@ class _Batch:
                 error="its identity was regrouped; it is asked again",
             )
         touched = self._touched | set(grouping.placed.values()) | set(grouping.rekeyed)
+        if not self.target.silo_type.is_loading:
+            targets = {each.target for each in (*self._added, *self._removed)}
+            touched |= set(unit.objects.referred(self.target.silo_type.silo, targets))
         unit.identities.upsert_pending((touched | grouping.regrouped) - merged)
 
 
@@ -359,6 +379,12 @@ def references(value: Value) -> tuple[str, ...]:
     """Return the normal forms of what an attribute refers to, each once and sorted."""
     listed = value if isinstance(value, tuple) else (value,)
     return tuple(sorted({normal_reference(str(each)) for each in listed if each is not None}))
+
+
+def _reference(attributes: Attributes) -> str | None:
+    """Return what others store to refer to an object that has a distinguished name."""
+    name = attributes.get("dn")
+    return normal_reference(name) if isinstance(name, str) else None
 
 
 def _difference(

@@ -70,6 +70,8 @@ def stream(connection: Connection, statement: str, values: Sequence[object] = ()
 
 def stored_time(connection: Connection, value: datetime | None) -> object:
     """Return a time as the driver stores it."""
+    if value is None:
+        return None
     bind = UtcTime().dialect_impl(connection.dialect).bind_processor(connection.dialect)
     return value if bind is None else bind(value)
 

@@ -50,19 +50,23 @@ FROM object JOIN silo_type ON silo_type.id = object.silo_type
 """
 _CURRENT_OF_TYPE = """
 SELECT object.id, object.anchor, object.identity, object.slot, object.key, object.hash,
-    object.attributes, object.absence, object.misses, object.source, object.changed_at
+    object.attributes, object.absence, object.misses, object.reference,
+    object.source, object.changed_at
 FROM object WHERE object.silo_type = ?
 """
 _CURRENT = f"{_CURRENT_OF_TYPE} AND object.anchor IN ({{}})"
 _ADD = """
 INSERT INTO object (id, silo_type, anchor, identity, slot, key, hash, attributes, absence,
-    misses, created_at, changed_at, source)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
+    reference, misses, created_at, changed_at, source)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
 """
 _CHANGE = """
 UPDATE object SET slot = ?, key = ?, hash = ?, attributes = ?, absence = ?, deleted_at = ?,
-    misses = ?, changed_at = ?, source = ? WHERE id = ?
+    misses = ?, reference = ?, changed_at = ?, source = ? WHERE id = ?
 """
+_BY_ANCHOR = "SELECT identity FROM object WHERE silo_type = ? AND anchor IN ({})"
+# the plus keeps the database from reading the whole type
+_BY_REFERENCE = "SELECT identity FROM object WHERE +silo_type = ? AND reference IN ({})"
 _RECORD = """
 INSERT INTO object_change (object, at, source, before, after, absence_before, absence_after)
 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -277,10 +281,11 @@ class Objects:
                 (
                     *row[:5],
                     stored_time(self._connection, row.deleted_at),
-                    row[6],
+                    row.misses,
+                    row.reference,
                     at,
                     source,
-                    row[7],
+                    row.id,
                 )
                 for row in rows
             ],
@@ -332,6 +337,18 @@ class Objects:
             added,
         )
 
+    def referred(self, silo: str, targets: Iterable[str]) -> Collection[int]:
+        """Return the identities of the objects in a silo to which these targets refer."""
+        wanted = sorted(set(targets))
+        if not wanted:
+            return set()
+        statement = "SELECT id FROM silo_type WHERE silo = ?"
+        found = set()
+        for (each,) in read(self._connection, statement, (silo,)):
+            for query in (_BY_ANCHOR, _BY_REFERENCE):
+                found |= {row[0] for row in read_in(self._connection, query, wanted, each)}
+        return found
+
     def discard(self, silo_type: int) -> None:
         """Delete the objects of a first load that did not end, and identities it made."""
         members = "SELECT id FROM object WHERE silo_type = ?"
@@ -351,9 +368,9 @@ class Objects:
 
 
 def _current(row: Any) -> Current:  # noqa: ANN401 - a row of the driver
-    changed = read_time(row[10])
+    changed = read_time(row[11])
     assert changed is not None  # noqa: S101 - the column is not null
-    return Current._make((*row[:10], changed))
+    return Current._make((*row[:11], changed))
 
 
 def _stored_object(row: Any) -> StoredObject:  # noqa: ANN401 - a row of the driver

@@ -149,6 +149,7 @@ object_ = Table(
     Column("identity", BigKey, nullable=False),
     Column("slot", Text),  # NULL: no join rule takes it
     Column("key", Text),  # the join key this object has by itself
+    Column("reference", Text),  # what others store to refer to it: its normal DN, if it has one
     Column("hash", LargeBinary, nullable=False),
     Column("attributes", Text, nullable=False),  # compact JSON
     Column("absence", Text),  # NULL is present; gone, soft, absent, out_of_scope, invalid
@@ -160,6 +161,12 @@ object_ = Table(
     Index("uq_object", "silo_type", "anchor", unique=True),
     Index("ix_object_identity", "identity", "slot"),
     Index("ix_object_key", "key"),
+    Index(
+        "ix_object_reference",
+        "reference",
+        sqlite_where=text("reference IS NOT NULL"),
+        postgresql_where=text("reference IS NOT NULL"),
+    ),
 )
 
 object_change = Table(

@@ -403,6 +403,7 @@ def upgrade():
         sa.Column("identity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("slot", sa.Text(), nullable=True),
         sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("attributes", sa.Text(), nullable=False),
         sa.Column("absence", sa.Text(), nullable=True),
@@ -417,6 +418,13 @@ def upgrade():
     with op.batch_alter_table("object", schema=None) as batch_op:
         batch_op.create_index("ix_object_identity", ["identity", "slot"], unique=False)
         batch_op.create_index("ix_object_key", ["key"], unique=False)
+        batch_op.create_index(
+            "ix_object_reference",
+            ["reference"],
+            unique=False,
+            sqlite_where=sa.text("reference IS NOT NULL"),
+            postgresql_where=sa.text("reference IS NOT NULL"),
+        )
         batch_op.create_index("uq_object", ["silo_type", "anchor"], unique=True)
 
     op.create_table(
@@ -503,6 +511,11 @@ def downgrade():
     op.drop_table("population")
     with op.batch_alter_table("object", schema=None) as batch_op:
         batch_op.drop_index("uq_object")
+        batch_op.drop_index(
+            "ix_object_reference",
+            sqlite_where=sa.text("reference IS NOT NULL"),
+            postgresql_where=sa.text("reference IS NOT NULL"),
+        )
         batch_op.drop_index("ix_object_key")
         batch_op.drop_index("ix_object_identity")
 

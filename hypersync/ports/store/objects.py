@@ -64,6 +64,7 @@ class Current(NamedTuple):
     attributes: str
     absence: str | None
     misses: int
+    reference: str | None
     source: str
     changed_at: datetime
 
@@ -80,7 +81,10 @@ class Placed(NamedTuple):
 
 
 class NewObject(NamedTuple):
-    """An object to be stored for the first time."""
+    """An object to be stored for the first time.
+
+    ``reference`` is what others store to refer to it, in normal form; ``None`` is the anchor.
+    """
 
     id: int
     anchor: str
@@ -90,6 +94,7 @@ class NewObject(NamedTuple):
     hash: bytes
     attributes: str
     absence: str | None
+    reference: str | None
 
 
 class NewState(NamedTuple):
@@ -102,6 +107,7 @@ class NewState(NamedTuple):
     absence: str | None
     deleted_at: datetime | None
     misses: int
+    reference: str | None
     id: int
 
 
@@ -214,6 +220,9 @@ class Objects(Protocol):
 
     def refer(self, added: Sequence[Reference], removed: Sequence[Reference]) -> None:
         """Add and remove references."""
+
+    def referred(self, silo: str, targets: Iterable[str]) -> Collection[int]:
+        """Return the identities of the objects in a silo to which these targets refer."""
 
     def discard(self, silo_type: int) -> None:
         """Delete the objects of a first load that did not end, and identities it made."""
