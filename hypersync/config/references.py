@@ -202,6 +202,10 @@ def _rule(configuration: Configuration, rule_file: RuleFile, rule: RuleConfig) -
         message = f"the rule {rule.id!r} has no throttle"
         remedy = "write for instance 'throttle: 1h'"
         yield _mistake(rule, (), message, remedy, Level.WARNING)
+    if rule.on_failure is not None:
+        message = "failure policies are not carried out yet; a failed action is in the run"
+        remedy = "watch the errors of runs until they are"
+        yield _mistake(rule, ("on_failure",), message, remedy, Level.WARNING)
 
 
 def _plan_named(
