@@ -158,10 +158,12 @@ def test_a_scan_is_decided_by_the_links_of_its_request(tmp_path):
     browser.post_office()
     link = browser.link(f"reject?request={request.id}")
     assert "Reject the scan?" in browser.open(link).get_data(as_text=True)
-    assert browser.answer(link).status_code == 200
+    fields = {**browser.form(link), "code": browser.code()}
+    assert browser.post(link, fields).status_code == 200
     assert world.request(request.id).state is RequestState.CLOSED
     assert world.rows("scan")[0]["state"] == "rejected"
-    assert browser.answer(link).status_code == 200
+    assert browser.post(link, fields).status_code == 200
+    assert browser.post(link.replace("reject", "approve"), fields).status_code == 409
     with world.store.snapshot() as unit:
         assert unit.requests.decision_of_scan(scan) is Answer.REJECT
 

@@ -1,0 +1,231 @@
+"""Commands that ask and answer: ``pending``, ``approve`` and ``reject``.
+
+They decide by the same use case as the web pages. The system user decides as the person whose
+``os_user`` it is; with nobody under ``people``, the one who owns the configuration decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hypersync.cli.frame import Exit, Invocation, command
+from hypersync.cli.output import print_answer
+from hypersync.errors import NotFound, UsageError
+from hypersync.model.ids import ActionId, RequestId, RunId
+from hypersync.model.requests import Answer, RequestKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from hypersync.app import App
+    from hypersync.approvals.decide import Decided, Target
+    from hypersync.approvals.links import Links
+    from hypersync.approvals.look import Waiting
+    from hypersync.model.actions import Action
+    from hypersync.model.requests import Request
+
+MOST_LINES = 50
+
+
+@command("pending")
+@click.option("--limit", default=1000, show_default=True, help="The most actions in the answer.")
+def pending(invocation: Invocation, *, limit: int) -> Exit:
+    """Show what waits for a decision, with the links that decide it."""
+    from hypersync.approvals.look import waiting
+    from hypersync.cli.started import started_app
+
+    with started_app(invocation) as app:
+        found = waiting(app.store)
+        document = _pending_document(found, app.settings.links, limit)
+        text = _pending_text(found, app.settings.links)
+    print_answer(invocation, document, lambda: text)
+    return Exit.DONE
+
+
+def _pending_document(found: Waiting, links: Links, limit: int) -> dict[str, object]:
+    from hypersync.cli.documents import action_document
+
+    actions = [each for _, waiting in found.requests for each in waiting] + list(found.others)
+    return {
+        "requests": [_request_document(request, links) for request, _ in found.requests],
+        "actions": [
+            {
+                **action_document(action),
+                "approve_url": links.action(Answer.APPROVE, action.id),
+                "reject_url": links.action(Answer.REJECT, action.id),
+            }
+            for action in actions[:limit]
+        ],
+        "actions_total": len(actions),
+    }
+
+
+def _request_document(request: Request, links: Links) -> dict[str, object]:
+    return {
+        "id": request.id,
+        "run": request.run,
+        "rule": request.rule,
+        "kind": request.kind.value,
+        "state": request.state.value,
+        "count": request.count,
+        "expires_at": request.expires_at,
+        "on_expiry": request.on_expiry.value,
+        "step": request.plan.steps[request.step].to if request.notifying else None,
+        "sentence": request.sentence,
+        "problem": request.detail.get("problem"),
+        "approve_url": links.request(Answer.APPROVE, request.id),
+        "reject_url": links.request(Answer.REJECT, request.id),
+    }
+
+
+def _pending_text(found: Waiting, links: Links) -> str:
+    from hypersync.cli.documents import action_line
+
+    lines: list[str] = []
+    for request, actions in found.requests:
+        ends = (
+            f"until {request.expires_at:%Y-%m-%d %H:%M} UTC, then {request.on_expiry.value}"
+            if request.expires_at is not None
+            else "until somebody decides"
+        )
+        lines += [
+            f"request {request.id} ({request.kind.value}): {request.sentence}",
+            f"  {len(actions) or request.count} waiting, {ends}",
+        ]
+        if problem := request.detail.get("problem"):
+            lines.append(f"  note: {problem}")
+        lines += _some([f"  {action_line(action)}" for action in actions])
+        lines += [
+            f"  {links.request(Answer.APPROVE, request.id)}",
+            f"  {links.request(Answer.REJECT, request.id)}",
+        ]
+    if found.others:
+        lines.append("asked about by no open request:")
+        lines += _some([f"  {action_line(action)}" for action in found.others])
+    return "\n".join(lines) or "Nothing waits."
+
+
+def _some(lines: Sequence[str]) -> list[str]:
+    rest = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], f"  ... and {rest} more: --json"] if rest > 0 else list(lines)
+
+
+def _decision(answer: Answer, summary: str) -> click.Command:
+    """Make the command of one answer."""
+
+    @command(answer.value, help=summary)
+    @click.argument("ids", nargs=-1, metavar="[ID...]")
+    @click.option("--run", "run_id", metavar="RUN", help="With --rule: what it wanted there.")
+    @click.option("--rule", metavar="RULE", help="With --run.")
+    @click.option("--comment", metavar="TEXT", help="Why.")
+    def decision(
+        invocation: Invocation,
+        *,
+        ids: tuple[str, ...],
+        run_id: str | None,
+        rule: str | None,
+        comment: str | None,
+    ) -> Exit:
+        return _decide(invocation, answer, ids, run_id, rule, comment)
+
+    return decision
+
+
+approve = _decision(
+    Answer.APPROVE, "Approve actions or requests by their IDs, or what a rule wanted in a run."
+)
+reject = _decision(
+    Answer.REJECT, "Reject actions or requests by their IDs, or what a rule wanted in a run."
+)
+
+
+def _decide(
+    invocation: Invocation,
+    answer: Answer,
+    ids: tuple[str, ...],
+    run: str | None,
+    rule: str | None,
+    comment: str | None,
+) -> Exit:
+    from hypersync.approvals.decide import Ballot, decide
+    from hypersync.cli.documents import action_document
+    from hypersync.cli.started import started_app, who
+
+    if bool(ids) == (run is not None and rule is not None) or (run is None) != (rule is None):
+        raise UsageError("give the ids of actions or requests, or both --run and --rule")
+    with started_app(invocation) as app:
+        person = app.settings.directory.of_os_user(who().removeprefix("cli:"))
+        by = who() if person is None else f"person:{person.id}"
+        ballot = Ballot(answer=answer, by=by, proof="shell", comment=comment)
+        now = app.clock.now()
+        target = _target(app, ids, run, rule, now)
+        decided = decide(app.store, target, ballot, now=now, settings=app.settings)
+    document = {
+        "decided": [action_document(action) for action in decided.decided],
+        "lost": [action_document(action) for action in decided.lost],
+        "waiting": [action_document(action) for action in decided.waiting],
+    }
+    print_answer(invocation, document, _said(answer, decided))
+    return Exit.FAILED if _is_lost(decided) else Exit.DONE
+
+
+def _is_lost(decided: Decided) -> bool:
+    return bool(decided.lost) and not (decided.decided or decided.waiting)
+
+
+def _target(
+    app: App, ids: Sequence[str], run: str | None, rule: str | None, now: datetime
+) -> Target:
+    """Tell actions from requests; several requests become the actions that wait in them."""
+    from hypersync.approvals.decide import OfActions, OfRequest, OfRule, undecided_of
+
+    if run is not None and rule is not None:
+        return OfRule(RunId(run), rule)
+    with app.store.snapshot() as unit:
+        if len(ids) == 1 and unit.requests.get(RequestId(ids[0])) is not None:
+            return OfRequest(RequestId(ids[0]))
+        named: list[ActionId] = []
+        for each in ids:
+            request = unit.requests.get(RequestId(each))
+            if request is None:
+                named.append(ActionId(each))
+                continue
+            if request.kind is RequestKind.SCAN:
+                raise UsageError(f"{each} asks about a scan; decide it by itself")
+            actions = unit.actions.of_request(request.id)
+            named += [action.id for action in undecided_of(actions, now) or actions]
+        known = {action.id for action in unit.actions.get(named)}
+    if unknown := [each for each in named if each not in known]:
+        raise NotFound(f"there is no action and no request {unknown[0]}")
+    return OfActions(tuple(named))
+
+
+def _said(answer: Answer, decided: Decided) -> Callable[[], str]:
+    past = "approved" if answer is Answer.APPROVE else "rejected"
+
+    def text() -> str:
+        lines = []
+        if decided.scan is not None:
+            lines.append(f"the scan is {past}")
+        if decided.decided:
+            lines.append(f"{len(decided.decided)} {past}")
+            if answer is Answer.APPROVE:
+                lines.append("the next committing sync carries it out")
+        if decided.waiting:
+            lines.append(f"{len(decided.waiting)} need another person's approval as well")
+        lines += _some([_lost(action) for action in decided.lost])
+        return "\n".join(lines) or "Nothing was left to decide."
+
+    return text
+
+
+def _lost(action: Action) -> str:
+    if action.decided_at is None:
+        return f"{action.id} {action.title}: too late, it is {action.state.value}"
+    return (
+        f"{action.id} {action.title}: {action.state.value} by {action.decided_by} "
+        f"at {action.decided_at:%Y-%m-%d %H:%M} UTC"
+    )

@@ -1,0 +1,136 @@
+"""The commands `pending`, `approve` and `reject` on a project in a folder."""
+
+import getpass
+import json
+import re
+
+import pytest
+
+from hypersync.approvals.directory import directory_of
+from hypersync.cli import group
+from hypersync.cli.failure import run_safely
+from hypersync.clock import SystemClock
+from hypersync.model.actions import ActionState
+from hypersync.store.engine import open_engine
+from hypersync.store.schema import prepare
+from hypersync.store.unit import Store
+from tests.asking import Stopped, settings
+from tests.projects import ENVIRONMENT, MAIN, load_project, write_project
+
+ME = getpass.getuser()
+PEOPLE = "people:\n  ann: {email: ann@example.org, roles: [approver], os_user: %s}\n"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A function that makes a project with a stopped run of three actions."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+    def make(more: str = "", started_by: str = "schedule:sync"):
+        path = write_project(tmp_path, MAIN + more)
+        configuration = load_project(path)
+        engine = open_engine(configuration.database_url)
+        prepare(engine)
+        given = settings()
+        given.directory.people.clear()  # type: ignore[attr-defined]
+        given.directory.people.update(directory_of(configuration).people)  # type: ignore[attr-defined]
+        world = Stopped(Store(engine), given).start(started_by)
+        now = SystemClock().now()
+        ids = world.suspend(3, now=now)
+        return path, world, ids, world.ask(ids, now=now)
+
+    return make
+
+
+def run(arguments: list[str]) -> int:
+    return run_safely(group, arguments)
+
+
+def call(capsys, path, *arguments: str) -> tuple[int, dict]:
+    code = run(["--config", str(path), *arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_pending_prints_requests_and_actions_with_links_that_carry_no_token(project, capsys):
+    path, world, ids, request = project()
+    code, document = call(capsys, path, "pending")
+    assert code == 0
+    asked = document["requests"][0]
+    assert set(asked) >= {
+        "id",
+        "run",
+        "rule",
+        "kind",
+        "state",
+        "count",
+        "expires_at",
+        "on_expiry",
+        "step",
+        "approve_url",
+        "reject_url",
+    }
+    assert (asked["id"], asked["run"], asked["kind"]) == (request.id, world.run, "volume")
+    assert asked["expires_at"].endswith("Z")
+    assert [action["id"] for action in document["actions"]] == ids
+    url = f"https://iam.example.org/hypersync/approve?action={ids[0]}"
+    assert document["actions"][0]["approve_url"] == url
+    assert "token" not in json.dumps(document)
+
+
+def test_the_owner_of_the_configuration_approves_without_people(project, capsys):
+    path, world, ids, _ = project(started_by=f"cli:{ME}")
+    code, document = call(capsys, path, "approve", ids[0], ids[1])
+    assert code == 0
+    assert {action["decided_by"] for action in document["decided"]} == {f"cli:{ME}"}
+    assert document["lost"] == []
+    assert world.states(ids)[2] is ActionState.SUSPENDED
+
+
+def test_a_person_rejects_a_rule_of_a_run_by_their_system_user(project, capsys):
+    path, world, ids, _ = project(PEOPLE % ME)
+    arguments = ("reject", "--run", world.run, "--rule", "disable-leaver", "--comment", "no")
+    code, document = call(capsys, path, *arguments)
+    assert code == 0
+    assert {action["decided_by"] for action in document["decided"]} == {"person:ann"}
+    assert world.states(ids) == [ActionState.REJECTED] * 3
+    assert {row["comment"] for row in world.rows("decision")} == {"no"}
+
+
+def test_the_same_answer_again_is_fine_and_another_is_lost(project, capsys):
+    path, _, ids, request = project()
+    assert call(capsys, path, "approve", request.id)[0] == 0
+    assert call(capsys, path, "approve", ids[0])[0] == 0
+    code, document = call(capsys, path, "reject", *ids)
+    assert code == 1
+    assert document["decided"] == []
+    assert [action["id"] for action in document["lost"]] == ids
+
+
+def test_somebody_whom_nobody_asked_is_refused(project, capsys):
+    path, world, ids, _ = project(PEOPLE % "somebody-else")
+    code, document = call(capsys, path, "approve", ids[0])
+    assert code == 1
+    assert document["error"]["code"] == "decision_refused"
+    assert "os_user" in document["error"]["message"]
+    assert world.states(ids) == [ActionState.SUSPENDED] * 3
+
+
+def test_unknown_ids_and_half_given_options_are_errors(project, capsys):
+    path, world, ids, _ = project()
+    assert call(capsys, path, "approve", "nothing")[1]["error"]["code"] == "not_found"
+    for arguments in ((), ("--run", "x"), (ids[0], "--run", "x", "--rule", "y")):
+        assert call(capsys, path, "approve", *arguments)[0] == 2
+    assert world.states(ids) == [ActionState.SUSPENDED] * 3
+
+
+def test_people_read_it_without_json_too(project, capsys):
+    path, _, ids, request = project()
+    assert run(["--config", str(path), "pending"]) == 0
+    shown = capsys.readouterr().out
+    assert request.id in shown
+    assert re.search(r"3 waiting, until \d{4}-", shown)
+    assert run(["--config", str(path), "approve", *ids]) == 0
+    assert capsys.readouterr().out.startswith("3 approved\n")
+    assert run(["--config", str(path), "pending"]) == 0
+    assert capsys.readouterr().out == "Nothing waits.\n"
