@@ -150,18 +150,13 @@ class Delta:
     def _compare(self, event: Anchors) -> None:
         """Find what is missing, and what is there and not stored."""
         reading = self._reading.types[event.type]
-        fresh = set(event.anchors) - reading.written
         with self._store.snapshot() as unit:
-            for anchor, _, absence, misses in unit.objects.known(reading.silo_type.id):
-                if misses:
-                    reading.missed[anchor] = misses
-                if absence is None or absence == Finding.INVALID.value:
-                    fresh.discard(anchor)
-                    if anchor not in event.anchors:
-                        reading.known[anchor] = b""
-        for anchor in reading.deleted | reading.written:
+            reading.load_map(unit)
+        fresh = event.anchors - reading.known.keys() - reading.written
+        fresh -= {anchor for anchor, why in reading.away.items() if why == Finding.INVALID.value}
+        for anchor in [*event.anchors, *reading.deleted, *reading.written]:
             reading.known.pop(anchor, None)
-        reading.sees_everything = True
+            reading.away.pop(anchor, None)
         reading.counts.seen = len(event.anchors)
         if len(fresh) > READ_BACK:
             raise CursorLost(f"{len(fresh)} objects are new and did not change; scanned in full")

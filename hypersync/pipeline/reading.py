@@ -67,6 +67,17 @@ class TypeReading:
         self.anonymous = 0
         self.sees_everything = False
 
+    def load_map(self, unit: UnitOfWork) -> None:
+        """Load the hashes of what is there, and what is known of the rest."""
+        self.sees_everything = True
+        self.known = unit.objects.hashes(self.silo_type.id)
+        for anchor, absence, misses in unit.objects.away(self.silo_type.id):
+            if absence is not None:
+                self.away[anchor] = absence
+                del self.known[anchor]
+            if misses:
+                self.missed[anchor] = misses
+
     def delete(self, event: Deleted) -> None:
         """Take in that the silo says an object was deleted."""
         finding = Finding(event.kind.value)
@@ -123,33 +134,28 @@ class Reading:
     def load_map(self) -> None:
         """Load what is known of every type; needed by full scans."""
         for reading in self.types.values():
-            reading.sees_everything = True
             with self._store.snapshot() as unit:
-                for anchor, hashed, absence, misses in unit.objects.known(reading.silo_type.id):
-                    if absence is None:
-                        reading.known[anchor] = hashed
-                    else:
-                        reading.away[anchor] = absence
-                    if misses:
-                        reading.missed[anchor] = misses
+                reading.load_map(unit)
 
     # --- full scans ----------------------------------------------------------------------------
 
     def take(self, batch: Batch) -> None:
         """Take in one batch of a full scan."""
         types = self.types
+        seen = dict.fromkeys(types, 0)
         for event in batch:
             if event.__class__ is not Seen:
                 self._take_other(event)
                 continue
-            reading = types[event.type]
+            name = event.type
+            seen[name] += 1
             canonical = encode(event.attributes)
             hashed = digest(canonical)
-            before = reading.known.pop(event.anchor, None)
-            reading.counts.seen += 1
+            before = types[name].known.pop(event.anchor, None)
             if before != hashed:
-                self._differs(reading, event, canonical, hashed, before)
-        for reading in types.values():
+                self._differs(types[name], event, canonical, hashed, before)
+        for name, reading in types.items():
+            reading.counts.seen += seen[name]
             if reading.is_full():
                 self.flush(reading)
 

@@ -223,15 +223,21 @@ class Objects:
 
     # --- for scans and outcomes ----------------------------------------------------------------
 
-    def known(self, silo_type: int) -> Iterator[tuple[str, bytes, str | None, int]]:
-        """Yield anchor, hash, absence and misses of every object of a type.
+    def hashes(self, silo_type: int) -> dict[str, bytes]:
+        """Return the hash of every object of a type by anchor, those that are away included.
 
         The plus makes the database read the table from front to end, which takes a fraction of
         the time that a walk along the index of the anchors takes.
         """
-        return stream(
+        statement = "SELECT anchor, hash FROM object WHERE +silo_type = ?"
+        return dict(stream(self._connection, statement, (silo_type,)))
+
+    def away(self, silo_type: int) -> Sequence[tuple[str, str | None, int]]:
+        """Return anchor, absence and misses of the objects that are away or were missed."""
+        return read(
             self._connection,
-            "SELECT anchor, hash, absence, misses FROM object WHERE +silo_type = ?",
+            "SELECT anchor, absence, misses FROM object "
+            "WHERE silo_type = ? AND (absence IS NOT NULL OR misses > 0)",
             (silo_type,),
         )
 

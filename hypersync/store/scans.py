@@ -182,7 +182,7 @@ class Scans:
         newest = self._connection.execute(query).scalars().all()
         return bool(newest) and all(each > time for each in newest)
 
-    def applying(self) -> Collection[str]:
+    def applying(self) -> frozenset[str]:
         """Return the silos whose scans are being applied; runs leave them alone."""
         return frozenset(scan.silo for scan in self.in_state([ScanState.APPLYING]))
 

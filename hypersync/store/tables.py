@@ -162,6 +162,12 @@ object_ = Table(
     Index("ix_object_identity", "identity", "slot"),
     Index("ix_object_key", "key"),
     Index(
+        "ix_object_odd",  # what a full scan knows of besides hashes
+        "silo_type",
+        sqlite_where=text("absence IS NOT NULL OR misses > 0"),
+        postgresql_where=text("absence IS NOT NULL OR misses > 0"),
+    ),
+    Index(
         "ix_object_reference",
         "reference",
         sqlite_where=text("reference IS NOT NULL"),

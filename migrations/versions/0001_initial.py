@@ -419,6 +419,13 @@ def upgrade():
         batch_op.create_index("ix_object_identity", ["identity", "slot"], unique=False)
         batch_op.create_index("ix_object_key", ["key"], unique=False)
         batch_op.create_index(
+            "ix_object_odd",
+            ["silo_type"],
+            unique=False,
+            sqlite_where=sa.text("absence IS NOT NULL OR misses > 0"),
+            postgresql_where=sa.text("absence IS NOT NULL OR misses > 0"),
+        )
+        batch_op.create_index(
             "ix_object_reference",
             ["reference"],
             unique=False,
@@ -515,6 +522,11 @@ def downgrade():
             "ix_object_reference",
             sqlite_where=sa.text("reference IS NOT NULL"),
             postgresql_where=sa.text("reference IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_object_odd",
+            sqlite_where=sa.text("absence IS NOT NULL OR misses > 0"),
+            postgresql_where=sa.text("absence IS NOT NULL OR misses > 0"),
         )
         batch_op.drop_index("ix_object_key")
         batch_op.drop_index("ix_object_identity")

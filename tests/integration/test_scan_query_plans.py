@@ -130,7 +130,7 @@ def test_the_map_of_a_full_scan_reads_the_table_and_not_an_index(desk):
     desk.applied(hr)
     with desk.store.engine.connect() as connection:
         raw = connection.connection.driver_connection
-        query = "SELECT anchor, hash, absence, misses FROM object WHERE +silo_type = 1"
+        query = "SELECT anchor, hash FROM object WHERE +silo_type = 1"
         (plan,) = raw.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
     assert plan[3] == "SCAN object"
 
@@ -141,3 +141,14 @@ def test_identity_order_comes_from_the_index(desk):
         query = "SELECT identity, attributes FROM object ORDER BY identity"
         plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert plan == ["SCAN object USING INDEX ix_object_identity"]
+
+
+def test_what_is_away_comes_from_an_index_of_its_own(desk):
+    with desk.store.engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        query = (
+            "SELECT anchor, absence, misses FROM object "
+            "WHERE silo_type = 1 AND (absence IS NOT NULL OR misses > 0)"
+        )
+        plan = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert plan == ["SEARCH object USING INDEX ix_object_odd (silo_type=?)"]

@@ -185,8 +185,11 @@ class Objects(Protocol):
 
     # --- for scans and outcomes
 
-    def known(self, silo_type: int) -> Iterator[tuple[str, bytes, str | None, int]]:
-        """Yield anchor, hash, absence and misses of every object of a type."""
+    def hashes(self, silo_type: int) -> dict[str, bytes]:
+        """Return the hash of every object of a type by anchor, those that are away included."""
+
+    def away(self, silo_type: int) -> Sequence[tuple[str, str | None, int]]:
+        """Return anchor, absence and misses of the objects that are away or were missed."""
 
     def current(self, silo_type: int, anchors: Iterable[str]) -> Mapping[str, Current]:
         """Return what is stored of these anchors."""

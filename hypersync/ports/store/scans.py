@@ -72,7 +72,7 @@ class Scans(Protocol):
     def applied_since(self, silo: str, time: datetime) -> bool:
         """Tell whether every stream of a silo had a scan applied that began after ``time``."""
 
-    def applying(self) -> Collection[str]:
+    def applying(self) -> frozenset[str]:
         """Return the silos whose scans are being applied; runs leave them alone."""
 
     # --- cursors

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 
 class Silos(Protocol):
     """Silos that are paused: guards and requests work, nothing is released or executed."""
 
-    def paused(self) -> Collection[str]:
+    def paused(self) -> frozenset[str]:
         """Return the names of the paused silos."""
 
     def reasons(self) -> Mapping[str, str]:
