@@ -1,4 +1,4 @@
-"""Reads an object's history, and walks it back. Pure."""
+"""Reads an object's history, and walks it back."""
 
 from __future__ import annotations
 
