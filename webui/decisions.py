@@ -12,11 +12,12 @@ from hypersync.approvals.decide import Decided, OfActions, OfRequest, OfRule, Ta
 from hypersync.approvals.invite import answer_by_code, show
 from hypersync.errors import DecisionRefused, WrongCode
 from hypersync.messages import wording
+from hypersync.messages.pages import DecidePage
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.ids import ActionId, RequestId, RunId
 from hypersync.model.requests import Answer
 from webui.bundle import Bundle
-from webui.pages import DecidePage, decide_page
+from webui.pages import decide_page
 from webui.security import is_local
 
 _ANSWERS = {answer.value: (answer,) for answer in Answer}

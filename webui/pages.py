@@ -1,16 +1,24 @@
-"""One frozen view for each page: everything its template shows, worded. Pure."""
+"""Builds the views of the pages from what the use cases say. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from hypersync.approvals.invite import Subject
 from hypersync.approvals.plan import needs_comment
 from hypersync.approvals.settings import Settings
 from hypersync.messages import wording
-from hypersync.messages.views import RowView, end_of, row_view
+from hypersync.messages.pages import (
+    DecidePage,
+    RuleLine,
+    RunActionView,
+    RunLine,
+    RunPage,
+    WaitingView,
+)
+from hypersync.messages.views import end_of, row_view
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.model.runs import Run, RunError
@@ -19,36 +27,6 @@ from hypersync.ports.store.requests import Vote
 ZONE = "UTC"
 _PAST = {Answer.APPROVE: "approved", Answer.REJECT: "rejected"}
 _VERB = {Answer.APPROVE: "Approve", Answer.REJECT: "Reject"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessagePage:
-    """One sentence."""
-
-    title: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecidePage:
-    """What a link is about, and the form that decides it."""
-
-    title: str
-    sentence: str
-    facts: Sequence[tuple[str, str]]
-    notes: Sequence[str]
-    rows: Sequence[RowView]
-    decided: Sequence[str]
-    end: str
-    answers: Sequence[tuple[str, str]]
-    token: str
-    digest: str
-    invited: str
-    why_not: str
-    comment: str
-    error: str = ""
-    done: str = ""
-    after: str = ""
 
 
 def decide_page(
@@ -166,85 +144,6 @@ def _name(person: str | None, settings: Settings) -> str:
 
 
 # --- reports -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingView:
-    """One request of the report."""
-
-    id: str
-    title: str
-    sentence: str
-    facts: Sequence[tuple[str, str]]
-    notes: Sequence[str]
-    end: str
-    rows: Sequence[RowView]
-    rest: int
-    approve: str
-    reject: str
-    run: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingPage:
-    """Everything that waits."""
-
-    title: str
-    requests: Sequence[WaitingView]
-    others: Sequence[RowView]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLine:
-    """One run of the history."""
-
-    id: str
-    kind: str
-    mode: str
-    state: str
-    started: str
-    by: str
-    counts: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunsPage:
-    """The newest runs."""
-
-    title: str
-    runs: Sequence[RunLine]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleLine:
-    """One rule of a run."""
-
-    rule: str
-    counts: str
-    limit: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunActionView:
-    """One action of a run: what it is, how far it is, who decided."""
-
-    row: RowView
-    state: str
-    decided: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPage:
-    """One run with its actions and errors."""
-
-    title: str
-    run: RunLine
-    rules: Sequence[RuleLine]
-    errors: Sequence[str]
-    actions: Sequence[RunActionView]
-    rest: int
 
 
 def waiting_view(

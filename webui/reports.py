@@ -9,10 +9,11 @@ from hypersync.approvals.decide import OfRequest
 from hypersync.approvals.invite import show
 from hypersync.approvals.look import waiting
 from hypersync.errors import DecisionRefused, NotFound
+from hypersync.messages.pages import PendingPage, RunsPage
 from hypersync.messages.views import row_view
 from hypersync.model.ids import RequestId, RunId
 from webui.bundle import Bundle
-from webui.pages import PendingPage, RunsPage, run_line, run_page, waiting_view
+from webui.pages import run_line, run_page, waiting_view
 from webui.security import is_local
 
 MOST_ROWS = 200

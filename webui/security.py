@@ -26,8 +26,8 @@ from hypersync.errors import (
     InvitationEnded,
     NotFound,
 )
+from hypersync.messages.pages import MessagePage
 from webui.bundle import Bundle
-from webui.pages import MessagePage
 
 _logger = logging.getLogger(__name__)
 

@@ -64,6 +64,10 @@ class Renderer:
         """Return a template filled with a view; raises ``jinja2.TemplateError``."""
         return self._environment.get_template(template).render(view=view, **more)
 
+    def read(self, template: str) -> None:
+        """Read a template without filling it; raises ``jinja2.TemplateError``."""
+        self._environment.get_template(template)
+
     def has(self, template: str) -> bool:
         """Tell whether there is such a template."""
         return template in self._environment.list_templates()

@@ -1,0 +1,205 @@
+"""Sample views for looking at templates and for checking them. Pure; the company is made up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypersync.messages import pages, views
+from hypersync.model.actions import Action, ActionState, Reason
+from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
+from hypersync.model.objects import Attributes, Operation
+from hypersync.model.requests import Plan, Request, RequestKind, RequestState, Step
+from hypersync.ports.channel import Letter, RowLinks
+
+URL = "https://iam.example.org"
+TOKEN = "sample-token"  # noqa: S105 - it opens nothing
+CODE = "482913"
+_AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+_RUN = RunId("AAAAAAAAAAAAAAAAAAAAAA")
+_ID = RequestId("BBBBBBBBBBBBBBBBBBBBBB")
+
+
+def letters() -> dict[str, Letter]:
+    """Return a letter for each occasion, by a name that can be a file's."""
+    question = _question()
+    request = question.request
+    vip = replace(
+        request,
+        kind=RequestKind.VIP,
+        vip="executives",
+        rule="flow-title",
+        sentence="flow-title wants to update in directory for Ada Cole: executives is true",
+        count=1,
+    )
+    scan = replace(
+        request,
+        kind=RequestKind.SCAN,
+        silo="hr",
+        rule=None,
+        run=None,
+        expires_at=None,
+        sentence="the scan of hr misses 1 200 of 2 000 objects, 100 allowed (5%)",
+        count=1200,
+    )
+    closed = replace(
+        request, state=RequestState.CLOSED, counts={"approved": 2, "rejected": 298}, closed_at=_AT
+    )
+    answers = [("Ann Ng", "reject", 298), ("Bob Ray", "approve", 2)]
+    return {
+        "request": question,
+        "request-vip": replace(question, request=vip, total=1, actions=question.actions[:1]),
+        "request-scan": replace(question, request=scan, total=1200, actions=(), links={}),
+        "request-forwarded": replace(question, request=replace(request, nth=3), is_forwarded=True),
+        "request-inform": replace(
+            question, code="", approve_all="", reject_all="", links={}, recipient=""
+        ),
+        "decided": replace(question, kind="decided", request=closed, answers=answers),
+    }
+
+
+def _question() -> Letter:
+    actions = [
+        _action(1, "Ada Cole", Operation.DISABLE, {"active": "true"}, {"active": "false"}),
+        _action(2, "Bo Díaz", Operation.UPDATE, {"title": "Clerk"}, {"title": None}),
+        _action(
+            3, "Cy <cy@example.org>", Operation.CREATE, None, {"uid": "ccy", "mail": "c\u202ey"}
+        ),
+    ]
+    request = Request(
+        id=_ID,
+        kind=RequestKind.VOLUME,
+        state=RequestState.OPEN,
+        sentence="disable-leaver wants to disable in directory 300 times: 100 allowed (5%)",
+        count=300,
+        opened_at=_AT,
+        plan=Plan(name="iam-team", steps=(Step(to="person:ann"),)),
+        step=0,
+        step_due=None,
+        expires_at=_AT + timedelta(hours=24),
+        on_expiry=actions[0].on_expiry,
+        run=_RUN,
+        rule="disable-leaver",
+        silo="directory",
+    )
+    return Letter(
+        kind="request",
+        request=request,
+        address="ann@example.org",
+        recipient="Ann Ng",
+        message_id=f"<{_ID}.sample@iam.example.org>",
+        thread_id=f"<{_ID}@iam.example.org>",
+        at=_AT,
+        environment="example/prod",
+        host="iam.example.org",
+        timezone="Europe/Paris",
+        actions=actions,
+        total=300,
+        code=CODE,
+        approve_all=f"{URL}/hypersync/approve?request={_ID}&token={TOKEN}",
+        reject_all=f"{URL}/hypersync/reject?request={_ID}&token={TOKEN}",
+        report=f"{URL}/report/pending?request={_ID}&token={TOKEN}",
+        links={
+            action.id: RowLinks(
+                approve=f"{URL}/hypersync/approve?action={action.id}&token={TOKEN}",
+                reject=f"{URL}/hypersync/reject?action={action.id}&token={TOKEN}",
+            )
+            for action in actions
+        },
+        cause="298 of 300 share company: ACME",
+    )
+
+
+def _action(
+    number: int,
+    title: str,
+    operation: Operation,
+    before: Attributes | None,
+    after: Attributes | None,
+) -> Action:
+    return Action(
+        id=ActionId(f"{'C' * 21}{number}"),
+        run=_RUN,
+        rule="disable-leaver",
+        identity=IdentityId(number),
+        object_id=None,
+        silo="directory",
+        type="account",
+        anchor=f"u{number}",
+        slot="account",
+        operation=operation,
+        key=f"disable-leaver/{number}",
+        state=ActionState.SUSPENDED,
+        before=before,
+        after=after,
+        fingerprint="",
+        title=title,
+        reasons=(Reason("threshold", "", "300 actions, 100 allowed (5% of 2 000)"),),
+    )
+
+
+def web_pages() -> dict[str, object]:
+    """Return a view for each page, by the template's name."""
+    question = views.question_view(_question())
+    rows = [replace(row, approve="", reject="") for row in question.rows]
+    run = pages.RunLine(
+        id=_RUN,
+        kind="full",
+        mode="commit",
+        state="done",
+        started=dict(question.facts)["Waiting since"],
+        by="schedule:sync",
+        counts="40 queued, 300 suspended",
+    )
+    rule = pages.RuleLine(
+        rule="disable-leaver", counts="300 suspended", limit="5%", reason="300 actions, 100 allowed"
+    )
+    return {
+        "message": pages.MessagePage(title="Nothing here", message="There is nothing here."),
+        "decide": pages.DecidePage(
+            title="Approve 3 actions?",
+            sentence=question.sentence,
+            facts=question.facts,
+            notes=["This is the 2nd time within 30 days."],
+            rows=rows,
+            decided=[],
+            end=question.end,
+            answers=[("approve", "Approve 3 actions"), ("reject", "Reject 3 actions")],
+            token=TOKEN,
+            digest="sample-digest",
+            invited="Ann Ng",
+            why_not="",
+            comment="optional",
+        ),
+        "pending": pages.PendingPage(
+            title="Waiting for a decision",
+            requests=[
+                pages.WaitingView(
+                    id=_ID,
+                    title="300 actions",
+                    sentence=question.sentence,
+                    facts=question.facts,
+                    notes=[],
+                    end=question.end,
+                    rows=rows,
+                    rest=297,
+                    approve=f"{URL}/hypersync/approve?request={_ID}",
+                    reject=f"{URL}/hypersync/reject?request={_ID}",
+                    run=_RUN,
+                )
+            ],
+            others=[],
+        ),
+        "runs": pages.RunsPage(title="Runs", runs=[run]),
+        "run": pages.RunPage(
+            title=f"Run {_RUN}",
+            run=run,
+            rules=[rule],
+            errors=["flow-title: comparing text with a number"],
+            actions=[
+                pages.RunActionView(row=row, state="suspended", decided="", error="")
+                for row in rows
+            ],
+            rest=297,
+        ),
+    }
