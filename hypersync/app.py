@@ -14,29 +14,34 @@ from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from hypersync.approvals.deliver import Delivered, deliver
 from hypersync.approvals.directory import directory_of
 from hypersync.approvals.links import Links, Signer
 from hypersync.approvals.open import open_request
 from hypersync.approvals.settings import Settings
 from hypersync.approvals.tick import TickReport, tick
+from hypersync.channels.email import EmailChannel
 from hypersync.channels.webhook import Webhooks
 from hypersync.clock import SystemClock
 from hypersync.config.models import BlackoutConfig, Configuration, SiloConfig
 from hypersync.connectors.registry import build as build_connector
 from hypersync.errors import UsageError
+from hypersync.messages.render import Renderer
 from hypersync.model.actions import Action
-from hypersync.model.ids import IdentityId
+from hypersync.model.ids import IdentityId, new_public_id
 from hypersync.model.objects import EnabledSpec, ObjectType, Operation
 from hypersync.model.runs import Run, RunKind, RunMode
 from hypersync.model.scans import ScanReport
 from hypersync.pipeline import why as questions
 from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
-from hypersync.pipeline.execute import Silos
+from hypersync.pipeline.execute import RECHECK_AFTER, Execution, Silos, execute
 from hypersync.pipeline.join import Joins
+from hypersync.pipeline.lease import holding
 from hypersync.pipeline.propose import Types
 from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
+from hypersync.ports.channel import Channel
 from hypersync.ports.clock import Clock
 from hypersync.ports.connector import Connector
 from hypersync.ports.progress import NoProgress, Progress
@@ -45,6 +50,14 @@ from hypersync.rulebook.rules import Rulebook
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import prepare
 from hypersync.store.unit import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """What one tick did: requests that moved on, and messages that went out."""
+
+    moved: TickReport
+    delivered: Delivered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,8 @@ class App:
     connectors: Mapping[str, Connector]
     settings: Settings
     engine: Engine
+    channels: Mapping[str, Channel]
+    renderer: Renderer
     clock: Clock
     progress: Progress
     started_by: str
@@ -87,6 +102,29 @@ class App:
             scans=scans,
         )
         return sync(self.engine, order, self.progress)
+
+    def work(self) -> Execution:
+        """Carry out what waits in the queue and is due, between two syncs.
+
+        What waited too long is left to the next sync, which looks at its condition again. Raises
+        `LeaseHeld` while a committing sync runs.
+        """
+        now = self.clock.now()
+        with self.store.snapshot() as unit:
+            due = unit.actions.due(now, queued_since=now - RECHECK_AFTER)
+            resting = unit.silos.paused()
+        if due == 0 or self.settings.is_blackout(now):
+            return Execution()
+        with holding(self.store, "sync", f"{self.started_by} (the queue)", self.clock.now):
+            worker = f"queue {new_public_id()}"
+            return execute(
+                self.store,
+                self.engine.silos,
+                worker=worker,
+                clock=self.clock.now,
+                resting=resting,
+                progress=self.progress,
+            )
 
     def scan(self, silos: Collection[str] = (), *, full: bool = False) -> list[ScanReport]:
         """Scan these silos, or all; raises `UsageError` for unknown ones and `LeaseHeld`."""
@@ -126,9 +164,18 @@ class App:
             ),
         )
 
-    def tick(self) -> TickReport:
-        """Do once what is due: steps and expiries of requests."""
-        return tick(self.store, now=self.clock.now(), settings=self.settings)
+    def tick(self) -> Ticked:
+        """Do once what is due: steps and expiries of requests, then the outbox."""
+        moved = tick(self.store, now=self.clock.now(), settings=self.settings)
+        delivered = deliver(
+            self.store,
+            channels=self.channels,
+            writer=self.renderer,
+            worker=new_public_id(),
+            clock=self.clock.now,
+            settings=self.settings,
+        )
+        return Ticked(moved, delivered)
 
     def why(self, identity: IdentityId) -> questions.Answer:
         """Return every rule for an identity with the values it read; raises `NotFound`."""
@@ -165,9 +212,24 @@ def build(
         connectors=connectors,
         settings=settings,
         engine=engine,
+        channels={"email": _mail(configuration)},
+        renderer=Renderer(configuration.root / "templates"),
         clock=used_clock,
         progress=progress or NoProgress(),
         started_by=started_by,
+    )
+
+
+def _mail(configuration: Configuration) -> EmailChannel:
+    mail = configuration.mail
+    return EmailChannel(
+        host=mail.host,
+        port=mail.port,
+        sender=mail.sender,
+        security=mail.security,
+        user=mail.user,
+        password=None if mail.password is None else mail.password.reveal(),
+        timeout=mail.timeout,
     )
 
 

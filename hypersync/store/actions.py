@@ -295,8 +295,8 @@ class Actions:
             _ACTION.c.state == ActionState.QUEUED, _ACTION.c.queued_at < queued_before
         )
 
-    def due(self, now: datetime) -> int:
-        """Return how many queued actions could be executed now."""
+    def due(self, now: datetime, queued_since: datetime | None = None) -> int:
+        """Return how many queued actions could be executed now, of those queued since then."""
         query = (
             select(func.count())
             .select_from(_ACTION)
@@ -305,6 +305,8 @@ class Actions:
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
             )
         )
+        if queued_since is not None:
+            query = query.where(_ACTION.c.queued_at >= queued_since)
         return self._connection.execute(query).scalar_one()
 
     def finish(

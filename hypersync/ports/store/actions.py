@@ -157,8 +157,8 @@ class Actions(Protocol):
     def overdue(self, queued_before: datetime) -> Sequence[Action]:
         """Return queued actions that did not start in time and have to be rechecked."""
 
-    def due(self, now: datetime) -> int:
-        """Return how many queued actions could be executed now."""
+    def due(self, now: datetime, queued_since: datetime | None = None) -> int:
+        """Return how many queued actions could be executed now, of those queued since then."""
 
     def finish(
         self,
