@@ -8,49 +8,20 @@ told is invalid, which makes the conditions about it unknown, and keeps the plac
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from hypersync.errors import EvaluationError
-from hypersync.model.actions import ActionState
 from hypersync.model.canonical import decode, digest, encode
 from hypersync.model.ids import ObjectId
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Attributes, ObjectType, SiloObject, Value
 from hypersync.model.scans import Finding, SiloType, Staged
-from hypersync.pipeline.join import NOWHERE, Assignment, Grouping, Joins, Member, Mover, join
+from hypersync.pipeline.graph import GONE, Added, Gathered, Target, write
+from hypersync.pipeline.join import NOWHERE, Assignment, Joins, Mover
 from hypersync.ports.store import UnitOfWork
-from hypersync.ports.store.objects import Current, NewChange, NewObject, NewState, Reference
-
-ACTION = "action:"
-"""How the source of an object begins that an action wrote last."""
-
-_GONE = frozenset({"gone", "soft", "absent"})
-_VOIDED = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What is written to: one type of a silo; ``source`` is ``scan:ID`` or ``action:ID``.
-
-    ``read_at`` is when a scan began to read. What an action wrote after that is newer than what the
-    scan says, and stays until the next scan.
-    """
-
-    silo_type: SiloType
-    kind: ObjectType
-    joins: Joins
-    source: str
-    now: datetime
-    read_at: datetime | None = None
-
-    def is_outdated_by(self, known: Current) -> bool:
-        """Tell whether an action wrote the object after the scan began to read."""
-        is_written = known.source.startswith(ACTION)
-        return is_written and self.read_at is not None and known.changed_at > self.read_at
+from hypersync.ports.store.objects import Current, NewChange, NewState, Reference
 
 
 class Fresh(NamedTuple):
@@ -128,34 +99,17 @@ def write_back(
     return None if stored is None else ObjectId(stored.id)
 
 
-class _New(NamedTuple):
-    anchor: str
-    text: str
-    hash: bytes
-    assignment: Assignment
-    absence: str | None
-    targets: tuple[str, ...]
-    reference: str | None
-
-
-@dataclass(slots=True)
 class _Batch:
     """Gathers what one batch changes, and writes it."""
 
-    unit: UnitOfWork
-    target: Target
-    _touched: set[int] = field(default_factory=set)
-    _new: list[_New] = field(default_factory=list)
-    _states: list[NewState] = field(default_factory=list)
-    _changes: list[NewChange] = field(default_factory=list)
-    _misses: list[tuple[int, int]] = field(default_factory=list)
-    _assignments: list[tuple[str | None, str | None, int]] = field(default_factory=list)
-    _movers: list[Mover] = field(default_factory=list)
-    _added: list[Reference] = field(default_factory=list)
-    _removed: list[Reference] = field(default_factory=list)
-    _live: int = 0
+    def __init__(self, unit: UnitOfWork, target: Target) -> None:
+        self.gathered = Gathered(target)
+        self._unit = unit
+        self._target = target
 
-    # --- taking in -----------------------------------------------------------------------------
+    def write(self) -> None:
+        """Write everything that was taken in."""
+        write(self._unit, self.gathered)
 
     def take(self, row: Staged, known: Current | None) -> None:
         """Take in one finding about an object, of which ``known`` is stored."""
@@ -169,7 +123,7 @@ class _Batch:
                 self._change(fresh, known)
         elif known is not None:
             if row.finding in (Finding.MISSED, Finding.BACK):
-                self._misses.append((int(row.why or 0), known.id))
+                self.gathered.misses.append((int(row.why or 0), known.id))
             elif known.absence != row.finding.value:
                 self._leave(row.finding, known)
 
@@ -178,8 +132,8 @@ class _Batch:
         targets, text = self._parted(fresh)
         assignment, absence = self._assigned(fresh.attributes, NOWHERE)
         reference = _reference(fresh.attributes)
-        self._new.append(
-            _New(fresh.anchor, text, fresh.hash, assignment, absence, targets, reference)
+        self.gathered.new.append(
+            Added(fresh.anchor, text, fresh.hash, assignment, absence, targets, reference)
         )
 
     def rejoin(self, known: Current) -> None:
@@ -188,19 +142,19 @@ class _Batch:
         assignment, absence = self._assigned(decode(known.attributes), before)
         if assignment == before or absence is not None:
             return
-        self._assignments.append((*assignment, known.id))
-        self._touched.add(known.identity)
-        if known.absence not in _GONE:
-            self._movers.append(Mover(known.id, known.identity, assignment.key))
+        self.gathered.assignments.append((*assignment, known.id))
+        self.gathered.touched.add(known.identity)
+        if known.absence not in GONE:
+            self.gathered.movers.append(Mover(known.id, known.identity, assignment.key))
 
     def _change(self, fresh: Fresh, known: Current) -> None:
         targets, text = self._parted(fresh)
         before = Assignment(known.slot, known.key)
         assignment, absence = self._assigned(fresh.attributes, before)
         gone, come = _difference(decode(known.attributes), decode(text))
-        if self.target.kind.members is not None:
+        if self._target.kind.members is not None:
             self._refer(known.id, targets, gone, come)
-        self._states.append(
+        self.gathered.states.append(
             NewState(
                 *assignment,
                 fresh.hash,
@@ -214,15 +168,15 @@ class _Batch:
         )
         if not (gone or come) and (assignment, absence) == (before, known.absence):
             return  # only the text was another one
-        self._changes.append(NewChange(known.id, gone, come, known.absence, absence))
+        self.gathered.changes.append(NewChange(known.id, gone, come, known.absence, absence))
         if assignment != before or known.absence is not None:
-            self._movers.append(Mover(known.id, known.identity, assignment.key))
+            self.gathered.movers.append(Mover(known.id, known.identity, assignment.key))
         self._count(known, absence)
 
     def _leave(self, finding: Finding, known: Current) -> None:
         absence = finding.value
-        deleted_at = self.target.now if absence in _GONE else None
-        self._states.append(
+        deleted_at = self._target.now if absence in GONE else None
+        self.gathered.states.append(
             NewState(
                 known.slot,
                 known.key,
@@ -235,26 +189,26 @@ class _Batch:
                 known.id,
             )
         )
-        self._changes.append(NewChange(known.id, {}, {}, known.absence, absence))
+        self.gathered.changes.append(NewChange(known.id, {}, {}, known.absence, absence))
         self._count(known, absence)
 
     def _count(self, known: Current, absence: str | None) -> None:
-        self._touched.add(known.identity)
-        self._live += (absence is None) - (known.absence is None)
+        self.gathered.touched.add(known.identity)
+        self.gathered.live += (absence is None) - (known.absence is None)
 
     def _assigned(
         self, attributes: Attributes, otherwise: Assignment
     ) -> tuple[Assignment, str | None]:
         """Return where an object belongs, and ``invalid`` when that cannot be told."""
-        silo_type = self.target.silo_type
+        silo_type = self._target.silo_type
         try:
-            return self.target.joins.assign(silo_type.silo, silo_type.name, attributes), None
+            return self._target.joins.assign(silo_type.silo, silo_type.name, attributes), None
         except EvaluationError:
             return otherwise, Finding.INVALID.value
 
     def _parted(self, fresh: Fresh) -> tuple[tuple[str, ...], str]:
         """Part members from attributes: their normal references, and the text of the rest."""
-        name = self.target.kind.members
+        name = self._target.kind.members
         if name is None or fresh.attributes.get(name) is None:
             return (), fresh.text
         rest = {key: value for key, value in fresh.attributes.items() if key != name}
@@ -267,112 +221,16 @@ class _Batch:
         gone: dict[str, Value],
         come: dict[str, Value],
     ) -> None:
-        name = self.target.kind.members
+        name = self._target.kind.members
         assert name is not None  # noqa: S101 - the caller looked
-        before = set(self.unit.objects.references(ObjectId(object_id)))
+        before = set(self._unit.objects.references(ObjectId(object_id)))
         added, removed = sorted(set(targets) - before), sorted(before - set(targets))
         if added:
             come[f"+{name}"] = tuple(added)
-            self._added += [Reference(object_id, name, each) for each in added]
+            self.gathered.added += [Reference(object_id, name, each) for each in added]
         if removed:
             gone[f"-{name}"] = tuple(removed)
-            self._removed += [Reference(object_id, name, each) for each in removed]
-
-    # --- writing -------------------------------------------------------------------------------
-
-    def write(self) -> None:
-        """Write everything that was taken in."""
-        unit, target = self.unit, self.target
-        unit.objects.change(self._states, target.source, target.now)
-        unit.objects.assign(self._assignments)
-        unit.objects.set_misses(self._misses)
-        unit.objects.record(self._changes, target.source, target.now)
-        ids = unit.objects.reserve(len(self._new))
-        fresh = [
-            Mover(number, None, new.assignment.key)
-            for number, new in zip(ids, self._new, strict=True)
-        ]
-        grouping = self._join(fresh)
-        self._add(ids, grouping)
-        unit.objects.refer(self._added, self._removed)
-        unit.scans.raise_live(target.silo_type.id, self._live)
-        self._settle(grouping)
-
-    def _join(self, fresh: list[Mover]) -> Grouping:
-        movers = self._movers + fresh
-        if not movers:
-            return Grouping()
-        identities = self.unit.identities
-        owners = identities.owners({mover.key for mover in movers if mover.key is not None})
-        origins = {mover.identity for mover in self._movers if mover.identity is not None}
-        around = origins | set(owners.values()) if origins else set()
-        members = [
-            Member(each.id, each.identity, each.absence not in _GONE)
-            for each in self.unit.objects.placed(around)
-        ]
-        keys = identities.keys(around)
-        grouping = join(movers, members, keys, owners, identities.reserve(len(movers)))
-        identities.set_keys(sorted(grouping.rekeyed.items()))
-        identities.add(sorted(grouping.created.items()))
-        return grouping
-
-    def _add(self, ids: Sequence[int], grouping: Grouping) -> None:
-        """Write new objects into their identities, and move the others."""
-        members = self.target.kind.members
-        rows = []
-        for number, new in zip(ids, self._new, strict=True):
-            identity = grouping.placed.pop(number)
-            self._live += new.absence is None
-            rows.append(
-                NewObject(
-                    number,
-                    new.anchor,
-                    identity,
-                    *new.assignment,
-                    new.hash,
-                    new.text,
-                    new.absence,
-                    new.reference,
-                )
-            )
-            self._added += [Reference(number, members or "", each) for each in new.targets]
-        self.unit.objects.add(self.target.silo_type.id, rows, self.target.source, self.target.now)
-        self.unit.objects.place([(there, each) for each, there in grouping.placed.items()])
-        joined = [row.identity for row in rows]
-        self._look_again(joined, grouping)
-
-    def _look_again(self, joined: Sequence[int], grouping: Grouping) -> None:
-        """Find identities that have, or no longer have, two objects in one slot."""
-        crowded = {
-            each
-            for each, count in Counter(joined).items()
-            if count > 1 or each not in grouping.created
-        }
-        crowded |= self._touched | set(grouping.placed.values()) | grouping.regrouped
-        self.unit.identities.note_ambiguous(crowded)
-        if not self.target.silo_type.is_loading:
-            self._touched |= set(joined)
-
-    def _settle(self, grouping: Grouping) -> None:
-        """Hand on what is known of regrouped identities, void their actions, make all pending."""
-        unit, now = self.unit, self.target.now
-        merged = {younger for younger, _ in grouping.merged}
-        if grouping.regrouped:
-            unit.identities.merge(grouping.merged, now)
-            unit.identities.split(grouping.split, now)
-            waiting = unit.actions.open(sorted(grouping.regrouped))
-            unit.actions.move(
-                [action.id for action in waiting.values()],
-                _VOIDED,
-                ActionState.VOID,
-                now,
-                error="its identity was regrouped; it is asked again",
-            )
-        touched = self._touched | set(grouping.placed.values()) | set(grouping.rekeyed)
-        if not self.target.silo_type.is_loading:
-            targets = {each.target for each in (*self._added, *self._removed)}
-            touched |= set(unit.objects.referred(self.target.silo_type.silo, targets))
-        unit.identities.upsert_pending((touched | grouping.regrouped) - merged)
+            self.gathered.removed += [Reference(object_id, name, each) for each in removed]
 
 
 def references(value: Value) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from hypersync.model.objects import ObjectType
 from hypersync.model.requests import RequestDraft, RequestKind, RequestState
 from hypersync.model.scans import Finding, Scan, ScanState, SiloType, Staged, TypeVerdict
-from hypersync.pipeline.apply import Target, apply
+from hypersync.pipeline.apply import apply
 from hypersync.pipeline.engine import OpenRequest
+from hypersync.pipeline.graph import Target
 from hypersync.pipeline.join import Joins
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.events import Event

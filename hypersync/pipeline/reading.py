@@ -32,7 +32,8 @@ from hypersync.model.objects import (
     Seen,
 )
 from hypersync.model.scans import Finding, ScanId, SiloType, Staged, TypeCounts
-from hypersync.pipeline.apply import Fresh, Target, load
+from hypersync.pipeline.apply import Fresh, load
+from hypersync.pipeline.graph import Target
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.source_guard import Evidence, SourceGuard
 from hypersync.ports.connector import Session

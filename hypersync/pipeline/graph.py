@@ -1,0 +1,189 @@
+"""Writes one gathered batch into the graph: objects, history, joins, and what follows from them.
+
+Order matters. What objects have become is written first, because who is still there decides about
+joins; new objects come after their identities; what is known of regrouped identities is handed on
+last, when everybody is in place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from hypersync.model.actions import ActionState
+from hypersync.model.objects import ObjectType
+from hypersync.model.scans import SiloType
+from hypersync.pipeline.join import Assignment, Grouping, Joins, Member, Mover, join
+from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.objects import Current, NewChange, NewObject, NewState, Reference
+
+ACTION = "action:"
+"""How the source of an object begins that an action wrote last."""
+
+GONE = frozenset({"gone", "soft", "absent"})
+"""The absences of objects that are no longer there."""
+
+_VOIDED = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What is written to: one type of a silo; ``source`` is ``scan:ID`` or ``action:ID``.
+
+    ``read_at`` is when a scan began to read. What an action wrote after that is newer than what the
+    scan says, and stays until the next scan.
+    """
+
+    silo_type: SiloType
+    kind: ObjectType
+    joins: Joins
+    source: str
+    now: datetime
+    read_at: datetime | None = None
+
+    def is_outdated_by(self, known: Current) -> bool:
+        """Tell whether an action wrote the object after the scan began to read."""
+        is_written = known.source.startswith(ACTION)
+        return is_written and self.read_at is not None and known.changed_at > self.read_at
+
+
+class Added(NamedTuple):
+    """An object that is not stored yet, before it has an id and an identity."""
+
+    anchor: str
+    text: str
+    hash: bytes
+    assignment: Assignment
+    absence: str | None
+    targets: tuple[str, ...]
+    reference: str | None
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What one batch changes; ``live`` is by how many the live objects become more."""
+
+    target: Target
+    touched: set[int] = field(default_factory=set)
+    new: list[Added] = field(default_factory=list)
+    states: list[NewState] = field(default_factory=list)
+    changes: list[NewChange] = field(default_factory=list)
+    misses: list[tuple[int, int]] = field(default_factory=list)
+    assignments: list[tuple[str | None, str | None, int]] = field(default_factory=list)
+    movers: list[Mover] = field(default_factory=list)
+    added: list[Reference] = field(default_factory=list)
+    removed: list[Reference] = field(default_factory=list)
+    live: int = 0
+
+
+def write(unit: UnitOfWork, gathered: Gathered) -> None:
+    """Write everything that was gathered."""
+    _Writer(unit, gathered).write()
+
+
+class _Writer:
+    """Writes one batch."""
+
+    def __init__(self, unit: UnitOfWork, gathered: Gathered) -> None:
+        self._unit = unit
+        self._gathered = gathered
+        self._target = gathered.target
+
+    def write(self) -> None:
+        """Write everything that was taken in."""
+        unit, target, gathered = self._unit, self._target, self._gathered
+        unit.objects.change(gathered.states, target.source, target.now)
+        unit.objects.assign(gathered.assignments)
+        unit.objects.set_misses(gathered.misses)
+        unit.objects.record(gathered.changes, target.source, target.now)
+        ids = unit.objects.reserve(len(gathered.new))
+        fresh = [
+            Mover(number, None, new.assignment.key)
+            for number, new in zip(ids, gathered.new, strict=True)
+        ]
+        grouping = self._join(fresh)
+        self._add(ids, grouping)
+        unit.objects.refer(gathered.added, gathered.removed)
+        unit.scans.raise_live(target.silo_type.id, gathered.live)
+        self._settle(grouping)
+
+    def _join(self, fresh: list[Mover]) -> Grouping:
+        movers = self._gathered.movers + fresh
+        if not movers:
+            return Grouping()
+        identities = self._unit.identities
+        owners = identities.owners({mover.key for mover in movers if mover.key is not None})
+        origins = {mover.identity for mover in self._gathered.movers if mover.identity is not None}
+        around = origins | set(owners.values()) if origins else set()
+        members = [
+            Member(each.id, each.identity, each.absence not in GONE)
+            for each in self._unit.objects.placed(around)
+        ]
+        keys = identities.keys(around)
+        grouping = join(movers, members, keys, owners, identities.reserve(len(movers)))
+        identities.set_keys(sorted(grouping.rekeyed.items()))
+        identities.add(sorted(grouping.created.items()))
+        return grouping
+
+    def _add(self, ids: Sequence[int], grouping: Grouping) -> None:
+        """Write new objects into their identities, and move the others."""
+        members = self._target.kind.members
+        rows = []
+        for number, new in zip(ids, self._gathered.new, strict=True):
+            identity = grouping.placed.pop(number)
+            self._gathered.live += new.absence is None
+            rows.append(
+                NewObject(
+                    number,
+                    new.anchor,
+                    identity,
+                    *new.assignment,
+                    new.hash,
+                    new.text,
+                    new.absence,
+                    new.reference,
+                )
+            )
+            self._gathered.added += [Reference(number, members or "", each) for each in new.targets]
+        self._unit.objects.add(
+            self._target.silo_type.id, rows, self._target.source, self._target.now
+        )
+        self._unit.objects.place([(there, each) for each, there in grouping.placed.items()])
+        joined = [row.identity for row in rows]
+        self._look_again(joined, grouping)
+
+    def _look_again(self, joined: Sequence[int], grouping: Grouping) -> None:
+        """Find identities that have, or no longer have, two objects in one slot."""
+        crowded = {
+            each
+            for each, count in Counter(joined).items()
+            if count > 1 or each not in grouping.created
+        }
+        crowded |= self._gathered.touched | set(grouping.placed.values()) | grouping.regrouped
+        self._unit.identities.note_ambiguous(crowded)
+        if not self._target.silo_type.is_loading:
+            self._gathered.touched |= set(joined)
+
+    def _settle(self, grouping: Grouping) -> None:
+        """Hand on what is known of regrouped identities, void their actions, make all pending."""
+        unit, now, gathered = self._unit, self._target.now, self._gathered
+        merged = {younger for younger, _ in grouping.merged}
+        if grouping.regrouped:
+            unit.identities.merge(grouping.merged, now)
+            unit.identities.split(grouping.split, now)
+            waiting = unit.actions.open(sorted(grouping.regrouped))
+            unit.actions.move(
+                [action.id for action in waiting.values()],
+                _VOIDED,
+                ActionState.VOID,
+                now,
+                error="its identity was regrouped; it is asked again",
+            )
+        touched = gathered.touched | set(grouping.placed.values()) | set(grouping.rekeyed)
+        if not self._target.silo_type.is_loading:
+            targets = {each.target for each in (*gathered.added, *gathered.removed)}
+            touched |= set(unit.objects.referred(self._target.silo_type.silo, targets))
+        unit.identities.upsert_pending((touched | grouping.regrouped) - merged)
