@@ -18,7 +18,7 @@ from hypersync.messages.pages import (
     RunPage,
     WaitingView,
 )
-from hypersync.messages.views import end_of, row_view
+from hypersync.messages.views import end_of, in_common, row_view
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.model.runs import Run, RunError
@@ -40,13 +40,15 @@ def decide_page(
     request = subject.request
     count = len(subject.undecided)
     is_open = bool(count) or _is_open_scan(request)
+    shown = [row_view(action) for action in subject.undecided or subject.actions]
+    common, rows = in_common(shown, request.sentence)
     what = "the scan" if request.kind is RequestKind.SCAN else wording.counted(count, "action")
     return DecidePage(
         title=_title(answers, what) if is_open else "Nothing left to decide",
         sentence=wording.visible(request.sentence, 500),
         facts=request_facts(request),
-        notes=_notes(subject),
-        rows=[row_view(action) for action in subject.undecided or subject.actions],
+        notes=[common, *_notes(subject)] if common else _notes(subject),
+        rows=rows,
         decided=decisions(subject.votes, settings) or _ended(subject),
         end=end_of(request, ZONE) if is_open else "",
         answers=[(each.value, f"{_VERB[each]} {what}") for each in answers] if is_open else [],
@@ -153,6 +155,7 @@ def waiting_view(
     total = len(actions) or request.count
     kind = "a scan" if request.kind is RequestKind.SCAN else wording.counted(total, "action")
     links = settings.links
+    _, rows = in_common([row_view(action) for action in actions[:most]], request.sentence)
     return WaitingView(
         id=request.id,
         title=f"{kind} about a VIP" if request.kind is RequestKind.VIP else kind,
@@ -162,7 +165,7 @@ def waiting_view(
         if (problem := request.detail.get("problem"))
         else [],
         end=end_of(request, ZONE),
-        rows=[row_view(action) for action in actions[:most]],
+        rows=rows,
         rest=max(len(actions) - most, 0),
         approve=links.request(Answer.APPROVE, request.id),
         reject=links.request(Answer.REJECT, request.id),

@@ -81,6 +81,7 @@ def _question() -> Letter:
         run=_RUN,
         rule="disable-leaver",
         silo="directory",
+        cause="298 of 300 share company: ACME",
     )
     return Letter(
         kind="request",
@@ -106,7 +107,6 @@ def _question() -> Letter:
             )
             for action in actions
         },
-        cause="298 of 300 share company: ACME",
     )
 
 

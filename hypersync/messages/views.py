@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypersync.messages import wording
 from hypersync.model.actions import Action, OnExpiry
@@ -105,33 +105,49 @@ def row_view(action: Action, approve: str = "", reject: str = "") -> RowView:
     )
 
 
+def in_common(rows: Sequence[RowView], said: str) -> tuple[str, list[RowView]]:
+    """Take a reason that all rows share out of them; return it, unless it is ``said`` already."""
+    reasons = {row.why for row in rows}
+    if len(rows) < 2 or len(reasons) > 1:
+        return "", list(rows)
+    common = reasons.pop()
+    return "" if common in said else common, [replace(row, why="") for row in rows]
+
+
 def question_view(letter: Letter) -> QuestionView:
     """Return the question of a letter."""
     request = letter.request
     rest = letter.total - len(letter.actions)
+    common, rows = in_common(_rows(letter), request.sentence)
     return QuestionView(
         subject=f"{_waiting(letter)}: {wording.visible(request.sentence, 120)}",
         title=_waiting(letter),
         sentence=wording.visible(request.sentence, 500),
         recipient=wording.visible(letter.recipient, 80),
         facts=_facts(letter),
-        cause=wording.visible(letter.cause or request.cause, 300),
+        cause=wording.visible(request.cause, 300) or common,
         notes=_notes(letter),
         code=letter.code,
         approve_all=letter.approve_all,
         reject_all=letter.reject_all,
-        rows=[
-            row_view(action, links.approve, links.reject)
-            if (links := letter.links.get(action.id)) is not None
-            else row_view(action)
-            for action in letter.actions
-        ],
+        rows=rows,
         total=wording.number(letter.total),
         rest=wording.number(rest) if letter.actions and rest > 0 else "",
         end=end_of(request, letter.timezone),
         report=letter.report,
         environment=letter.environment,
     )
+
+
+def _rows(letter: Letter) -> list[RowView]:
+    rows = []
+    for action in letter.actions:
+        links = letter.links.get(action.id)
+        if links is None:
+            rows.append(row_view(action))
+        else:
+            rows.append(row_view(action, links.approve, links.reject))
+    return rows
 
 
 def _waiting(letter: Letter) -> str:
@@ -207,7 +223,9 @@ def outcome_view(letter: Letter) -> OutcomeView:
             if answer in _PAST and name != "expiry"
         ],
         counts=[
-            f"{wording.number(counts[name])} {text}" for name, text in _ENDINGS if counts.get(name)
+            f"{wording.number(counts[name])} {text}"
+            for name, text in _ENDINGS
+            if counts.get(name) and not (letter.answers and name in _PAST.values())
         ],
         after=_afterwards(request),
         report=letter.report,

@@ -29,7 +29,7 @@ class Letter:
     ``kind`` is request (the question) or decided (how it ended). ``actions`` are the first that
     wait, ``total`` how many do; ``links`` are by action id. A question has a ``code``, the six
     digits; to somebody who may not answer it is empty and nothing decides. ``answers`` are who gave
-    which answer to how many; ``cause`` is what most of the waiting ones have in common.
+    which answer to how many.
     """
 
     kind: str
@@ -51,7 +51,6 @@ class Letter:
     report: str = ""
     links: Mapping[str, RowLinks] = field(default_factory=dict)
     answers: Sequence[tuple[str, str, int]] = ()
-    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
