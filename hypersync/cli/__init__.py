@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # name: (module in hypersync.cli, attribute, what it does in one line)
 COMMANDS = {
+    "demo": ("demo", "demo", "Show a made-up company: a bad file, what stops it, the answer."),
     "init": ("project", "init", "Write a small commented project: configuration, rules, data."),
     "check": ("project", "check", "Say every mistake in configuration, rules and templates."),
     "db": ("project", "database", "Upgrade the database, or say its revision."),

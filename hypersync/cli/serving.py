@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from wsgiref.types import WSGIApplication
 
+    from hypersync.app import App
+
 USUAL_HOST = "127.0.0.1"
 USUAL_PORT = 8080
 THREADS = 8
@@ -76,6 +78,16 @@ def address_of(listening: socket.socket) -> str:
     """Return the address that a browser on this machine opens, without a final slash."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def web_pages(app: App) -> WSGIApplication:
+    """Make the pages of an application."""
+    from webui import Bundle, create_app
+
+    bundle = Bundle(
+        store=app.store, settings=app.settings, renderer=app.renderer, clock=app.clock.now
+    )
+    return create_app(bundle)
 
 
 @contextmanager

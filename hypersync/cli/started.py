@@ -23,7 +23,7 @@ def started_app(invocation: Invocation) -> Iterator[App]:
     """Give the application of this invocation; progress shows when a person watches."""
     from hypersync.app import build
 
-    with _shown_progress() as progress:
+    with shown_progress() as progress:
         app = build(invocation.configuration(), started_by=who(), progress=progress)
         try:
             yield app
@@ -37,7 +37,8 @@ def who() -> str:
 
 
 @contextmanager
-def _shown_progress() -> Iterator[Progress | None]:
+def shown_progress() -> Iterator[Progress | None]:
+    """Give a progress bar when a person watches, else nothing."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hypersync.demo import company
 from hypersync.demo.stage import Stage
 from hypersync.model.actions import Action, ActionState
+from hypersync.model.requests import Answer
 
 if TYPE_CHECKING:
     from hypersync.demo.mailbox import Mail
@@ -158,6 +159,20 @@ class Change:
     def __str__(self) -> str:
         """Say it in a line."""
         return f"{self.account}: {self.attribute} {self.before or '-'} → {self.after or '-'}"
+
+
+def answers(stage: Stage) -> list[tuple[Mail, Answer, str]]:
+    """Return the mails that wait for an answer, the right one, and why."""
+    rules = {
+        DISABLE: (Answer.REJECT, "HR sent the wrong file"),
+        TITLE: (Answer.APPROVE, "the board agreed"),
+    }
+    return [
+        (mail, *given)
+        for rule, given in rules.items()
+        for mail in stage.mailbox.mails
+        if f"rule {rule}" in mail.text or rule in mail.subject
+    ]
 
 
 def is_decided(stage: Stage) -> bool:
