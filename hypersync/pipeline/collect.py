@@ -91,7 +91,7 @@ class Collector:
         discard: Callable[[ActionId], None],
         *,
         now: datetime,
-        may_release: Callable[[OpenAction], bool],
+        may_release: Callable[[OpenAction, Draft], bool],
         vips: Vips,
     ) -> None:
         self.found = Collected()
@@ -127,10 +127,18 @@ class Collector:
     def _memory(self, identity: IdentityId) -> Mapping[str, str | None]:
         return self._before.memory.get(identity, {})
 
-    def void_orphans(self) -> None:
-        """Close the open actions of rules that are gone or disabled."""
+    def void_orphans(self, *, is_simulated: bool) -> None:
+        """Close the open actions of rules that are gone, and the queued ones of simulated rules.
+
+        ``is_simulated`` is whether all rules are.
+        """
         for action in self._before.open.values():
-            if action.rule not in self._rules and action.state in _UNDONE:
+            rule = self._rules.get(action.rule)
+            if rule is None:
+                is_orphan = action.state in _UNDONE
+            else:
+                is_orphan = action.state is ActionState.QUEUED and (is_simulated or rule.simulate)
+            if is_orphan:
                 self.found.void[action.id] = action
 
     def take(self, look: Look) -> None:
@@ -184,6 +192,8 @@ class Collector:
         match against_open(existing, print_):
             case Against.RELEASE:
                 return self._release(existing, draft, look)
+            case Against.AGAIN if self._is_new_vip(existing, draft, look):
+                return True
             case Against.AGAIN:
                 self.found.again[existing.id] = existing
             case Against.UNSTABLE:
@@ -210,14 +220,17 @@ class Collector:
 
     def _release(self, action: OpenAction, draft: Draft, look: Look) -> bool:
         """Release what was approved; a volume approval does not cover a VIP: that asks again."""
-        if not self._may_release(action):
+        if not self._may_release(action, draft):
             return False
-        if action.vip is None and self._vips.of(
-            draft, look.vips, self._memory(look.identity), self._now
-        ):
+        if self._is_new_vip(action, draft, look):
             return True
         self.found.release[action.id] = action
         return False
+
+    def _is_new_vip(self, action: OpenAction, draft: Draft, look: Look) -> bool:
+        """Tell whether a VIP is concerned now who was none when the action was let through."""
+        memory = self._memory(look.identity)
+        return action.vip is None and bool(self._vips.of(draft, look.vips, memory, self._now))
 
     def _withdraw(self, look: Look, seen: Collection[str]) -> None:
         """Close what is no longer wanted: only a clean false, or nothing left to do, decides."""

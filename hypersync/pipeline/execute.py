@@ -329,8 +329,9 @@ class _Worker:
     def _read_back(self, action: Action) -> Outcome | None:
         """Find out what became of an action; ``None`` when it cannot be told yet."""
         if not self._silo:
-            text = "nobody knows whether this event happened; it is not repeated"
-            return Refused(text)
+            if (action.after or {}).get("repeatable") is True:
+                return RetryAfter(timedelta(0), "nobody knows whether it happened; repeated")
+            return Refused("nobody knows whether this event happened; it is not repeated")
         kind = self._silos.types[action.silo, action.type]
         if action.anchor is None:
             return self._created(action)

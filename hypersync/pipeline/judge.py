@@ -102,10 +102,10 @@ class Judge:
             of_rule = list(found.candidates.get(rule.id, {}).values())
             wishes |= {each.id: each for each in of_rule}
             judgement.reports[rule.id] = self._rule(rule, of_rule, unit, judgement)
+        self._simulate(judgement)
         self._silo_limits(unit, judgement)
         self._count_held(found, judgement)
-        self._simulate(judgement)
-        for each in judgement.suspended:
+        for each in (*judgement.suspended, *judgement.planned):
             self._contexts.give_back(self._drawn.pop(each.id, Counter()))
         judgement.quotas = self._contexts.quotas()
         judgement.reservations = self._reservations(judgement)
@@ -327,13 +327,17 @@ class Judge:
         """Return how long people have; what cannot be computed falls back to a day."""
         if isinstance(span, timedelta):
             return span
-        value = self._value(span, None)
-        if isinstance(value, str):
-            return parse_time_span(value)
-        return value if isinstance(value, timedelta) else timedelta(days=1)
+        try:
+            value = self._value(span, None)
+            value = parse_time_span(value) if isinstance(value, str) else value
+        except (EvaluationError, ValueError):
+            value = None
+        if isinstance(value, timedelta) and value > timedelta(0):
+            return value
+        return timedelta(days=1)
 
     def _simulate(self, judgement: Judgement) -> None:
-        """Take the candidates of simulated rules out of what is done or asked."""
+        """Take the candidates of simulated rules out of what is done, asked or used up."""
         everything = self._engine.guards.simulate
         for name in ("queued", "suspended"):
             wishes: list[Wish] = getattr(judgement, name)

@@ -36,11 +36,13 @@ def settle(
     now: datetime,
 ) -> None:
     """Write what the run decided; its counts and reports are complete afterwards."""
+    if run.mode is RunMode.COMMIT:
+        _replace(unit, judgement.suspended, now)
+        _replace(unit, judgement.queued, now)
+        _replace(unit, _outdated(judgement), now)
     _settle_proposals(unit, run, judgement, now)
     if run.mode is RunMode.PREVIEW:
         return
-    _replace(unit, judgement.suspended, now)
-    _replace(unit, judgement.queued, now)
     _close_earlier(unit, run, found, now)
     _remember(engine, unit, before, found, judgement, now)
     _ask(engine, unit, run, judgement, now)
@@ -73,7 +75,17 @@ def _replace(unit: UnitOfWork, candidates: Iterable[Candidate], now: datetime) -
     """Void the actions whose place newer ones take, before those become open."""
     for each in candidates:
         if each.replaces is not None:
-            unit.actions.replace(each.replaces.id, now, "changed since people were asked")
+            unit.actions.replace(each.replaces.id, now, "another change took its place")
+
+
+def _outdated(judgement: Judgement) -> Iterable[Candidate]:
+    """Return what may not run now and would change what is still queued into something else.
+
+    What is queued could start at any time, with values that nobody wants any more.
+    """
+    for each in (*judgement.throttled, *judgement.limited, *judgement.skipped, *judgement.planned):
+        if each.replaces is not None and each.replaces.state is ActionState.QUEUED:
+            yield each
 
 
 def _close_earlier(unit: UnitOfWork, run: Run, found: Collected, now: datetime) -> None:
@@ -160,7 +172,7 @@ def _unfinished(
     keep: dict[IdentityId, datetime | None] = dict(found.wakes)
     for identity in found.unfinished:
         keep[identity] = now + SOON
-    for each in (*judgement.limited, *judgement.throttled):
+    for each in (*judgement.limited, *judgement.throttled, *judgement.skipped):
         again = judgement.due.get(each.id, now + SOON)
         known = keep.get(each.draft.identity)
         keep[each.draft.identity] = again if known is None else min(known, again)

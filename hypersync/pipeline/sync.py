@@ -29,7 +29,7 @@ from hypersync.pipeline.execute import RECHECK_AFTER, Execution, execute
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge, Judgement
 from hypersync.pipeline.lease import holding
-from hypersync.pipeline.propose import Proposer
+from hypersync.pipeline.propose import Draft, Proposer
 from hypersync.pipeline.settle import settle
 from hypersync.pipeline.vip import Vips
 from hypersync.pipeline.world import World
@@ -107,7 +107,7 @@ def _bury_the_dead(engine: Engine, fence: Fence) -> None:
 def _carry_out(engine: Engine, run: Run, fence: Fence | None, progress: Progress | None) -> Run:
     """Execute what is queued and write down how it went."""
     with engine.store.snapshot() as unit:
-        resting = unit.silos.paused()
+        resting = frozenset({*unit.silos.paused(), *unit.scans.applying()})
     if engine.is_blackout(engine.clock()):
         resting = frozenset({*engine.silos.connectors, ""})
         execution = Execution()
@@ -165,6 +165,8 @@ class _Planner:
         self._buffer: list[Proposal] = []
         self._discarded: set[ActionId] = set()
         self._claimed: set[IdentityId] = set()
+        self._resting: frozenset[str] = frozenset()
+        self._over: frozenset[ActionId] = frozenset()
         self._bound: tuple[World, Evaluator] | None = None
 
     def plan(self) -> Run:
@@ -182,7 +184,7 @@ class _Planner:
                 may_release=self._may_release,
                 vips=self._vips(unit),
             )
-            collector.void_orphans()
+            collector.void_orphans(is_simulated=self._engine.guards.simulate)
             self._evaluate(unit, before, wanted, collector, judge)
         self._enrol(run, before, collector, judge)
         self._flush()
@@ -262,7 +264,14 @@ class _Planner:
         """Return the rules of approved and overdue actions by identity."""
         if not self._commit:
             return {}
-        waiting = [*unit.actions.approved(), *unit.actions.overdue(self._now - RECHECK_AFTER)]
+        approved = unit.actions.approved()
+        self._resting = frozenset(unit.silos.paused())
+        self._over = frozenset(
+            action.id
+            for action in approved
+            if action.approved_until is not None and action.approved_until <= self._now
+        )
+        waiting = [*approved, *unit.actions.overdue(self._now - RECHECK_AFTER)]
         found: dict[IdentityId, frozenset[str]] = {}
         for action in waiting:
             found[action.identity] = found.get(action.identity, frozenset()) | {action.rule}
@@ -286,9 +295,16 @@ class _Planner:
                 people.add(found.identity)
         return Vips(self._engine.rulebook.vips, people, self._engine.guards.vip_memory)
 
-    def _may_release(self, action: OpenAction) -> bool:
-        """Tell whether this run releases or rechecks what was approved or waited too long."""
+    def _may_release(self, action: OpenAction, draft: Draft) -> bool:
+        """Tell whether this run releases what was approved.
+
+        Not in a preview or a blackout, for a paused silo or a simulated rule, or once the approval
+        ran out, whether somebody noted that already or not.
+        """
         if not self._commit or self._engine.is_blackout(self._now):
+            return False
+        is_simulated = self._engine.guards.simulate or draft.rule.simulate
+        if is_simulated or draft.silo in self._resting or action.id in self._over:
             return False
         own = self._order.object_key is None or self._engine.guards.release_any
         return own or action.identity in self._claimed
