@@ -241,9 +241,7 @@ class World:
         ids = tuple(action.id for action in actions)
         settings = replace(app.settings, owner=by.removeprefix("cli:"))
         ballot = Ballot(answer=answer, by=by, proof="shell", comment="a test")
-        return decide(
-            app.store, OfActions(ids), ballot, now=self.clock.now(), settings=settings
-        )
+        return decide(app.store, OfActions(ids), ballot, now=self.clock.now(), settings=settings)
 
     def approve(self, *actions: Action) -> None:
         decided = self.decide(Answer.APPROVE, *actions)
@@ -298,7 +296,7 @@ class World:
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         with self.app.store.engine.connect() as connection:
-            found = connection.exec_driver_sql(f"SELECT * FROM {table}").all()
+            found = connection.exec_driver_sql(f"SELECT * FROM {table}").all()  # noqa: S608
             return sorted((tuple(row) for row in found), key=repr)
 
     def execute(self, statement: str, *values: Any) -> None:

@@ -55,7 +55,8 @@ def test_the_same_input_gives_the_same_plan_in_the_same_order(world):
     first = world.run("full", commit=False)
     second = world.sync("full", commit=False)
     assert plan(world, first) == plan(world, second)
-    assert [each[1] for each in plan(world, first)] == sorted(each[1] for each in plan(world, first))
+    identities = [action.identity for action in world.actions(first)]
+    assert identities == sorted(identities)
 
 
 def test_nothing_said_is_full_first_and_delta_afterwards(world):
@@ -138,7 +139,8 @@ def test_a_simulated_installation_plans_only(world):
 TWO = """\
 ruleset: both
 rules:
-  - {id: broken, kind: update, target: account, throttle: 1s, when: "hr.title < 5", set: {title: hr.title}}
+  - {id: broken, kind: update, target: account, throttle: 1s, when: "hr.title < 5",
+     set: {title: hr.title}}
   - {id: disable-leaver, kind: deprovision, target: account, throttle: 1s,
      when: "hr.status == 'left' and account.enabled", do: disable, threshold: {limit: 5}}
 """
