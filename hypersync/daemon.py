@@ -44,12 +44,16 @@ CLOCKS_DIFFER = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One thing that is scheduled: its name in the store, when, and what."""
+    """One thing that is scheduled: its name in the store, when, and what.
+
+    ``after`` counts the rounds that it waits before its very first run: scans come before syncs.
+    """
 
     name: str
     timing: Cron | Every
     timezone: str
     run: Callable[[], object]
+    after: int = 0
 
 
 class Daemon:
@@ -136,6 +140,8 @@ class Daemon:
             start = unit.schedules.last(job.name) or now
         if latest_due(job, start, now) is not None:
             return start, now
+        if start == now and isinstance(job.timing, Every):
+            return start, now + timedelta(seconds=self._every * job.after)
         return start, trigger_of(job, start).get_next_fire_time(None, max(start, now))
 
     def fire(self, job: Job, start: datetime) -> None:
@@ -182,7 +188,7 @@ def _jobs(app: App, number: int, schedule: ScheduleConfig) -> Iterator[Job]:
     timing = schedule.at or (None if schedule.every is None else Every(schedule.every))
     if timing is not None:
         name = f"{number} sync {schedule.sync} {timing}"
-        yield Job(name, timing, zone, _syncer(app, name, schedule))
+        yield Job(name, timing, zone, _syncer(app, name, schedule), after=1)
 
 
 def _scanner(app: App, silo: str, *, full: bool) -> Callable[[], object]:

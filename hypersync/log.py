@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_OURS = ("hypersync", "webui")
 
 
 class JsonFormatter(logging.Formatter):
@@ -49,9 +50,10 @@ def _time_of(record: logging.LogRecord) -> str:
 
 
 def set_up_logging(*, as_json: bool, level: str = "WARNING", stream: TextIO | None = None) -> None:
-    """Send all records from ``level`` to ``stream`` (standard error when not given).
+    """Send our records from ``level`` to ``stream`` (standard error when not given).
 
-    Called again, it replaces what it set up before.
+    What we build on speaks up only when something is wrong, unless ``level`` is debug. Called
+    again, it replaces what it set up before.
     """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
@@ -60,5 +62,8 @@ def set_up_logging(*, as_json: bool, level: str = "WARNING", stream: TextIO | No
         root.removeHandler(earlier)
     handler.set_name("hypersync")
     root.addHandler(handler)
-    root.setLevel(level.upper())
+    lowest = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(lowest if lowest <= logging.DEBUG else max(lowest, logging.WARNING))
+    for ours in _OURS:
+        logging.getLogger(ours).setLevel(lowest)
     logging.captureWarnings(capture=True)

@@ -36,6 +36,10 @@ COMMANDS = {
     "explain": ("look", "explain", "Why an action was proposed, and what became of it."),
     "why": ("look", "why", "Every rule for one identity, true or false, with the values."),
     "show": ("look", "show", "An object, now or at an earlier time."),
+    "tick": ("admin", "tick", "Do once what is due: requests move on, messages go out."),
+    "daemon": ("admin", "daemon", "Run the schedules, the outbox and what is queued."),
+    "serve": ("admin", "serve", "Serve the web pages."),
+    "up": ("admin", "up", "Run everything: the daemon and the web pages in one process."),
 }
 _SPEAKING = frozenset({"daemon", "serve", "up"})
 

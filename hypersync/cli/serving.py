@@ -123,7 +123,8 @@ def until_stopped() -> Iterator[threading.Event]:
     def note(number: int, _frame: FrameType | None) -> None:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.set()
+        # not here: the thread that is interrupted may be holding the event's own lock
+        threading.Thread(target=stop.set, daemon=True).start()
 
     before = {each: signal.signal(each, note) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
