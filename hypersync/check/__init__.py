@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hypersync.check.limits import limit_mistakes
 from hypersync.check.silos import option_mistakes, silo_mistakes
 from hypersync.config.load import examine_configuration
+from hypersync.messages.examine import template_mistakes
 from hypersync.rulebook.load import examine_rulebook
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def check(
             if not found and not offline:
                 mistakes += silo_mistakes(configuration, name, schemas)
         mistakes += examine_rulebook(configuration, schemas=schemas)[1]
+        mistakes += template_mistakes(configuration)
         if not offline:
             mistakes += limit_mistakes(configuration)
     return configuration, _in_order(mistakes)

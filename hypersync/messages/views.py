@@ -239,12 +239,13 @@ _PAST = {"approve": "approved", "reject": "rejected"}
 def _ended(request: Request) -> str:
     if request.state is RequestState.VOID:
         return "Withdrawn"
-    found = [name for name in ("approved", "rejected") if request.counts.get(name)]
-    if len(found) == 2:
+    counts = request.counts
+    is_approved = bool(counts.get("approved") or counts.get("default_approved"))
+    if is_approved and counts.get("rejected"):
         return "Decided"
-    if found:
-        return found[0].capitalize()
-    return "Expired" if request.counts.get("cleared") else "No longer needed"
+    if is_approved or counts.get("rejected"):
+        return "Approved" if is_approved else "Rejected"
+    return "Expired" if counts.get("cleared") else "No longer needed"
 
 
 def _afterwards(request: Request) -> str:

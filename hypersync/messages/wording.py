@@ -7,7 +7,7 @@ cannot be seen are shown by their code, and long values are cut with their lengt
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from hypersync.model.actions import Action
@@ -78,15 +78,6 @@ def moment(at: datetime, timezone: str) -> str:
     """Return a time on somebody's clocks, for instance ``Mon 2 Mar 2026, 13:00 CET``."""
     local = at.astimezone(ZoneInfo(timezone))
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}"
-
-
-def span(length: timedelta) -> str:
-    """Return about how long, for instance ``24 hours`` or ``3 days``."""
-    minutes = int(length.total_seconds()) // 60
-    if minutes < 120:
-        return counted(max(minutes, 0), "minute")
-    hours = minutes // 60
-    return counted(hours, "hour") if hours < 72 else counted(hours // 24, "day")
 
 
 def ordinal(nth: int) -> str:
