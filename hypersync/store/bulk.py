@@ -64,8 +64,10 @@ def stream(connection: Connection, statement: str, values: Sequence[object] = ()
     """Yield rows as the database finds them, without gathering them first."""
     if connection.dialect.name == "sqlite":
         return iter(_cursor(connection, statement, values))
-    options = connection.execution_options(stream_results=True, yield_per=5_000)
-    return iter(options.exec_driver_sql(_spelled(connection, statement), tuple(values)))
+    # options of this statement alone; the connection's own would hold for all that follow
+    options = {"stream_results": True, "yield_per": 5_000}
+    spelled = _spelled(connection, statement)
+    return iter(connection.exec_driver_sql(spelled, tuple(values), execution_options=options))
 
 
 def stored_time(connection: Connection, value: datetime | None) -> object:

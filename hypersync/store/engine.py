@@ -1,32 +1,68 @@
 """The database engine, set up the same way everywhere.
 
 SQLite: WAL, foreign keys, 30 s busy timeout, and transactions that begin when we say so (the
-driver's own habit of beginning late would break ``BEGIN IMMEDIATE``). Sources: SQLite "WAL mode",
-SQLAlchemy "Pysqlite: Serializable isolation / Savepoints / Transactional DDL".
+driver's own habit of beginning late would break ``BEGIN IMMEDIATE``). PostgreSQL: psycopg, READ
+COMMITTED for what writes. Sources: SQLite "WAL mode", SQLAlchemy "Pysqlite: Serializable isolation
+/ Savepoints / Transactional DDL".
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError, TimeoutError
+
+from hypersync.errors import StoreError
 
 WRITE = "hypersync_write"
 
 
 def open_engine(url: str) -> Engine:
-    """Open the database at an SQLAlchemy URL; a missing SQLite file (and its folder) is made."""
+    """Open the database at an SQLAlchemy URL; a missing SQLite file (and its folder) is made.
+
+    Raises `StoreError` when the driver of the database is not installed.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        return _open_server(parsed)
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _open_server(url: URL) -> Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except ImportError as error:
+        raise StoreError(
+            f"{url.drivername} needs a driver ({error}); install hypersync[postgresql]"
+        ) from error
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise `StoreError` for what the driver raises: not reached, refused, deadlocked, full."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(f"the database refused: {error.orig}") from error
+    except TimeoutError as error:
+        raise StoreError(f"the database has no free connection: {error}") from error
+
+
+def is_writing(connection: Connection) -> bool:
+    """Tell whether the transaction may write, and hence lock what it reads."""
+    return bool(connection.get_execution_options().get(WRITE, False))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
@@ -45,5 +81,4 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get(WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writing(connection) else "BEGIN")

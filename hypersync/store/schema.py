@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from hypersync.errors import StoreNewer, StoreOlder
 from hypersync.shipped import shipped
+from hypersync.store.engine import refusals
 
 
 def _config(engine: Engine) -> Config:
@@ -25,7 +26,7 @@ def _config(engine: Engine) -> Config:
 
 def current(engine: Engine) -> str | None:
     """Return the revision the database is at, ``None`` when it is empty."""
-    with engine.connect() as connection:
+    with refusals(), engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -37,12 +38,18 @@ def newest(engine: Engine) -> str | None:
 def upgrade(engine: Engine) -> None:
     """Bring the database to the newest revision; raises `StoreNewer` when it is beyond that."""
     _refuse_newer(engine)
-    command.upgrade(_config(engine), "head")
+    _upgrade(engine)
+
+
+def _upgrade(engine: Engine) -> None:
+    with refusals():
+        command.upgrade(_config(engine), "head")
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the database back to an older revision, with its data where the older one has room."""
-    command.downgrade(_config(engine), revision)
+    with refusals():
+        command.downgrade(_config(engine), revision)
 
 
 def prepare(engine: Engine) -> None:
@@ -53,7 +60,7 @@ def prepare(engine: Engine) -> None:
     """
     found = current(engine)
     if found is None:
-        command.upgrade(_config(engine), "head")
+        _upgrade(engine)
         return
     _refuse_newer(engine)
     if found != newest(engine):

@@ -8,13 +8,11 @@ from functools import cached_property
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 
-from hypersync.errors import StoreError
 from hypersync.ports.store.leases import Fence
 from hypersync.store.actions import Actions
 from hypersync.store.deliveries import Deliveries
-from hypersync.store.engine import WRITE
+from hypersync.store.engine import WRITE, refusals
 from hypersync.store.events import Events
 from hypersync.store.identities import Identities
 from hypersync.store.leases import Leases
@@ -120,12 +118,11 @@ class Store:
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[UnitOfWork]:
-        try:
-            with self.engine.connect() as connection:
-                options = connection.execution_options(**{WRITE: write})
-                if not write and self.engine.dialect.name != "sqlite":
-                    options = connection.execution_options(isolation_level="REPEATABLE READ")
-                with options.begin():
-                    yield UnitOfWork(options)
-        except DBAPIError as error:
-            raise StoreError(f"the database refused: {error.orig}") from error
+        with refusals(), self.engine.connect() as connection:
+            options = connection.execution_options(**{WRITE: write})
+            if not write and self.engine.dialect.name != "sqlite":
+                options = connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            with options.begin():
+                yield UnitOfWork(options)
