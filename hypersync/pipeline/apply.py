@@ -103,6 +103,7 @@ class _Batch:
     """Gathers what one batch changes, and writes it."""
 
     def __init__(self, unit: UnitOfWork, target: Target) -> None:
+        unit.identities.join_alone()
         self.gathered = Gathered(target)
         self._unit = unit
         self._target = target

@@ -270,10 +270,11 @@ class Actions:
             .order_by(_ACTION.c.seq)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte("due")  # asked once; a subquery may be asked again for each row, past the limit
         )
         statement = (
             update(_ACTION)
-            .where(_ACTION.c.seq.in_(due.scalar_subquery()), _ACTION.c.state == ActionState.QUEUED)
+            .where(_ACTION.c.seq.in_(select(due.c.seq)), _ACTION.c.state == ActionState.QUEUED)
             .values(
                 state=ActionState.EXECUTING,
                 worker=worker,

@@ -37,6 +37,7 @@ def start_throttles(connection: Connection, actions: Collection[ActionId], now: 
             select(_ACTION.c.rule, _ACTION.c.identity, _ACTION.c.target, moment, false())
             .where(_ACTION.c.id.in_(some))
             .distinct()
+            .order_by(_ACTION.c.rule, _ACTION.c.identity, _ACTION.c.target)
         )
         fresh = _insert(connection, _MARK).from_select(
             ["rule", "identity", "target", "last_start", "held"], rows
@@ -87,19 +88,21 @@ def hold(
 def make_pending(connection: Connection, actions: Collection[ActionId]) -> None:
     """Let the next sync look at the identities of these actions again."""
     for some in chunks(actions):
-        rows = select(_ACTION.c.identity).where(_ACTION.c.id.in_(some)).distinct()
+        rows = select(_ACTION.c.identity).where(_ACTION.c.id.in_(some))
         _upsert_pending(connection, rows)
 
 
 def end_holds(connection: Connection, now: datetime) -> int:
     """Drop the rejections whose time is over; return how many."""
     over = _HOLD.c.until <= now
-    _upsert_pending(connection, select(_HOLD.c.identity).where(over).distinct())
+    _upsert_pending(connection, select(_HOLD.c.identity).where(over))
     return connection.execute(delete(_HOLD).where(over)).rowcount
 
 
 def _upsert_pending(connection: Connection, rows: Any) -> None:  # noqa: ANN401 - a SELECT
-    fresh = _insert(connection, _PENDING).from_select(["identity"], rows.where(true()))
+    # everybody writes these in the same order, so that nobody waits for each other
+    ordered = rows.where(true()).distinct().order_by("identity")
+    fresh = _insert(connection, _PENDING).from_select(["identity"], ordered)
     connection.execute(
         fresh.on_conflict_do_update(
             index_elements=["identity"], set_={"run": None, "not_before": None}

@@ -45,10 +45,11 @@ class Deliveries:
             .order_by(_DELIVERY.c.next_at, _DELIVERY.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            .cte("due")  # asked once; a subquery may be asked again for each row, past the limit
         )
         statement = (
             update(_DELIVERY)
-            .where(_DELIVERY.c.id.in_(due.scalar_subquery()), _DELIVERY.c.state.in_(_UNSENT))
+            .where(_DELIVERY.c.id.in_(select(due.c.id)), _DELIVERY.c.state.in_(_UNSENT))
             .values(
                 state=DeliveryState.SENDING.value,
                 worker=worker,

@@ -23,6 +23,7 @@ from hypersync.store.bulk import (
     stored_time,
 )
 
+_JOINING = 0x48595052  # the number of the lock, any that others do not use
 _DUE = "run IS NULL AND (not_before IS NULL OR not_before <= ?)"
 _UPSERT = """
 INSERT INTO pending_identity (identity, run, not_before) VALUES (?, NULL, ?)
@@ -32,6 +33,7 @@ ON CONFLICT (identity) DO UPDATE SET run = NULL, not_before = CASE
     WHEN pending_identity.not_before IS NULL THEN NULL
     ELSE excluded.not_before END
 """
+_IN_ORDER = "SELECT identity FROM pending_identity WHERE {} ORDER BY identity FOR UPDATE"
 _AMBIGUOUS = """
 SELECT identity, slot, anchor FROM object
 WHERE identity IN ({}) AND slot IS NOT NULL AND (absence IS NULL OR absence = 'invalid')
@@ -71,6 +73,7 @@ class Identities:
 
     def claim(self, run_id: RunId, now: datetime) -> Sequence[IdentityId]:
         """Claim the pending identities that are due; return those that were claimed now."""
+        self._lock(_DUE, self._time(now))
         rows = read(
             self._connection,
             f"UPDATE pending_identity SET run = ? WHERE {_DUE} RETURNING identity",  # noqa: S608
@@ -80,6 +83,7 @@ class Identities:
 
     def claim_all(self, run_id: RunId) -> None:
         """Claim every pending identity, due or not."""
+        self._lock("run IS NULL")
         statement = "UPDATE pending_identity SET run = ? WHERE run IS NULL"
         run(self._connection, statement, (run_id,))
 
@@ -103,10 +107,12 @@ class Identities:
 
     def free(self, run_id: RunId) -> None:
         """Give back what a run claimed."""
+        self._lock("run = ?", run_id)
         run(self._connection, "UPDATE pending_identity SET run = NULL WHERE run = ?", (run_id,))
 
     def finish(self, run_id: RunId, keep: Mapping[IdentityId, datetime | None]) -> None:
         """End a run's claims; those in ``keep`` are pending again, from a time on when given."""
+        self._lock("run = ?", run_id)
         run(self._connection, "DELETE FROM pending_identity WHERE run = ?", (run_id,))
         run_many(
             self._connection,
@@ -121,6 +127,14 @@ class Identities:
         run_many(
             self._connection, _UPSERT, [(identity, at) for identity in sorted(set(identities))]
         )
+
+    def _lock(self, condition: str, *values: object) -> None:
+        """Lock pending identities in the order in which scans write them, lest both wait for ever.
+
+        On SQLite the transaction that writes is alone.
+        """
+        if self._connection.dialect.name != "sqlite":
+            read(self._connection, _IN_ORDER.format(condition), values)
 
     # --- what is known of identities -----------------------------------------------------------
 
@@ -182,6 +196,15 @@ class Identities:
         return read_in(self._connection, statement + " AND id IN ({})", sorted(identities))
 
     # --- joining -------------------------------------------------------------------------------
+
+    def join_alone(self) -> None:
+        """Wait until nobody else joins; nobody does until this transaction ends.
+
+        Scans of two silos may meet the same person at the same moment, and what one has not
+        committed the other does not see. On SQLite the transaction that writes is alone.
+        """
+        if self._connection.dialect.name != "sqlite":
+            run(self._connection, "SELECT pg_advisory_xact_lock(?)", (_JOINING,))
 
     def owners(self, keys: Iterable[str]) -> Mapping[str, int]:
         """Return the identities that have these keys."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
 from hypersync.errors import FenceLost, LeaseHeld
@@ -34,17 +37,19 @@ class Leases:
         return Fence(name, taken)
 
     def _first(self, name: str, holder: str, now: datetime) -> int:
+        """Take a lease that nobody ever had; of several at once the first gets it."""
         lease = tables.lease
-        row = self._connection.execute(select(lease).where(lease.c.name == name)).one_or_none()
-        if row is not None:
-            raise LeaseHeld(
-                f"{name} is held by {row.holder} until {row.expires_at:%H:%M:%S} UTC; "
-                "wait for it to end"
-            )
-        self._connection.execute(
-            lease.insert().values(name=name, holder=holder, fence=1, expires_at=now + LEASE)
+        sqlite = self._connection.dialect.name == "sqlite"
+        insert: Any = sqlite_insert if sqlite else postgresql_insert
+        values = {"name": name, "holder": holder, "fence": 1, "expires_at": now + LEASE}
+        statement = insert(lease).values(values).on_conflict_do_nothing()
+        if self._connection.execute(statement).rowcount:
+            return 1
+        row = self._connection.execute(select(lease).where(lease.c.name == name)).one()
+        raise LeaseHeld(
+            f"{name} is held by {row.holder} until {row.expires_at:%H:%M:%S} UTC; "
+            "wait for it to end"
         )
-        return 1
 
     def renew(self, fence: Fence, now: datetime) -> None:
         """Extend the lease; raises `FenceLost`."""

@@ -45,7 +45,7 @@ class Marks:
         """Remember that rules start now."""
         rows = [
             {"rule": rule, "identity": identity, "target": target, "last_start": now, "held": True}
-            for rule, identity, target in marks
+            for rule, identity, target in sorted(marks)
         ]
         if rows:
             fresh = self._insert(_MARK)
@@ -71,7 +71,7 @@ class Marks:
         """Remember whether the conditions of event rules hold."""
         rows = [
             {"rule": rule, "identity": identity, "target": "", "last_start": None, "held": held}
-            for rule, identity in marks
+            for rule, identity in sorted(marks)
         ]
         if rows:
             fresh = self._insert(_MARK)

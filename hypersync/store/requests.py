@@ -18,6 +18,7 @@ from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.ports.store.requests import Tally, Vote
 from hypersync.store import aftermath, plan_json, tables
 from hypersync.store.bulk import chunks
+from hypersync.store.engine import is_writing
 
 _REQUEST = tables.request
 _ACTION = tables.action
@@ -38,7 +39,11 @@ _WITHOUT_ACTIONS = (RequestKind.INCIDENT, RequestKind.ACKNOWLEDGEMENT)
 
 
 class Requests:
-    """Requests and decisions; every change of a state is one guarded UPDATE."""
+    """Requests and decisions; every change of a state is one guarded UPDATE.
+
+    A request that is read to be written stays locked until the transaction ends: people who answer
+    at the same moment count each other's votes.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -328,6 +333,8 @@ class Requests:
 
     def _first(self, *conditions: ColumnElement[bool]) -> Request | None:
         query = select(_REQUEST).where(*conditions).order_by(_REQUEST.c.opened_at.desc()).limit(1)
+        if is_writing(self._connection):
+            query = query.with_for_update()
         row = self._connection.execute(query).one_or_none()
         return None if row is None else _request_of(row)
 

@@ -155,7 +155,9 @@ class Scans:
 
         A scan is approved once every type that was not believed is, and rejected by one.
         """
-        found = self.get(scan)
+        # locked: another type of it may be decided at the same moment
+        rows = self._scans(select(_SCAN).where(_SCAN.c.id == scan).with_for_update())
+        found = rows[0] if rows else None
         if found is None or found.state is not ScanState.SUSPENDED:
             return False
         types = {

@@ -63,6 +63,9 @@ class Identities(Protocol):
 
     # --- joining
 
+    def join_alone(self) -> None:
+        """Wait until nobody else joins; nobody does until this transaction ends."""
+
     def owners(self, keys: Iterable[str]) -> Mapping[str, int]:
         """Return the identities that have these keys."""
 
