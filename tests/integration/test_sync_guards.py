@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hypersync.errors import ConfigurationError
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Refused
 from tests.worlds import DISABLE, EXECUTIVES, TITLES, World
@@ -487,15 +488,10 @@ def test_the_expiry_may_come_from_the_environment(made):
     assert (action.expires_at - world.clock.time).total_seconds() == 5 * 3600
 
 
-@pytest.mark.parametrize("expires", ["'some' + env.EXPIRES", "span('some' + env.EXPIRES)"])
-def test_an_expiry_that_is_no_time_span_falls_back_to_a_day(made, expires):
-    rules = leavers(f'limit: 0, expires: "{expires}"')
-    world = made(rules, environment='EXPIRES: "times"\n')
-    world.people(range(3))
-    world.leave(1)
-    world.run()
-    (action,) = world.suspended()
-    assert (action.expires_at - world.clock.time).total_seconds() == 24 * 3600
+@pytest.mark.parametrize("expires", ["text(now())", "date('2026-01-01')", "hr.title"])
+def test_an_expiry_that_is_no_time_span_is_refused_before_anything_runs(made, expires):
+    with pytest.raises(ConfigurationError, match="expires"):
+        made(leavers(f'limit: 0, expires: "{expires}"'))
 
 
 def test_a_throttled_change_of_what_waits_leaves_the_old_question_open(made):
