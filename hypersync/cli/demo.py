@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -115,35 +116,35 @@ class _Show:
         for step in act.steps:
             self._say(f"  {step.text}")
             if step.link:
-                self._say(f"    {click.style(step.link, fg='cyan')}")
+                self._say(f"    {_link(step.link)}")
         self._say()
         return act
 
     def answer_mails(self) -> list[str]:
         """Answer the two mails by their links: reject the leavers, approve the VIP."""
-        from hypersync.demo.acts import answers
+        from hypersync.demo.acts import replies, short
         from hypersync.demo.answering import give_answer
 
         problems = []
-        for mail, answer, comment in answers(self.stage):
-            page = give_answer(mail, answer, comment=comment)
-            self._say(f"  {answer.value} by the link of {mail.subject!r}: {page.status}")
+        for reply in replies(self.stage):
+            page = give_answer(reply.mail, reply.answer, comment=reply.comment)
+            said = f"{reply.answer.value} by the link of the mail {short(reply.mail)!r}"
+            self._say(f"  {said}: {page.status}")
             if page.status != 200:
-                problems.append(f"{answer.value} of {mail.subject!r} was answered {page.status}")
+                problems.append(f"{said} was answered {page.status}")
         self._say()
         return problems
 
     def invite(self) -> None:
         """Say what the person can do now."""
-        from hypersync.demo.acts import answers
+        from hypersync.demo.acts import mail_link, replies
 
         self._say(click.style("Act three is yours", bold=True))
-        for number, (mail, answer, _) in enumerate(answers(self.stage), 1):
-            self._say(f"  {number}. {answer.value.capitalize()} in the mail {mail.subject!r}:")
-            link = f"{self.stage.url}/mailbox/{mail.number}"
-            self._say(f"     {click.style(link, fg='cyan')}")
-        self._say("  Each mail has its links and a code, which the page of a link asks for.")
-        self._say("  As soon as both are decided, the next sync runs and shows what it did.")
+        for reply in replies(self.stage):
+            self._say(f"  {reply.answer.value.capitalize()} {reply.about}:")
+            self._say(f"    {_link(mail_link(self.stage, reply.mail))}")
+        self._say("  A mail has links, and a code that the page of a link asks for.")
+        self._say("  When both are answered, the next sync runs and shows what it did.")
         if _has_keyboard():
             self._say("  Or press Enter, and the mails are answered for you.")
         self._say("  Ctrl-C ends the demo.\n")
@@ -162,15 +163,14 @@ class _Show:
 
     def say_what_else(self) -> None:
         """Say how to go on playing."""
-        program = shutil.which("hypersync") or f"{sys.executable} -m hypersync"
-        folder = shlex.quote(str(self.stage.folder))
+        program, folder = _program(), shlex.quote(str(self.stage.folder))
         self._say(click.style("Play on", bold=True))
         self._say("  The project is a folder like any other; change data/hr.csv there, then:")
         self._say(f"    cd {folder}")
         self._say(f"    {program} sync --scan           # what would happen")
         self._say(f"    {program} sync --scan --commit  # do it")
         self._say("  Mails go on arriving in the mailbox:")
-        self._say(f"    {click.style(self.stage.url + '/mailbox/', fg='cyan')}")
+        self._say(f"    {_link(self.stage.url + '/mailbox/')}")
         self._say("  Ctrl-C ends the demo.\n")
 
     def verdict(self, acts: list[Act], problems: list[str], *, seconds: float) -> Exit:
@@ -189,6 +189,20 @@ class _Show:
         else:
             click.echo(f"All three acts went as they must: {count} facts, {seconds:.1f} s.")
         return Exit.FAILED if wrong else Exit.DONE
+
+
+def _program() -> str:
+    """Return how this program is called from another folder."""
+    called = Path(sys.argv[0]).absolute()
+    if shutil.which("hypersync") == str(called):
+        return "hypersync"
+    if called.name == "hypersync":
+        return shlex.quote(str(called))
+    return f"{shlex.quote(sys.executable)} -m hypersync"
+
+
+def _link(address: str) -> str:
+    return click.style(address, fg="cyan")
 
 
 def _document(acts: list[Act], wrong: list[str], seconds: float) -> dict[str, object]:

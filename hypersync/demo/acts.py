@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hypersync.demo import company
+from hypersync.demo.mailbox import Mail
 from hypersync.demo.stage import Stage
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.requests import Answer
 
 if TYPE_CHECKING:
-    from hypersync.demo.mailbox import Mail
     from hypersync.model.runs import Run
 
 PROVISION = "provision-account"
 DEPARTMENT = "flow-department"
 TITLE = "flow-title"
 DISABLE = "disable-leaver"
+SHOWN = 5
+"""How many changes are told one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def a_normal_day(stage: Stage) -> Act:
         Step(f"HR knows {company.PEOPLE} people, the directory has accounts for {known} of them."),
         Step(
             f"A full sync creates {created} accounts and changes {moved} departments and "
-            f"{promoted} titles: all within the limits, nobody is asked.",
+            f"{promoted} titles. All of it is within the limits, so that nobody is asked.",
             _run_link(stage, run),
         ),
     )
@@ -101,10 +103,12 @@ def a_bad_file(stage: Stage) -> Act:
             f"{stage.company.vip.name}, a vice president, has a new title."
         ),
         Step(f"The sync stops {DISABLE}: {left.reason}.", _run_link(stage, run)),
-        Step(f"It also stops {TITLE} for {stage.company.vip.name}, who is a VIP."),
-        Step("Nothing was disabled." if unchanged else "The directory was changed."),
+        Step(f"It stops {TITLE} for {stage.company.vip.name}, who is a VIP."),
+        Step("Nothing was changed." if unchanged else "The directory was changed."),
         *(
-            Step(f"Mail to {', '.join(mail.recipients)}: {mail.subject}", _mail_link(stage, mail))
+            Step(
+                f"A mail asks {', '.join(mail.recipients)}: {short(mail)}.", mail_link(stage, mail)
+            )
             for mail in mails
         ),
     )
@@ -132,7 +136,8 @@ def the_answer(stage: Stage) -> Act:
     steps = (
         *(Step(text) for text in decided),
         Step(f"The next sync makes {_number(len(changes), 'change')}.", _run_link(stage, run)),
-        *(Step(str(change)) for change in changes[:5]),
+        *(Step(f"  {change}") for change in changes[:SHOWN]),
+        *([Step(f"  and {len(changes) - SHOWN} more")] if len(changes) > SHOWN else ()),
     )
     active = sum(row["active"] == "true" for row in stage.accounts().values())
     facts = (
@@ -161,18 +166,39 @@ class Change:
         return f"{self.account}: {self.attribute} {self.before or '-'} → {self.after or '-'}"
 
 
-def answers(stage: Stage) -> list[tuple[Mail, Answer, str]]:
-    """Return the mails that wait for an answer, the right one, and why."""
-    rules = {
-        DISABLE: (Answer.REJECT, "HR sent the wrong file"),
-        TITLE: (Answer.APPROVE, "the board agreed"),
-    }
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a mail is to be answered, and why."""
+
+    mail: Mail
+    answer: Answer
+    about: str
+    comment: str
+
+
+def replies(stage: Stage) -> list[Reply]:
+    """Return how the mails of act two are to be answered."""
+    vip = stage.company.vip.name
+    wanted = (
+        (DISABLE, Answer.REJECT, "the leavers, who did not leave", "HR sent the wrong file"),
+        (TITLE, Answer.APPROVE, f"the new title of {vip}, which is right", "the board agreed"),
+    )
     return [
-        (mail, *given)
-        for rule, given in rules.items()
+        Reply(mail, answer, about, comment)
+        for rule, answer, about, comment in wanted
         for mail in stage.mailbox.mails
-        if f"rule {rule}" in mail.text or rule in mail.subject
+        if rule in mail.subject
     ]
+
+
+def short(mail: Mail) -> str:
+    """Return the first half of a subject: how much waits."""
+    return mail.subject.partition(":")[0]
+
+
+def mail_link(stage: Stage, mail: Mail) -> str:
+    """Return where a mail can be read."""
+    return f"{stage.url}/mailbox/{mail.number}"
 
 
 def is_decided(stage: Stage) -> bool:
@@ -192,10 +218,6 @@ def _scan_and_sync(stage: Stage, kind: str | None) -> Run:
 
 def _run_link(stage: Stage, run: Run) -> str:
     return f"{stage.url}/report/runs/{run.id}"
-
-
-def _mail_link(stage: Stage, mail: Mail) -> str:
-    return f"{stage.url}/mailbox/{mail.number}"
 
 
 def _differing(stage: Stage, accounts: Mapping[str, Mapping[str, str]]) -> list[str]:

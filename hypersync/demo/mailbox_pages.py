@@ -46,6 +46,12 @@ def mailbox_pages(mailbox: Mailbox, *, folder: str) -> Flask:
         shown.headers["Content-Security-Policy"] = _FRAME_POLICY
         return shown
 
+    @pages.get("/<int:number>/text")
+    def text(number: int) -> Response:
+        shown = make_response(_mail(mailbox, number).text)
+        shown.mimetype = "text/plain"
+        return shown
+
     pages.after_request(_guarded)
     return pages
 
