@@ -50,10 +50,8 @@ class EmailChannel:
         except smtplib.SMTPResponseException as error:
             said = _said(error.smtp_code, error.smtp_error)
             raise DeliveryFailed(said, permanent=_is_final(error.smtp_code)) from error
-        except smtplib.SMTPNotSupportedError as error:
-            raise DeliveryFailed(str(error), permanent=True) from error
         except (smtplib.SMTPException, OSError) as error:
-            raise DeliveryFailed(f"{self.host}:{self.port} does not answer: {error}") from error
+            raise DeliveryFailed(f"{self.host}:{self.port} cannot be used: {error}") from error
 
     def _connect(self) -> smtplib.SMTP:
         seconds = self.timeout.total_seconds()

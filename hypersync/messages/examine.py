@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
-from jinja2 import TemplateError
 from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 
 from hypersync.config.models import Configuration
 from hypersync.messages import samples, views
-from hypersync.messages.render import Renderer
+from hypersync.messages.render import FAILURES, Renderer
 from hypersync.model.mistake import Level, Mistake
 
 FOLDER = "templates"
@@ -47,7 +46,7 @@ def _examined(renderer: Renderer, name: str) -> Iterator[Mistake]:
             error.lineno,
         )
         return
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except FAILURES as error:
         hint = "use what the shipped template of that name uses"
         what = "names something that is not there" if isinstance(error, UndefinedError) else "fails"
         yield Mistake(f"the template {what}: {error}", hint, file, _line_of(error, name))

@@ -21,6 +21,9 @@ from hypersync.shipped import shipped
 
 QUESTION = "request"
 
+FAILURES = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError)
+"""What a template can fail with; all of it is the template's fault."""
+
 
 class Environment(ImmutableSandboxedEnvironment):
     """Jinja with escaping nailed on: no ``safe`` filter, no ``autoescape`` block."""
@@ -87,7 +90,7 @@ class Renderer:
         try:
             text = self.render(f"email/{name}.txt", view)
             html = self.render(f"email/{name}.html", view)
-        except TemplateError as error:
+        except FAILURES as error:
             raise DeliveryFailed(f"the template email/{name} failed: {error}") from error
         return Message(
             address=letter.address,

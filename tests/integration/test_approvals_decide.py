@@ -10,6 +10,14 @@ from hypersync.errors import DecisionLost, DecisionRefused, NotFound
 from hypersync.model.actions import ActionState
 from hypersync.model.ids import ActionId, RequestId, RunId
 from hypersync.model.requests import Answer, Plan, RequestKind, RequestState, Step
+from hypersync.model.scans import (
+    Scan,
+    ScanId,
+    ScanKind,
+    ScanState,
+    TypeCounts,
+    TypeVerdict,
+)
 from tests.asking import DAY, HOUR, NOON, Stopped, person, stopped
 
 ASK_BOTH = Plan(name="both", steps=(Step(to="person:ann"), Step(to="person:bob")), need=2)
@@ -332,3 +340,58 @@ def test_thousands_are_decided_in_a_moment(tmp_path):
     answer(world, OfRequest(request.id), reject())
     assert world.request(request.id).counts["rejected"] == 3000
     assert len(world.rows("hold")) == 3000
+
+
+SCAN = {"kind": RequestKind.SCAN, "rule": None, "run": None, "expires_at": None, "count": 40}
+
+
+def suspended_scan(world: Stopped, name: str = "scan-1") -> str:
+    verdict = TypeVerdict(counts=TypeCounts(seen=60), reasons=("40 of 100 are missing",))
+    scan = Scan(
+        id=ScanId(name),
+        silo="directory",
+        stream="user",
+        kind=ScanKind.FULL,
+        state=ScanState.SUSPENDED,
+        started_at=NOON,
+        types={"user": verdict},
+    )
+    with world.store.begin() as unit:
+        unit.scans.start(scan)
+    return name
+
+
+def test_a_scan_takes_as_many_people_as_its_plan_needs(tmp_path):
+    world = stopped(tmp_path, person("ann"), person("bob"), plans=[ASK_BOTH])
+    request = world.ask([], scan=suspended_scan(world), plan="both", **SCAN)
+    answer(world, OfRequest(request.id), approve())
+    assert world.request(request.id).state is RequestState.OPEN
+    answer(world, OfRequest(request.id), approve("person:bob"))
+    assert world.request(request.id).state is RequestState.CLOSED
+    assert world.rows("scan")[0]["state"] == "approved"
+    assert answer(world, OfRequest(request.id), approve()).scan == "scan-1"
+    with pytest.raises(DecisionLost, match="ended already"):
+        answer(world, OfRequest(request.id), reject(comment="no"))
+
+
+def test_a_scan_that_is_not_the_one_shown_is_not_decided(tmp_path):
+    world = stopped(tmp_path)
+    request = world.ask([], scan=suspended_scan(world), **SCAN)
+    with pytest.raises(DecisionLost, match="newer scan"):
+        answer(world, OfRequest(request.id, "another list"), approve())
+    assert world.rows("decision") == []
+
+
+def test_a_scan_that_is_gone_is_not_decided(tmp_path):
+    world = stopped(tmp_path)
+    request = world.ask([], scan="gone", **SCAN)
+    with pytest.raises(DecisionLost, match="not waiting any more"):
+        answer(world, OfRequest(request.id), approve())
+    assert world.request(request.id).state is RequestState.OPEN
+
+
+def test_an_action_nobody_was_asked_about_is_not_decided(tmp_path):
+    world = stopped(tmp_path)
+    ids = world.suspend()
+    with pytest.raises(NotFound, match="nobody was asked"):
+        answer(world, OfActions(tuple(ids)), approve())

@@ -11,9 +11,11 @@ from hypersync.approvals.decide import Ballot, OfRequest, decide
 from hypersync.approvals.deliver import Delivered, deliver
 from hypersync.approvals.tick import tick
 from hypersync.channels.email import EmailChannel
+from hypersync.errors import DeliveryFailed
 from hypersync.messages.render import Renderer
 from hypersync.model.actions import ActionState
 from hypersync.model.requests import Answer, Plan, RequestKind, Step
+from hypersync.ports.channel import Message
 from hypersync.store.engine import open_engine
 from hypersync.store.unit import Store
 from tests.asking import DAY, HOUR, NOON, Stopped, person, stopped
@@ -108,7 +110,7 @@ def test_a_server_that_is_down_keeps_the_mail_waiting_and_the_action_suspended(t
     row = world.rows("delivery")[0]
     assert (row["state"], row["attempts"]) == ("waiting", 1)
     assert row["next_at"] == NOON + MINUTE
-    assert "does not answer" in str(row["error"])
+    assert "cannot be used" in str(row["error"])
     sink.start()
     assert send(world, sink.port, NOON + MINUTE / 2).sent == 0
     assert send(world, sink.port, NOON + MINUTE).sent == 1
@@ -281,3 +283,53 @@ def test_vip_and_scan_requests_say_what_they_are(tmp_path, sink, kind):
         assert send(world, sink.port).sent == 1
         assert sink.mails[0]["Subject"].startswith("A scan of directory waits for you")
         assert "This waits until somebody decides." in sink.text()
+
+
+def message(**values: str) -> Message:
+    known = {
+        "address": "ann@example.org",
+        "recipient": "Ann",
+        "subject": "s",
+        "text": "t",
+        "html": "<p>t</p>",
+        "message_id": "<1@example.org>",
+    }
+    return Message(at=NOON, **{**known, **values})
+
+
+@pytest.mark.parametrize(
+    "address", ["nobody", "a b@example.org", "a@b\r\nBcc: c@d", "", "a@b, c@d"]
+)
+def test_an_address_that_is_none_fails_for_good(sink, address):
+    with pytest.raises(DeliveryFailed, match="is no mail address") as failed:
+        channel(sink.port).send(message(address=address))
+    assert failed.value.permanent
+    assert sink.mails == []
+
+
+def test_a_server_without_the_wanted_protection_gets_nothing(sink):
+    for more in ({"security": "starttls"}, {"user": "u", "password": "p"}, {"security": "tls"}):
+        with pytest.raises(DeliveryFailed, match="cannot be used") as failed:
+            replace(channel(sink.port), **more).send(message())
+        assert not failed.value.permanent
+    assert sink.mails == []
+
+
+def test_a_name_that_is_not_ascii_arrives_as_it_is(sink):
+    channel(sink.port).send(message(recipient="Zoë, Ünal", subject="Größe → 3"))
+    assert sink.mails[0]["Subject"] == "Größe → 3"
+    assert sink.mails[0]["To"].addresses[0].display_name == "Zoë, Ünal"
+
+
+def test_an_unknown_channel_fails_for_good(tmp_path):
+    world = stopped(tmp_path)
+    world.ask(world.suspend())
+    done = deliver(
+        world.store,
+        channels={},
+        writer=Renderer(),
+        worker="w1",
+        clock=lambda: NOON,
+        settings=world.settings,
+    )
+    assert done.failed == 1

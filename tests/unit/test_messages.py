@@ -164,9 +164,10 @@ def test_a_template_that_a_rule_names_is_used_and_the_usual_one_when_it_is_missi
     assert Renderer(tmp_path).write(letter).text == "300 actions wait for you!"
 
 
-def test_a_template_that_fails_keeps_the_mail_for_later(tmp_path):
+@pytest.mark.parametrize("text", ["{{ view.nothing }}", "{{ 1 / 0 }}", "{{ 1 + 'x' }}"])
+def test_a_template_that_fails_keeps_the_mail_for_later(tmp_path, text):
     (tmp_path / "email").mkdir()
-    (tmp_path / "email/request.txt").write_text("{{ view.nothing }}")
+    (tmp_path / "email/request.txt").write_text(text)
     with pytest.raises(DeliveryFailed, match="email/request failed") as failed:
         Renderer(tmp_path).write(LETTER)
     assert not failed.value.permanent
