@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-REQUIREMENTS := requirements/uv.txt requirements/base.txt requirements/dev.txt
+PINNED := requirements/base.txt requirements/dev.txt requirements/postgresql.txt
+REQUIREMENTS := requirements/uv.txt $(PINNED)
 
 # An environment that was made elsewhere, or whose Python is gone, is made anew.
 STALE := $(shell { test "$$(cat $(VENV)/base.stamp)" = "$(CURDIR)" && $(BIN)/python -c ''; } 2>/dev/null || echo stale)
@@ -18,7 +19,7 @@ $(VENV)/base.stamp: $(REQUIREMENTS) pyproject.toml $(STALE)
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "python3-venv is missing; as root: apt-get install python3-venv" >&2; exit 1; }
 	@test -z "$(STALE)" || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/base.txt -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes $(PINNED:%=-r %)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@echo $(CURDIR) > $@
 

@@ -24,7 +24,7 @@ def names(path):
 
 
 def test_there_are_pinned_requirements():
-    assert {path.name for path in FILES} >= {"base.txt", "dev.txt", "uv.txt"}
+    assert {path.name for path in FILES} >= {"base.txt", "dev.txt", "postgresql.txt", "uv.txt"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -49,6 +49,24 @@ def test_every_dependency_is_pinned():
         re.split(r"[=<>\[ ]", line)[0].lower()
         for line in logical_lines(ROOT / "requirements/base.in")
     }
+
+
+def test_every_optional_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for extra, wanted in project["optional-dependencies"].items():
+        source = ROOT / "requirements" / f"{extra}.in"
+        assert sorted(wanted) == sorted(logical_lines(source)[1:])
+        assert {re.split(r"[=<>\[ ]", one)[0].lower() for one in wanted} <= names(
+            source.with_suffix(".txt")
+        )
+
+
+def test_what_is_pinned_twice_is_pinned_alike():
+    pins = {}
+    for path in FILES:
+        for line in logical_lines(path):
+            name, _, version = re.split(r"[ ;]", line)[0].partition("==")
+            assert pins.setdefault(name, version) == version, path.name
 
 
 def test_no_lock_file_that_writes_addresses():
