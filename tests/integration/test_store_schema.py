@@ -1,0 +1,137 @@
+"""Migrations: made, made again, refused, compared with the tables, and undone with data in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import StatementError
+
+from hypersync.errors import StoreNewer
+from hypersync.store.engine import WRITE, open_engine
+from hypersync.store.schema import current, downgrade, newest, prepare, upgrade
+from hypersync.store.tables import metadata, run
+from tests.worlds import World
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(tmp_path):
+    made = open_engine(f"sqlite:///{tmp_path / 'deep' / 'folder' / 'hypersync.db'}")
+    yield made
+    made.dispose()
+
+
+def write(engine, statement, **values):
+    with engine.connect() as connection:
+        connection = connection.execution_options(**{WRITE: True})
+        with connection.begin():
+            connection.execute(text(statement), values)
+
+
+def test_an_empty_database_is_made_ready_in_a_folder_that_is_made_too(engine):
+    assert current(engine) is None
+    prepare(engine)
+    assert current(engine) == newest(engine)
+
+
+def test_preparing_again_changes_nothing(engine):
+    prepare(engine)
+    before = inspect(engine).get_table_names()
+    prepare(engine)
+    upgrade(engine)
+    assert inspect(engine).get_table_names() == before
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_program(engine):
+    prepare(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_indices_of_the_migrations_are_those_of_the_program(engine):
+    prepare(engine)
+    found = inspect(engine)
+    for table in metadata.sorted_tables:
+        indices = {
+            (each["name"], tuple(each["column_names"]), bool(each["unique"]))
+            for each in found.get_indexes(table.name)
+        }
+        wanted = {
+            (str(each.name), tuple(column.name for column in each.columns), each.unique)
+            for each in table.indexes
+        }
+        assert indices == wanted, table.name
+
+
+def test_a_database_from_a_newer_version_is_refused(engine):
+    prepare(engine)
+    write(engine, "UPDATE alembic_version SET version_num = '9999'")
+    for ready in (prepare, upgrade):
+        with pytest.raises(StoreNewer, match="9999"):
+            ready(engine)
+
+
+def test_an_application_refuses_a_database_from_a_newer_version(world):
+    write(world.app.store.engine, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreNewer, match="newer HyperSync"):
+        world.rules("ruleset: none\nrules: []\n")
+
+
+def test_everything_can_be_undone_and_made_again_with_data_in_it(tmp_path):
+    world = World(tmp_path)
+    world.people(range(10))
+    world.leave(1, 2, 3)
+    world.run()
+    assert len(world.suspended()) == 3
+    engine = world.app.store.engine
+    downgrade(engine, "base")
+    assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+    upgrade(engine)
+    assert world.suspended() == []
+    world.run()
+    assert len(world.suspended()) == 3
+    world.close()
+
+
+def test_a_time_without_a_zone_is_refused(engine):
+    metadata.create_all(engine)
+    naive = NOW.replace(tzinfo=None)
+    with (
+        engine.connect() as connection,
+        connection.begin(),
+        pytest.raises(StatementError, match="no time zone"),
+    ):
+        connection.execute(
+            run.insert().values(id="r", config="c", started_at=naive, state=None, kind=None)
+        )
+
+
+def test_a_time_comes_back_aware_and_in_utc_whatever_zone_it_came_from(engine):
+    metadata.create_all(engine)
+    paris = NOW.astimezone(timezone(timedelta(hours=1)))
+    lease = metadata.tables["lease"]
+    with engine.connect() as connection:
+        connection = connection.execution_options(**{WRITE: True})
+        with connection.begin():
+            connection.execute(
+                lease.insert().values(name="sync", holder="a", fence=1, expires_at=paris)
+            )
+        found = connection.execute(lease.select()).one().expires_at
+    assert found == NOW
+    assert found.tzinfo is UTC
+
+
+def test_sqlite_keeps_its_promises(engine):
+    prepare(engine)
+    with engine.connect() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "foreign_keys", "busy_timeout")
+        }
+    assert settings == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}
