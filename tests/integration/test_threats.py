@@ -266,7 +266,7 @@ def test_S12_a_token_is_for_its_request_and_its_environment_only(tmp_path):
 
 
 def test_S13_tokens_and_codes_are_in_no_log_and_no_cache(tmp_path, caplog):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="hypersync")
     browser, _, request = asked(tmp_path)
     link = browser.link(f"approve?request={request.id}")
     answer = browser.answer(link)
