@@ -57,9 +57,10 @@ def settings(*people: Person, plans: Sequence[Plan] = (), **values: object) -> S
     )
 
 
-def open_store(folder: Path) -> Store:
-    """A new database in a file."""
-    engine = open_engine(f"sqlite:///{folder}/hypersync.db")
+def open_store(place: Path | str) -> Store:
+    """A new database: in a file in a folder, or an empty one at a URL."""
+    url = place if isinstance(place, str) else f"sqlite:///{place}/hypersync.db"
+    engine = open_engine(url)
     tables.metadata.create_all(engine)
     return Store(engine)
 
@@ -197,7 +198,7 @@ class Stopped:
 
 
 def stopped(
-    folder: Path, *people: Person, started_by: str | None = "schedule:sync", **values: object
+    place: Path | str, *people: Person, started_by: str | None = "schedule:sync", **values: object
 ) -> Stopped:
     """A store with a stopped run and these settings."""
-    return Stopped(open_store(folder), settings(*people, **values)).start(started_by)  # type: ignore[arg-type]
+    return Stopped(open_store(place), settings(*people, **values)).start(started_by)  # type: ignore[arg-type]

@@ -56,9 +56,10 @@ def join_rule(
     )
 
 
-def open_store(folder: Path) -> Store:
-    """Return an empty store in a file of its own."""
-    engine = open_engine(f"sqlite:///{folder / 'hypersync.db'}")
+def open_store(place: Path | str) -> Store:
+    """Return an empty store: in a file of its own in a folder, or at a URL."""
+    url = place if isinstance(place, str) else f"sqlite:///{place / 'hypersync.db'}"
+    engine = open_engine(url)
     prepare(engine)
     return Store(engine)
 

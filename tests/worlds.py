@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import inspect
 
 from hypersync.app import App, build
 from hypersync.approvals.decide import Ballot, Decided, OfActions, decide
@@ -23,12 +24,14 @@ from hypersync.model.objects import Outcome, Succeeded
 from hypersync.model.requests import Answer
 from hypersync.model.runs import Run, RunError
 from hypersync.model.scans import ScanState
+from hypersync.store import bulk
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 CONFIGURATION = """\
 public_url: https://iam.example.org
 secret_keys: ["a-key-for-tests-only"]
+database: {database}
 silos:
   hr:
     connector: memory
@@ -117,6 +120,7 @@ class World:
         more: str = "",
         limits: str = "",
         environment: str = "",
+        database: str = "sqlite:///var/hypersync.db",
     ) -> None:
         self.folder = folder
         self.clock = MovedClock()
@@ -127,6 +131,7 @@ class World:
         self.more = more
         self.limits = limits
         self.environment = environment
+        self.database = database
         self._apps: list[App] = []
         self.rules(rules)
 
@@ -135,7 +140,7 @@ class World:
     def rules(self, text: str, *, more: str | None = None) -> None:
         """Start anew with these rules; the database and the silos stay."""
         self.more = self.more if more is None else more
-        main = CONFIGURATION.format(more=self.more, limits=self.limits)
+        main = CONFIGURATION.format(more=self.more, limits=self.limits, database=self.database)
         files = {"config/hypersync.yaml": main, "rules/rules.yaml": text}
         if self.environment:
             files["config/env/dev.yaml"] = self.environment
@@ -304,20 +309,16 @@ class World:
         with self.app.store.engine.connect() as connection:
             connection.execution_options(hypersync_write=True)
             with connection.begin():
-                connection.exec_driver_sql(statement, values)
+                bulk.run(connection, statement, values)
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that is stored, by table."""
-        with self.app.store.engine.connect() as connection:
-            names = connection.exec_driver_sql(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-            ).scalars()
-            return {name: self.rows(name) for name in list(names)}
+        return {name: self.rows(name) for name in inspect(self.app.store.engine).get_table_names()}
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
     """A world where leavers are disabled, at most two in a run."""
-    made = World(tmp_path)
+    made = World(tmp_path, database=database_url)
     yield made
     made.close()

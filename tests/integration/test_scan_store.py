@@ -7,15 +7,18 @@ import pytest
 
 from hypersync.model.ids import IdentityId, RunId
 from hypersync.model.scans import ScanState
+from tests.postgresql import both_databases
 from tests.scanning import MORNING, Desk, join_rule, open_store, people, put, remove, silo
+
+pytestmark = both_databases
 
 RUN, OTHER = RunId("one"), RunId("other")
 LATER = MORNING + timedelta(hours=1)
 
 
 @pytest.fixture
-def desk(tmp_path) -> Iterator[Desk]:
-    desk = Desk(open_store(tmp_path), [join_rule("hr", "person", "id")])
+def desk(database_url) -> Iterator[Desk]:
+    desk = Desk(open_store(database_url), [join_rule("hr", "person", "id")])
     yield desk
     desk.store.engine.dispose()
 

@@ -8,7 +8,10 @@ from hypersync.errors import NotFound
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Operation
 from hypersync.model.runs import RunKind, RunState
+from tests.postgresql import both_databases
 from tests.worlds import DISABLE, TITLES
+
+pytestmark = both_databases
 
 UNTOUCHED_BY_PREVIEWS = {"run", "action", "run_error", "verdict_row"}
 
