@@ -135,7 +135,7 @@ def _with_result(page: DecidePage, decided: Decided, answer: Answer) -> DecidePa
         if answer is Answer.APPROVE
         else "Nothing is changed, and the same is not asked again for a while."
     )
-    if decided.waiting:
+    if decided.waiting or decided.needs_another:
         title = "Your approval is noted"
         return replace(
             page, title=title, done=title, after="Another person has to approve as well."

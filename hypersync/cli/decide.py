@@ -208,7 +208,9 @@ def _said(answer: Answer, decided: Decided) -> Callable[[], str]:
 
     def text() -> str:
         lines = []
-        if decided.scan is not None:
+        if decided.needs_another:
+            lines.append("noted; another person has to approve as well")
+        elif decided.scan is not None:
             lines.append(f"the scan is {past}")
         if decided.decided:
             lines.append(f"{len(decided.decided)} {past}")

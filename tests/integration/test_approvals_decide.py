@@ -364,9 +364,9 @@ def suspended_scan(world: Stopped, name: str = "scan-1") -> str:
 def test_a_scan_takes_as_many_people_as_its_plan_needs(tmp_path):
     world = stopped(tmp_path, person("ann"), person("bob"), plans=[ASK_BOTH])
     request = world.ask([], scan=suspended_scan(world), plan="both", **SCAN)
-    answer(world, OfRequest(request.id), approve())
+    assert answer(world, OfRequest(request.id), approve()).needs_another
     assert world.request(request.id).state is RequestState.OPEN
-    answer(world, OfRequest(request.id), approve("person:bob"))
+    assert not answer(world, OfRequest(request.id), approve("person:bob")).needs_another
     assert world.request(request.id).state is RequestState.CLOSED
     assert world.rows("scan")[0]["state"] == "approved"
     assert answer(world, OfRequest(request.id), approve()).scan == "scan-1"

@@ -1,5 +1,6 @@
 """What time does to requests, on a real database with the clock moved forward."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -263,3 +264,16 @@ def test_a_newer_scan_asks_again_only_when_the_list_grew(tmp_path):
     assert grown.id != first.id
     assert world.request(first.id).state is RequestState.VOID
     assert len(addresses(world)) == 2
+
+
+def test_S32_ticks_at_once_do_everything_once(tmp_path):
+    world = stopped(tmp_path, person("ann"), person("bob"), plans=[CHAIN])
+    world.ask(world.suspend(), plan="chain")
+    old = world.suspend(3, first=20, rule="old", span=HOUR)
+    world.ask(old, rule="old", expires_at=NOON + HOUR)
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: tick_at(world, NOON + HOUR), range(8)))
+    assert sum(report.forwarded for report in reports) == 1
+    assert sum(report.expired.cleared for report in reports) == 3
+    assert len(world.events("request_forward")) == 1
+    assert len(world.events("request_expire")) == 1
