@@ -255,7 +255,7 @@ class _Worker:
         if not self._apart:
             return answers
         filled = list(answers)
-        for kind, index in self._apart:
+        for kind, index in sorted(self._apart):
             if kind == "rule":
                 filled[index] = self._ask_rule(index, identity, problems)
             else:
