@@ -43,8 +43,16 @@ def init(invocation: Invocation, directory: Path) -> Exit:
 @command("check")
 @click.option("--offline", is_flag=True, help="Leave the silos alone.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the files, for editors.")
+@click.option(
+    "--render",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write sample mails and pages as files into DIR.",
+)
 @click.option("--explain", is_flag=True, help="Show what is in force, defaults included.")
-def check(invocation: Invocation, *, offline: bool, schema: bool, explain: bool) -> Exit:
+def check(
+    invocation: Invocation, *, offline: bool, schema: bool, render: Path | None, explain: bool
+) -> Exit:
     """Say every mistake in configuration, rules and templates at once.
 
     Each as `file:line: what is wrong; what would be right`. Exit 2 when there is one that is more
@@ -67,8 +75,14 @@ def check(invocation: Invocation, *, offline: bool, schema: bool, explain: bool)
     if shown is not None:
         document["in_force"] = shown
     lines = [] if shown is None else [*describe(shown), ""]
-    print_answer(invocation, document, lambda: "\n".join([*lines, *_sentences(mistakes)]))
     is_wrong = any(mistake.level is Level.ERROR for mistake in mistakes)
+    if render is not None and not is_wrong:
+        from hypersync.messages.examine import render_samples
+
+        files = [str(path) for path in render_samples(configuration, render)]
+        document["rendered"] = files
+        lines += [f"Wrote {len(files)} sample mails and pages to {render}.", ""]
+    print_answer(invocation, document, lambda: "\n".join([*lines, *_sentences(mistakes)]))
     return Exit.USAGE if is_wrong else Exit.DONE
 
 

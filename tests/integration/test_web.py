@@ -24,6 +24,7 @@ APPROVED, REJECTED, SUSPENDED = (
     ActionState.REJECTED,
     ActionState.SUSPENDED,
 )
+FOUR_EYES = Plan(name="four", steps=(Step(to="person:ann"), Step(to="person:bob")), need=2)
 
 
 def asked(tmp_path, count: int = 3, *people, **values) -> tuple[Browser, list, object]:
@@ -246,3 +247,39 @@ def test_an_answer_counts_to_the_last_second(tmp_path):
     assert browser.answer(browser.link(f"approve?request={request.id}")).status_code == 200
     assert browser.world.states(ids) == [APPROVED]
     assert browser.world.actions(ids)[0].decided_at == NOON + DAY - timedelta(seconds=1)
+
+
+def test_a_mistake_of_ours_is_a_sentence_and_decides_nothing(tmp_path):
+    browser, _, _ = asked(tmp_path)
+    browser.world.store.engine.dispose()
+    (tmp_path / "hypersync.db").unlink()
+    page = browser.open("/report/pending")
+    assert page.status_code == 500
+    assert "Something went wrong" in page.text
+    assert "Traceback" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("[::1]:8080", 200),
+        ("[::1]", 200),
+        ("LOCALHOST", 200),
+        ("iam.example.org:443", 200),
+        ("localhost.evil.org", 400),
+    ],
+)
+def test_the_pages_answer_to_their_own_names_only(tmp_path, host, status):
+    browser = Browser(stopped(tmp_path), headers={"Host": host})
+    assert browser.open("/report/pending").status_code == status
+
+
+def test_a_repeated_request_and_its_problem_are_said_on_the_page(tmp_path):
+    world = stopped(tmp_path, person("ann"), person("bob"), plans=[FOUR_EYES])
+    world.settings.directory.people.pop("bob")  # type: ignore[attr-defined]
+    world.ask(world.suspend(), plan="four")
+    request = world.ask(world.suspend(first=9), plan="four")
+    page = Browser(world).open(f"/hypersync/approve?request={request.id}").text
+    assert "This is the 2nd time within 30 days." in page
+    assert "An approval takes 2 different people." in page
+    assert "Note: 2 must approve, but only 1 may answer." in page

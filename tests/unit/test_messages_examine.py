@@ -1,8 +1,12 @@
 """Templates of a project: what `check` finds in them, and samples to look at."""
 
+import json
+
 import pytest
 
 from hypersync.check import check
+from hypersync.cli import group
+from hypersync.cli.failure import run_safely
 from hypersync.messages.examine import render_samples, template_mistakes
 from tests.projects import ENVIRONMENT, MAIN, RULES, load_project, write_project
 
@@ -121,3 +125,16 @@ def test_samples_of_every_mail_and_page_are_written_as_files(tmp_path):
     assert {"mail-request.html", "mail-digest.txt", "page-decide.html"} <= names
     assert all(path.read_text().strip() for path in written)
     assert render_samples(None, tmp_path / "samples") == written
+
+
+def test_check_writes_samples_only_when_nothing_is_wrong(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HYPERSYNC_SECRET_KEY", ENVIRONMENT["HYPERSYNC_SECRET_KEY"])
+    path, samples = write_project(tmp_path), tmp_path / "samples"
+    command = ["--config", str(path), "check", "--offline", "--render", str(samples), "--json"]
+    assert run_safely(group, command) == 0
+    written = json.loads(capsys.readouterr().out)["rendered"]
+    assert str(samples / "mail-request.html") in written
+    (tmp_path / "templates/email").mkdir(parents=True)
+    (tmp_path / "templates/email/request.html").write_text("{{")
+    assert run_safely(group, command) == 2
+    assert "rendered" not in json.loads(capsys.readouterr().out)
