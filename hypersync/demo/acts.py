@@ -148,6 +148,7 @@ def the_answer(stage: Stage) -> Act:
         Fact("active accounts", company.PEOPLE, active),
         Fact("open requests", [], _open_requests(stage)),
         Fact("actions suspended", 0, _suspended(stage)),
+        Fact("mails", 4, len(stage.mailbox.mails)),
     )
     return Act(number=3, run=run.id, steps=steps, facts=facts)
 

@@ -59,7 +59,7 @@ class Mail:
 
 
 def _content(part: Any) -> str:  # noqa: ANN401 - email's parts have no useful type
-    return "" if part is None else str(part.get_content())
+    return "" if part is None else str(part.get_content()).replace("\r\n", "\n")
 
 
 class Mailbox:
