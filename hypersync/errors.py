@@ -116,7 +116,7 @@ class WrongCode(DecisionRefused):
 
 
 class InvitationEnded(DecisionRefused):
-    """This link is no longer good: its time is over, or what it asked about changed."""
+    """The link is no longer good: its time is over, or what it asked about changed."""
 
     code = "gone"
 
