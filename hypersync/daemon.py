@@ -35,6 +35,7 @@ from hypersync.ports.store.leases import Fence
 
 _log = logging.getLogger(__name__)
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_INSTANT = timedelta(microseconds=1)
 _WINDOWS = tuple(map(timedelta, (0.01, 1, 32, 366, 366 * 30)))
 EVERY = 3.0
 """Seconds between two rounds of the duties, and between two looks at a lease that is held."""
@@ -142,7 +143,7 @@ class Daemon:
             return start, now
         if start == now and isinstance(job.timing, Every):
             return start, now + timedelta(seconds=self._every * job.after)
-        return start, trigger_of(job, start).get_next_fire_time(None, max(start, now))
+        return start, trigger_of(job, start).get_next_fire_time(None, max(start + _INSTANT, now))
 
     def fire(self, job: Job, start: datetime) -> None:
         """Run a job that is due, unless that due time was run already."""
@@ -279,7 +280,7 @@ def _following(trigger: Any, after: datetime) -> datetime | None:  # noqa: ANN40
     In the hour that a zone has twice, APScheduler may name a time before the one it was asked for;
     it is asked again for later ones.
     """
-    asked = after + timedelta(microseconds=1)
+    asked = after + _INSTANT
     for _ in range(24):
         found: datetime | None = trigger.get_next_fire_time(None, asked)
         if found is None or found.astimezone(UTC) > after:

@@ -46,12 +46,12 @@ people:
 """  # noqa: E501
 RULES = """\
 ruleset: users
-defaults: {throttle: 1s, threshold: {limit: 100%}}
+defaults: {throttle: 1s, threshold: {limit: 1000}}
 rules:
   - id: provision
     kind: provision
     target: user
-    scopes: ["hr.status == 'active'"]
+    when: "hr.status == 'active'"
     set: {uid: "'u' + hr.employeeId", number: hr.employeeId, title: hr.title, active: "'yes'"}
   - {id: flow-title, kind: update, target: user, set: {title: hr.title}}
   - id: disable
