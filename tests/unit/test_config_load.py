@@ -47,8 +47,8 @@ def test_the_example_of_the_handbook_has_warnings_only():
     assert [str(mistake) for mistake in found] == [
         "rules/ad-users.yaml:20: warning: there is no plan 'iam-team'; until there is, everybody "
         "with the role approver is asked; add it under plans:",
-        "rules/ad-users.yaml:21: warning: failure policies are not carried out yet; a failed action "
-        "is in the run; watch the errors of runs until they are",
+        "rules/ad-users.yaml:21: warning: failure policies are not carried out yet; a failed "
+        "action is in the run; watch the errors of runs until they are",
     ]
 
 
