@@ -161,7 +161,7 @@ def test_a_rehearsal_commits_nothing(tmp_path, clock, stop):
         worker = Daemon(app, stop)
         fire(worker, worker.jobs()[0])
         (run,) = runs(app)
-    assert run.counts.planned == 5
+    assert (run.counts.queued, run.mode.value) == (5, "preview")
     assert project.rows() == {}
 
 
