@@ -18,7 +18,7 @@ from hypersync.messages.pages import (
     RunPage,
     WaitingView,
 )
-from hypersync.messages.views import end_of, in_common, row_view
+from hypersync.messages.views import end_of, in_common, notes_of, row_view
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.model.runs import Run, RunError
@@ -93,9 +93,7 @@ def _notes(subject: Subject) -> list[str]:
     if subject.left_out and subject.undecided:
         left = wording.counted(subject.left_out, "action")
         notes.append(f"{left} of this request were decided or changed already and are left out.")
-    if problem := request.detail.get("problem"):
-        notes.append(wording.visible(f"Note: {problem}.", 300))
-    return notes
+    return [*notes, *notes_of(request)]
 
 
 def _comment(request: Request, answers: Sequence[Answer]) -> str:
@@ -161,9 +159,7 @@ def waiting_view(
         title=f"{kind} about a VIP" if request.kind is RequestKind.VIP else kind,
         sentence=wording.visible(request.sentence, 500),
         facts=request_facts(request),
-        notes=[wording.visible(str(problem), 300)]
-        if (problem := request.detail.get("problem"))
-        else [],
+        notes=notes_of(request),
         end=end_of(request, ZONE),
         rows=rows,
         rest=max(len(actions) - most, 0),

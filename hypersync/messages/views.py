@@ -10,6 +10,9 @@ from hypersync.model.actions import Action, OnExpiry
 from hypersync.model.requests import Request, RequestKind, RequestState
 from hypersync.ports.channel import Letter
 
+MISSING_SHOWN = 30
+"""How many of the objects that a scan misses are named; the store keeps all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeView:
@@ -180,8 +183,24 @@ def _notes(letter: Letter) -> list[str]:
         notes.append("Nobody answered so far, so you are asked now.")
     if request.plan.need > 1:
         notes.append(f"An approval takes {request.plan.need} different people.")
+    return [*notes, *notes_of(request)]
+
+
+def notes_of(request: Request) -> list[str]:
+    """Return what has to be said about a request besides its sentence.
+
+    That is who cannot be asked, and for a scan which objects it misses.
+    """
+    notes = []
     if problem := request.detail.get("problem"):
         notes.append(wording.visible(f"Note: {problem}.", 300))
+    missing = request.detail.get("missing")
+    if isinstance(missing, Sequence) and missing:
+        total = request.detail.get("missing_total")
+        rest = total - MISSING_SHOWN if isinstance(total, int) else 0
+        shown = ", ".join(wording.visible(str(anchor), 60) for anchor in missing[:MISSING_SHOWN])
+        more = f" and {wording.number(rest)} more" if rest > 0 else ""
+        notes.append(f"Missing: {shown}{more}.")
     return notes
 
 

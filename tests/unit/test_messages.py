@@ -102,6 +102,19 @@ def test_notes_say_the_nth_time_the_forward_the_votes_and_problems():
     ]
 
 
+def test_a_scan_request_names_what_is_missing():
+    letter = samples.letters()["request-scan"]
+    missing = [f"E{number}" for number in range(40)]
+    detail = {"missing": missing, "missing_total": 1839}
+    view = views.question_view(
+        replace(letter, request=replace(letter.request, detail=detail)),
+    )
+    named = ", ".join(missing[:30])
+    assert view.notes[-1] == f"Missing: {named} and 1 809 more."
+    few = replace(letter.request, detail={"missing": ["E1"], "missing_total": 1})
+    assert views.notes_of(few) == ["Missing: E1."]
+
+
 def test_the_end_says_what_happens_then():
     request = LETTER.request
     assert "it is dropped" in views.end_of(request, "UTC")
