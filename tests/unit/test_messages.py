@@ -110,7 +110,7 @@ def test_a_scan_request_names_what_is_missing():
         replace(letter, request=replace(letter.request, detail=detail)),
     )
     named = ", ".join(missing[:30])
-    assert view.notes[-1] == f"Missing: {named} and 1 809 more."
+    assert view.notes[-1] == f"Missing: {named} and 1\u00a0809 more."
     few = replace(letter.request, detail={"missing": ["E1"], "missing_total": 1})
     assert views.notes_of(few) == ["Missing: E1."]
 
