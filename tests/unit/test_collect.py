@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from hypersync.model.actions import ActionState
+from hypersync.model.objects import Operation
+from hypersync.pipeline.collect import Before, Collector
+from hypersync.pipeline.evaluate import Look
+from hypersync.pipeline.propose import Draft, Problem
+from hypersync.pipeline.release import MOST_REPLACEMENTS, fingerprint
+from hypersync.pipeline.vip import Vips
+from hypersync.ports.store.actions import OpenAction
+from hypersync.ports.store.marks import Hold
+from hypersync.rulebook.expression import parse
+from hypersync.rulebook.rules import RuleKind, VipRule
+from tests.candidates import NOW
+from tests.expressions import NAMES, a_rule
+
+S = ActionState
+TRUE = parse("hr.exists", NAMES)
+TITLE = replace(a_rule(0, TRUE), id="title")
+LEAVE = replace(a_rule(1, TRUE), id="leave")
+HAIL = replace(a_rule(2, TRUE), id="hail", kind=RuleKind.EVENT)
+CHIEFS = VipRule(
+    index=0,
+    name="chiefs",
+    when=TRUE,
+    expires=timedelta(days=3),
+    plan=None,
+    on_expiry="clear",
+    attributes=frozenset(),
+    is_global=True,
+)
+
+
+def draft(rule=TITLE, identity=1, value="new") -> Draft:
+    return Draft(
+        rule=rule,
+        identity=identity,
+        object_id=None if rule is HAIL else 7,
+        silo="ad",
+        type="user",
+        anchor="u1",
+        slot="ad",
+        operation=Operation.UPDATE,
+        before={"title": "old"},
+        after={"title": value},
+    )
+
+
+def opened(state=S.SUSPENDED, wanted=None, **more) -> OpenAction:
+    wanted = wanted or draft()
+    given = {
+        "id": f"old {wanted.key}",
+        "key": wanted.key,
+        "rule": wanted.rule.id,
+        "identity": wanted.identity,
+        "state": state,
+        "fingerprint": fingerprint(wanted, wanted.rule.content_hash),
+        "replacements": 0,
+        "vip": None,
+        "suspended_at": NOW,
+        "expires_at": NOW,
+        "request": None,
+        "run": "run",
+    }
+    return OpenAction(**{**given, **more})
+
+
+def hold(wanted=None, **more) -> Hold:
+    wanted = wanted or draft()
+    given = {
+        "key": wanted.key,
+        "rule": wanted.rule.id,
+        "identity": wanted.identity,
+        "fingerprint": fingerprint(wanted, wanted.rule.content_hash),
+        "until": NOW + timedelta(days=1),
+        "times": 1,
+    }
+    return Hold(**{**given, **more})
+
+
+class Desk:
+    """A collector and what it spooled and discarded."""
+
+    def __init__(self, *known, holds=(), held=(), memory=None, releases=True):
+        self.spooled = []
+        self.discarded = []
+        before = Before(
+            open={each.key: each for each in known},
+            holds={each.key: each for each in holds},
+            held=set(held),
+            memory=memory or {},
+        )
+        self.collector = Collector(
+            before,
+            {rule.id: rule for rule in (TITLE, LEAVE, HAIL)},
+            self.spooled.append,
+            self.discarded.append,
+            now=NOW,
+            may_release=lambda action, draft: releases,
+            vips=Vips((CHIEFS,), (), timedelta(days=30)),
+        )
+        self.found = self.collector.found
+
+    def take(self, *drafts, **more):
+        fired = frozenset(each.rule.id for each in drafts)
+        self.collector.take(Look(1, drafts=list(drafts), fired=more.pop("fired", fired), **more))
+        return self.found
+
+
+def candidates(found):
+    return [each for of_rule in found.candidates.values() for each in of_rule.values()]
+
+
+def test_what_is_new_is_a_candidate_and_spooled():
+    desk = Desk()
+    (candidate,) = candidates(desk.take(draft()))
+    (proposal,) = desk.spooled
+    assert (candidate.id, candidate.vip, candidate.replaces) == (proposal.id, None, None)
+    assert (proposal.key, proposal.replacements) == ("title|1|7", 0)
+
+
+@pytest.mark.parametrize("state", [S.SUSPENDED, S.EXECUTING, S.UNKNOWN])
+def test_the_same_while_it_is_open_is_nothing_new(state):
+    desk = Desk(opened(state))
+    found = desk.take(draft())
+    assert candidates(found) == []
+    assert {*found.release, *found.again, *found.stale, *desk.spooled} == set()
+
+
+@pytest.mark.parametrize("state", [S.EXECUTING, S.UNKNOWN])
+def test_another_change_waits_until_what_is_being_done_has_ended(state):
+    desk = Desk(opened(state))
+    assert candidates(desk.take(draft(value="newer"))) == []
+
+
+@pytest.mark.parametrize("state", [S.SUSPENDED, S.APPROVED, S.QUEUED])
+def test_another_change_takes_the_place_of_one_that_waits(state):
+    old = opened(state, replacements=1)
+    desk = Desk(old)
+    (candidate,) = candidates(desk.take(draft(value="newer")))
+    assert candidate.replaces is old
+    assert desk.spooled[0].replacements == 2
+
+
+def test_it_is_unstable_after_the_last_replacement():
+    desk = Desk(opened(replacements=MOST_REPLACEMENTS))
+    found = desk.take(draft(value="newer"))
+    assert candidates(found) == []
+    assert [(error.rule, error.code) for error in found.errors] == [("title", "unstable")]
+
+
+def test_what_was_approved_and_is_the_same_is_released():
+    old = opened(S.APPROVED)
+    assert list(Desk(old).take(draft()).release) == [old.id]
+
+
+def test_nothing_is_released_when_this_run_may_not():
+    desk = Desk(opened(S.APPROVED), releases=False)
+    found = desk.take(draft())
+    assert not found.release
+    assert candidates(found) == []
+
+
+def test_what_was_queued_and_is_the_same_may_start():
+    old = opened(S.QUEUED)
+    assert list(Desk(old).take(draft()).again) == [old.id]
+
+
+@pytest.mark.parametrize("state", [S.APPROVED, S.QUEUED])
+def test_who_became_a_vip_is_asked_about_again(state):
+    old = opened(state)
+    (candidate,) = candidates(Desk(old).take(draft(), vips={"chiefs": True}))
+    assert (candidate.replaces, candidate.vip.name) == (old, "chiefs")
+    (candidate,) = candidates(Desk(old, memory={1: {"chiefs": None}}).take(draft()))
+    assert candidate.vip.name == "chiefs"
+
+
+def test_who_was_approved_as_a_vip_is_released():
+    old = opened(S.APPROVED, vip="chiefs")
+    assert list(Desk(old).take(draft(), vips={"chiefs": True}).release) == [old.id]
+
+
+@pytest.mark.parametrize("state", [S.SUSPENDED, S.APPROVED, S.QUEUED])
+def test_a_clean_false_ends_what_waits(state):
+    old = opened(state)
+    assert list(Desk(old).take(clean_false=frozenset({"title"})).stale) == [old.id]
+
+
+@pytest.mark.parametrize("state", [S.EXECUTING, S.UNKNOWN])
+def test_a_clean_false_does_not_end_what_is_being_done(state):
+    assert not Desk(opened(state)).take(clean_false=frozenset({"title"})).stale
+
+
+def test_nothing_left_to_change_ends_what_waits():
+    old = opened()
+    assert list(Desk(old).take(fired=frozenset({"title"})).stale) == [old.id]
+
+
+def test_what_cannot_be_told_waits():
+    desk = Desk(opened())
+    problem = Problem("title", 1, "evaluation", "why")
+    found = desk.take(problems=[problem])
+    assert not found.stale
+    assert found.unfinished == {1}
+    assert [(e.rule, e.identity, e.message) for e in found.errors] == [("title", 1, "why")]
+
+
+def test_other_rules_end_nothing():
+    assert not Desk(opened()).take(clean_false=frozenset({"leave"})).stale
+
+
+def test_who_waits_ends_nothing_and_stays_pending():
+    found = Desk(opened(S.APPROVED)).take(waits="two accounts")
+    assert {*found.stale, *found.release} == set()
+    assert found.unfinished == {1}
+    assert found.errors[0].code == "ambiguous"
+
+
+def test_a_rejection_holds_for_the_same_change_until_its_time():
+    found = Desk(holds=[hold()]).take(draft())
+    assert candidates(found) == []
+    assert [each[:3] for each in found.repeated] == [("title", 1, "title|1|7")]
+    assert len(candidates(Desk(holds=[hold(until=NOW)]).take(draft()))) == 1
+    assert len(candidates(Desk(holds=[hold()]).take(draft(value="newer")))) == 1
+
+
+def test_a_clean_false_ends_a_rejection():
+    found = Desk(holds=[hold()]).take(clean_false=frozenset({"title"}))
+    assert found.dropped_holds == {"title|1|7"}
+
+
+def test_a_clean_false_that_is_the_cause_of_the_change_does_not_end_its_rejection():
+    found = Desk(holds=[hold()]).take(draft(), clean_false=frozenset({"title"}), fired=frozenset())
+    assert found.dropped_holds == set()
+    assert candidates(found) == []
+
+
+def test_an_event_whose_condition_held_before_does_not_fire():
+    mark = ("hail", 1)
+    assert len(candidates(Desk().take(draft(HAIL)))) == 1
+    found = Desk(held=[mark]).take(draft(HAIL))
+    assert candidates(found) == []
+    assert found.stopped_events == set()
+    assert Desk(held=[mark]).take(clean_false=frozenset({"hail"})).stopped_events == {mark}
+
+
+def test_a_second_look_replaces_the_first():
+    desk = Desk(opened(S.APPROVED, draft(LEAVE)))
+    desk.take(draft(), draft(LEAVE), vips={"chiefs": True})
+    first = desk.spooled[0]
+    found = desk.take(draft(value="newer"), clean_false=frozenset({"leave"}))
+    assert first.id in desk.discarded
+    (candidate,) = candidates(found)
+    assert candidate.draft.after == {"title": "newer"}
+    assert not found.release
+    assert list(found.stale) == ["old leave|1|7"]
+    assert found.vips == {}
+
+
+def test_what_is_learnt_late_counts():
+    desk = Desk()
+    desk.collector.learn(Before(open={"title|1|7": opened(S.APPROVED)}))
+    assert list(desk.take(draft()).release) == ["old title|1|7"]
+
+
+@pytest.mark.parametrize("state", [S.SUSPENDED, S.APPROVED, S.QUEUED, S.EXECUTING, S.UNKNOWN])
+def test_the_open_actions_of_a_rule_that_is_gone_are_void(state):
+    gone = opened(state, rule="gone")
+    desk = Desk(gone)
+    desk.collector.void_orphans(is_simulated=False)
+    is_waiting = state not in (S.EXECUTING, S.UNKNOWN)
+    assert list(desk.found.void) == ([gone.id] if is_waiting else [])
+
+
+def test_what_is_queued_is_void_when_its_rule_is_only_simulated():
+    desk = Desk(opened(S.QUEUED), opened(S.SUSPENDED, draft(LEAVE)))
+    desk.collector.void_orphans(is_simulated=False)
+    assert not desk.found.void
+    desk.collector.void_orphans(is_simulated=True)
+    assert list(desk.found.void) == ["old title|1|7"]
+
+
+def test_who_has_to_be_watched():
+    before = Before(
+        open={"a": opened()},
+        holds={"b": hold(identity=2)},
+        held={("hail", 3)},
+        memory={4: {"chiefs": None}},
+    )
+    assert set(before.watched()) == {1, 2, 3, 4}

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from hypersync.model.objects import (
+    Change,
+    Conflict,
+    ObjectType,
+    Operation,
+    RetryAfter,
+    SiloObject,
+    Succeeded,
+)
+from hypersync.pipeline.execute import PHASES, judge_read_back
+
+USER = ObjectType(silo="ad", name="user")
+GROUP = ObjectType(silo="ad", name="group", members="member")
+
+
+def found(**attributes):
+    return SiloObject("user", "u1", attributes)
+
+
+def change(operation, before=None, after=None, kind=USER):
+    return Change(key="a", operation=operation, type=kind, anchor="u1", before=before, after=after)
+
+
+UPDATE = change(Operation.UPDATE, {"title": "old"}, {"title": "new"})
+CLEAR = change(Operation.UPDATE, {"title": "old"}, {"title": None})
+CREATE = change(Operation.CREATE, None, {"title": "new"})
+DELETE = change(Operation.DELETE, {"title": "old"}, None)
+JOIN = change(Operation.ADD_MEMBER, None, {"member": "m"}, GROUP)
+LEAVE = change(Operation.REMOVE_MEMBER, {"member": "m"}, None, GROUP)
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "outcome"),
+    [
+        (UPDATE, found(title="new"), Succeeded),
+        (UPDATE, found(title="old"), RetryAfter),
+        (UPDATE, found(title="else"), Conflict),
+        (UPDATE, None, Conflict),
+        (CLEAR, found(), Succeeded),
+        (CLEAR, found(title="old"), RetryAfter),
+        (CREATE, found(title="new"), Succeeded),
+        (CREATE, None, RetryAfter),
+        (DELETE, None, Succeeded),
+        (DELETE, found(title="old"), RetryAfter),
+        (JOIN, found(member=("m", "n")), Succeeded),
+        (JOIN, found(member="m"), Succeeded),
+        (JOIN, found(member="n"), RetryAfter),
+        (JOIN, found(), RetryAfter),
+        (JOIN, None, Conflict),
+        (LEAVE, found(member="n"), Succeeded),
+        (LEAVE, found(), Succeeded),
+        (LEAVE, found(member=("m", "n")), RetryAfter),
+        (LEAVE, None, Conflict),
+    ],
+)
+def test_reading_back_tells_what_became_of_a_change(change, found, outcome):
+    assert isinstance(judge_read_back(change, found, change.type), outcome)
+
+
+def test_what_was_done_carries_what_was_found():
+    assert judge_read_back(UPDATE, found(title="new"), USER) == Succeeded(found(title="new"))
+    assert judge_read_back(DELETE, None, USER) == Succeeded(None)
+
+
+def test_every_operation_has_its_phase_creates_before_references_before_deletes():
+    phase = {operation: number for number, each in enumerate(PHASES) for operation in each}
+    assert set(phase) == set(Operation)
+    assert (
+        phase[Operation.CREATE]
+        < phase[Operation.UPDATE]
+        < phase[Operation.ADD_MEMBER]
+        < phase[Operation.DELETE]
+    )
