@@ -1,7 +1,8 @@
 """A real PostgreSQL server for tests: own folder, free port, a new database for each test.
 
 ``@both_databases`` runs a test that asks for `database_url` (or for a fixture that does, such as
-``world``) on SQLite and on PostgreSQL; without it `database_url` is SQLite's.
+``world``) on SQLite and on PostgreSQL; without it `database_url` is SQLite's. PostgreSQL's has our
+tables already, unless it is to be empty; SQLite's is a file that is not there yet.
 """
 
 import os
@@ -20,7 +21,16 @@ import pytest
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import upgrade
 
-both_databases = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+_EMPTY = "empty postgresql"
+
+
+def _on(*databases: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("database_url", databases, indirect=True)
+
+
+both_databases = _on("sqlite", "postgresql")
+both_databases_empty = _on("sqlite", _EMPTY)
+postgresql_only = _on("postgresql")
 
 _TABLES = "hypersync_template"
 
@@ -83,11 +93,12 @@ def postgresql_server() -> Iterator[Server]:
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a new database; see `both_databases`."""
-    if getattr(request, "param", "sqlite") == "sqlite":
+    database = getattr(request, "param", "sqlite")
+    if database == "sqlite":
         yield f"sqlite:///{tmp_path}/var/hypersync.db"
         return
     server = request.getfixturevalue("postgresql_server")
-    url = server.create(empty=False)
+    url = server.create(empty=database == _EMPTY)
     yield url
     server.drop(url)
 

@@ -55,7 +55,9 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(f"the database refused: {error.orig}") from error
+        # the lines after the first show values
+        reason = str(error.orig).partition("\n")[0]
+        raise StoreError(f"the database refused: {reason}") from error
     except TimeoutError as error:
         raise StoreError(f"the database has no free connection: {error}") from error
 

@@ -34,6 +34,8 @@ ON CONFLICT (identity) DO UPDATE SET run = NULL, not_before = CASE
     ELSE excluded.not_before END
 """
 _IN_ORDER = "SELECT identity FROM pending_identity WHERE {} ORDER BY identity FOR UPDATE"
+_CLAIM = "UPDATE pending_identity SET run = ? WHERE {}"
+_CLAIM_IN_ORDER = f"WITH due AS ({_IN_ORDER}) {_CLAIM.format('identity IN (SELECT * FROM due)')}"
 _AMBIGUOUS = """
 SELECT identity, slot, anchor FROM object
 WHERE identity IN ({}) AND slot IS NOT NULL AND (absence IS NULL OR absence = 'invalid')
@@ -73,19 +75,13 @@ class Identities:
 
     def claim(self, run_id: RunId, now: datetime) -> Sequence[IdentityId]:
         """Claim the pending identities that are due; return those that were claimed now."""
-        self._lock(_DUE, self._time(now))
-        rows = read(
-            self._connection,
-            f"UPDATE pending_identity SET run = ? WHERE {_DUE} RETURNING identity",  # noqa: S608
-            (run_id, self._time(now)),
-        )
+        statement, values = self._claim(run_id, _DUE, self._time(now))
+        rows = read(self._connection, f"{statement} RETURNING identity", values)
         return sorted(IdentityId(row[0]) for row in rows)
 
     def claim_all(self, run_id: RunId) -> None:
         """Claim every pending identity, due or not."""
-        self._lock("run IS NULL")
-        statement = "UPDATE pending_identity SET run = ? WHERE run IS NULL"
-        run(self._connection, statement, (run_id,))
+        run(self._connection, *self._claim(run_id, "run IS NULL"))
 
     def claim_these(self, run_id: RunId, identities: Iterable[int]) -> Sequence[IdentityId]:
         """Claim these identities, pending or not, that nobody else has claimed."""
@@ -128,11 +124,22 @@ class Identities:
             self._connection, _UPSERT, [(identity, at) for identity in sorted(set(identities))]
         )
 
-    def _lock(self, condition: str, *values: object) -> None:
-        """Lock pending identities in the order in which scans write them, lest both wait for ever.
+    # Whoever writes many pending identities locks them in order, lest two wait for each other for
+    # ever. On SQLite the transaction that writes is alone.
 
-        On SQLite the transaction that writes is alone.
+    def _claim(
+        self, run_id: RunId, condition: str, *values: object
+    ) -> tuple[str, tuple[object, ...]]:
+        """Return the statement that claims what meets a condition, and its values.
+
+        One statement, because what another one locked need not be all that is there by then.
         """
+        if self._connection.dialect.name == "sqlite":
+            return _CLAIM.format(condition), (run_id, *values)
+        return _CLAIM_IN_ORDER.format(condition), (*values, run_id)
+
+    def _lock(self, condition: str, *values: object) -> None:
+        """Lock what a run claimed."""
         if self._connection.dialect.name != "sqlite":
             read(self._connection, _IN_ORDER.format(condition), values)
 

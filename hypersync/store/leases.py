@@ -42,8 +42,8 @@ class Leases:
         sqlite = self._connection.dialect.name == "sqlite"
         insert: Any = sqlite_insert if sqlite else postgresql_insert
         values = {"name": name, "holder": holder, "fence": 1, "expires_at": now + LEASE}
-        statement = insert(lease).values(values).on_conflict_do_nothing()
-        if self._connection.execute(statement).rowcount:
+        statement = insert(lease).values(values).on_conflict_do_nothing().returning(lease.c.fence)
+        if self._connection.execute(statement).first() is not None:
             return 1
         row = self._connection.execute(select(lease).where(lease.c.name == name)).one()
         raise LeaseHeld(

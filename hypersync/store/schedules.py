@@ -24,8 +24,10 @@ class Schedules:
         sqlite = self._connection.dialect.name == "sqlite"
         insert: Any = sqlite_insert if sqlite else postgresql_insert
         values = {"schedule": schedule, "due_at": due_at, "holder": holder, "started_at": now}
-        statement = insert(tables.schedule_run).values(values).on_conflict_do_nothing()
-        return bool(self._connection.execute(statement).rowcount)
+        table = tables.schedule_run
+        # drivers do not agree on how many rows an INSERT touched; all return what they wrote
+        statement = insert(table).values(values).on_conflict_do_nothing().returning(table.c.due_at)
+        return self._connection.execute(statement).first() is not None
 
     def last(self, schedule: str) -> datetime | None:
         """Return the latest due time that was claimed."""

@@ -14,14 +14,14 @@ from hypersync.errors import StoreNewer
 from hypersync.store.engine import WRITE, open_engine
 from hypersync.store.schema import current, downgrade, newest, prepare, upgrade
 from hypersync.store.tables import metadata, run
-from tests.worlds import World
+from tests.postgresql import both_databases, both_databases_empty
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def engine(tmp_path):
-    made = open_engine(f"sqlite:///{tmp_path / 'deep' / 'folder' / 'hypersync.db'}")
+def engine(database_url):
+    made = open_engine(database_url)
     yield made
     made.dispose()
 
@@ -33,12 +33,14 @@ def write(engine, statement, **values):
             connection.execute(text(statement), values)
 
 
+@both_databases_empty
 def test_an_empty_database_is_made_ready_in_a_folder_that_is_made_too(engine):
     assert current(engine) is None
     prepare(engine)
     assert current(engine) == newest(engine)
 
 
+@both_databases_empty
 def test_preparing_again_changes_nothing(engine):
     prepare(engine)
     before = inspect(engine).get_table_names()
@@ -47,6 +49,7 @@ def test_preparing_again_changes_nothing(engine):
     assert inspect(engine).get_table_names() == before
 
 
+@both_databases_empty
 def test_the_migrations_make_exactly_the_tables_of_the_program(engine):
     prepare(engine)
     with engine.connect() as connection:
@@ -54,6 +57,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_program(engine):
         assert compare_metadata(context, metadata) == []
 
 
+@both_databases_empty
 def test_the_indices_of_the_migrations_are_those_of_the_program(engine):
     prepare(engine)
     found = inspect(engine)
@@ -69,6 +73,7 @@ def test_the_indices_of_the_migrations_are_those_of_the_program(engine):
         assert indices == wanted, table.name
 
 
+@both_databases_empty
 def test_a_database_from_a_newer_version_is_refused(engine):
     prepare(engine)
     write(engine, "UPDATE alembic_version SET version_num = '9999'")
@@ -83,8 +88,8 @@ def test_an_application_refuses_a_database_from_a_newer_version(world):
         world.rules("ruleset: none\nrules: []\n")
 
 
-def test_everything_can_be_undone_and_made_again_with_data_in_it(tmp_path):
-    world = World(tmp_path)
+@both_databases
+def test_everything_can_be_undone_and_made_again_with_data_in_it(world):
     world.people(range(10))
     world.leave(1, 2, 3)
     world.run()
@@ -96,9 +101,9 @@ def test_everything_can_be_undone_and_made_again_with_data_in_it(tmp_path):
     assert world.suspended() == []
     world.run()
     assert len(world.suspended()) == 3
-    world.close()
 
 
+@both_databases_empty
 def test_a_time_without_a_zone_is_refused(engine):
     metadata.create_all(engine)
     naive = NOW.replace(tzinfo=None)
@@ -112,6 +117,7 @@ def test_a_time_without_a_zone_is_refused(engine):
         )
 
 
+@both_databases_empty
 def test_a_time_comes_back_aware_and_in_utc_whatever_zone_it_came_from(engine):
     metadata.create_all(engine)
     paris = NOW.astimezone(timezone(timedelta(hours=1)))

@@ -27,6 +27,9 @@ from hypersync.ports.store.leases import Fence
 from hypersync.ports.store.marks import QuotaState
 from hypersync.store.leases import LEASE
 from tests.asking import open_store
+from tests.postgresql import both_databases
+
+pytestmark = both_databases
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -34,8 +37,8 @@ S = ActionState
 
 
 @pytest.fixture
-def store(tmp_path):
-    made = open_store(tmp_path)
+def store(database_url):
+    made = open_store(database_url)
     with made.begin() as unit:
         unit.runs.start(a_run())
     yield made
@@ -282,7 +285,7 @@ def test_an_action_comes_back_as_it_was_stored(store):
 
 def test_one_key_is_open_once(store):
     queued(store, "a", key="same")
-    with pytest.raises(StoreError, match="UNIQUE"):
+    with pytest.raises(StoreError, match=r"(?i)unique constraint"):
         queued(store, "b", key="same")
     assert state(store, "a") is S.QUEUED
 
