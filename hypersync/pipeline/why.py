@@ -5,8 +5,8 @@ Reads only; rates are not asked and names are not made, because asking must not 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from hypersync.errors import EvaluationError, NotFound
@@ -60,7 +60,7 @@ def why(engine: Engine, identity: IdentityId) -> Answer:
             for index, slot in enumerate(rulebook.slots)
         }
         answers = tuple(_answer(evaluator, rule, seen) for rule in rulebook.rules)
-        return Answer(identity, slots, _with_losers(engine, answers))
+        return Answer(identity, slots, _with_rivals(evaluator, seen, answers))
 
 
 def explain(engine: Engine, action: Action) -> tuple[Trace, ...]:
@@ -131,24 +131,57 @@ def _shown(step: Step) -> object:
             return step.outcome.value
 
 
-def _with_losers(engine: Engine, answers: tuple[RuleAnswer, ...]) -> tuple[RuleAnswer, ...]:
-    """Say of each attribute that several rules write which rule decides."""
-    holds = {answer.rule for answer in answers if answer.result == "true"}
-    strongest: dict[tuple[str, str], Rule] = {}
-    for rule in engine.rulebook.rules:
-        if rule.kind is RuleKind.UPDATE and rule.id in holds:
-            for name in rule.set:
-                known = strongest.get((rule.target, name))
-                if known is None or (rule.precedence or 0) > (known.precedence or 0):
-                    strongest[rule.target, name] = rule
-    shown = []
-    for answer in answers:
-        own = engine.rulebook.rule(answer.rule)
-        lost = [
-            f"{name} is decided by {strongest[own.target, name].id}"
-            for name in (own.set if own is not None and answer.rule in holds else ())
-            if own is not None and strongest.get((own.target, name), own) is not own
+def _with_rivals(
+    evaluator: Evaluator, seen: Identity, answers: tuple[RuleAnswer, ...]
+) -> tuple[RuleAnswer, ...]:
+    """Say of rules that hold which other one decides an attribute, or does the same before."""
+    rules = evaluator.rulebook.rules
+    holding = [rule for rule, answer in zip(rules, answers, strict=True) if answer.result == "true"]
+    notes = {rule.id: [*_losses(evaluator, seen, rule, holding)] for rule in holding}
+    for rule in holding:
+        first = next((each for each in holding if _does_the_same(each, rule)), rule)
+        if first is not rule:
+            notes[rule.id].append(f"{first.id} does the same and comes first")
+    return tuple(
+        replace(answer, note="; ".join(filter(None, (answer.note, *notes.get(answer.rule, ())))))
+        for answer in answers
+    )
+
+
+def _losses(
+    evaluator: Evaluator, seen: Identity, rule: Rule, holding: Sequence[Rule]
+) -> Iterator[str]:
+    """Yield the attributes that a stronger rule has a value for."""
+    for name in rule.set if rule.kind is RuleKind.UPDATE else ():
+        stronger = [
+            each
+            for each in holding
+            if each.kind is RuleKind.UPDATE
+            and (each.target == rule.target and name in each.set)
+            and (each.precedence or 0) > (rule.precedence or 0)
+            and _has_value(evaluator, seen, each, name)
         ]
-        note = "; ".join(part for part in (answer.note, *lost) if part)
-        shown.append(RuleAnswer(answer.rule, answer.result, answer.values, note))
-    return tuple(shown)
+        if stronger:
+            winner = max(stronger, key=lambda each: each.precedence or 0)
+            yield f"{name} is decided by {winner.id}"
+
+
+def _has_value(evaluator: Evaluator, seen: Identity, rule: Rule, name: str) -> bool:
+    """Tell whether a rule decides: it has a value, clears, or cannot be told what it wants."""
+    states = (seen.objects, seen.gone, seen.outside, seen.invalid)
+    try:
+        value = evaluator.value(rule.set[name], *states)
+    except EvaluationError:
+        return True
+    return value is not None or name in rule.clear_if_missing
+
+
+def _does_the_same(one: Rule, other: Rule) -> bool:
+    if one.kind is other.kind is RuleKind.PROVISION:
+        return one.target == other.target
+    return (
+        one.do is not None
+        and other.do is not None
+        and one.kind is not RuleKind.EVENT
+        and (one.target, one.do.operation) == (other.target, other.do.operation)
+    )
