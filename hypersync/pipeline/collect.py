@@ -174,11 +174,12 @@ class Collector:
 
     def _consider(self, draft: Draft, look: Look) -> None:
         rule = draft.rule
-        if rule.kind is RuleKind.EVENT and (rule.id, draft.identity) in self._before.held:
-            return
         print_ = fingerprint(draft, rule.content_hash)
         existing = self._before.open.get(draft.key)
         if existing is not None and not self._is_replaced(existing, draft, print_, look):
+            return
+        is_event = rule.kind is RuleKind.EVENT
+        if is_event and existing is None and (rule.id, draft.identity) in self._before.held:
             return
         hold = self._before.holds.get(draft.key)
         if hold is not None and hold_applies(hold, print_, self._now):

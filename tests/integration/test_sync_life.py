@@ -505,3 +505,45 @@ def test_the_first_expiry_counts_although_time_went_on(titles):
     titles.clock.time = first.expires_at + timedelta(seconds=1)
     titles.tick()
     assert titles.suspended() == []
+
+
+HAIL = """\
+ruleset: events
+rules:
+  - {id: hail, kind: event, when: "hr.title == 'new'", throttle: 1s, threshold: {limit: 0},
+     do: {webhook: "https://hooks.example.org/hail"}}
+"""
+
+
+@pytest.mark.parametrize("kind", ["full", "delta"])
+def test_an_event_that_was_approved_fires_once(world, kind):
+    world.rules(HAIL)
+    world.person(1, title="new")
+    world.run()
+    world.approve(*world.suspended())
+    world.run(kind)
+    world.run("full")
+    assert len(world.sink.fired) == 1
+
+
+def test_an_event_that_was_rejected_does_not_fire(world):
+    world.rules(HAIL)
+    world.person(1, title="new")
+    world.run()
+    world.reject(*world.suspended())
+    world.run("full")
+    assert world.sink.fired == []
+    assert world.suspended() == []
+
+
+def test_an_event_that_waited_too_long_is_looked_at_again_and_fires_once(world):
+    world.rules(HAIL.replace("limit: 0", "limit: 9"))
+    world.person(1, title="new")
+    app = world.app
+    world.app = replace(app, engine=replace(app.engine, is_blackout=lambda _: True))
+    world.run()
+    world.app = app
+    world.later(minutes=30)
+    world.run("delta")
+    world.run("full")
+    assert len(world.sink.fired) == 1
