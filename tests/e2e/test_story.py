@@ -273,7 +273,7 @@ def clock():
 
 @pytest.fixture
 def small_world(tmp_path, clock):
-    made = company.make_company(300)
+    made = company.make_company(1000)
     with (
         running(tmp_path / "slapd", everybody(made)) as server,
         a_world(tmp_path / "project", made, server, clock) as world,
@@ -291,7 +291,7 @@ def test_a_directory_that_is_gone_leaves_the_plan_waiting_and_nothing_is_lost(sm
     assert [report.state.value for report in world.app.scan(["directory"])] == ["failed"]
     with world.app.store.snapshot() as unit:
         live = unit.objects.live("directory", "user")
-    assert live == 300 - company.JOINERS, "a scan that failed makes nobody absent"
+    assert live == 1000 - company.JOINERS, "a scan that failed makes nobody absent"
 
     world.server.start()
     clock.forward(minutes=2)

@@ -70,7 +70,10 @@ def test_the_wheel_carries_everything_and_no_tests(wheel):
         "hypersync/shipped_files/rules/accounts.yaml",
         "hypersync/shipped_files/migrations/env.py",
         "hypersync/shipped_files/templates/",
+        "hypersync/demo/project/config/hypersync.yaml",
+        "hypersync/demo/pages/static/mailbox.css",
         "webui/__init__.py",
+        "webui/static/style.css",
         "hypersync/cli/__init__.py",
     ):
         assert any(name.startswith(part) for name in names), part
@@ -92,6 +95,14 @@ def test_an_installed_wheel_makes_checks_and_syncs_a_project(installed, tmp_path
     synced = run(installed, "sync", "--scan", "--commit", "--json", cwd=project)
     assert synced.returncode == 0, synced.stderr
     assert json.loads(synced.stdout)["counts"]["succeeded"] == 4
+
+
+def test_an_installed_wheel_plays_the_demo(installed, tmp_path):
+    played = run(installed, "demo", "--check", "--port", "0", "--json", cwd=tmp_path)
+    assert played.returncode == 0, played.stderr
+    document = json.loads(played.stdout)
+    assert document["ok"], document["wrong"]
+    assert document["seconds"] < 30
 
 
 def test_an_installed_wheel_does_not_see_the_checkout(installed, tmp_path):
