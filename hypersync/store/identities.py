@@ -35,7 +35,8 @@ ON CONFLICT (identity) DO UPDATE SET run = NULL, not_before = CASE
 """
 _IN_ORDER = "SELECT identity FROM pending_identity WHERE {} ORDER BY identity FOR UPDATE"
 _CLAIM = "UPDATE pending_identity SET run = ? WHERE {}"
-_CLAIM_IN_ORDER = f"WITH due AS ({_IN_ORDER}) {_CLAIM.format('identity IN (SELECT * FROM due)')}"
+_TAKEN = "identity IN (SELECT * FROM due)"
+_CLAIM_IN_ORDER = f"WITH due AS ({_IN_ORDER}) {_CLAIM.format(_TAKEN)}"
 _AMBIGUOUS = """
 SELECT identity, slot, anchor FROM object
 WHERE identity IN ({}) AND slot IS NOT NULL AND (absence IS NULL OR absence = 'invalid')

@@ -127,6 +127,17 @@ def test_the_values_of_an_attribute_come_with_their_identities(desk):
     assert found == [("a@x", first), ("b@x", first), ("c@x", second)]
 
 
+def test_a_transaction_that_reads_many_rows_can_still_write(desk):
+    hr = silo("hr", "person")
+    people(hr, range(3))
+    desk.applied(hr)
+    with desk.store.begin() as unit:
+        assert len(list(unit.objects.values("hr", "person", "name"))) == 3
+        unit.silos.pause("hr", "moved")
+    with desk.store.snapshot() as unit:
+        assert unit.silos.paused() == {"hr"}
+
+
 def test_the_time_machine_shows_every_version(desk):
     hr = silo("hr", "person")
     people(hr, range(30))

@@ -10,11 +10,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import StatementError
 
-from hypersync.errors import StoreNewer
+from hypersync.errors import StoreError, StoreNewer
 from hypersync.store.engine import WRITE, open_engine
 from hypersync.store.schema import current, downgrade, newest, prepare, upgrade
 from hypersync.store.tables import metadata, run
-from tests.postgresql import both_databases, both_databases_empty
+from tests.postgresql import both_databases, both_databases_empty, postgresql_only
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -141,3 +141,25 @@ def test_sqlite_keeps_its_promises(engine):
             for name in ("journal_mode", "foreign_keys", "busy_timeout")
         }
     assert settings == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000}
+
+
+@postgresql_only
+def test_a_snapshot_cannot_write_on_postgresql(world):
+    with (
+        pytest.raises(StoreError, match="read-only transaction"),
+        world.app.store.snapshot() as unit,
+    ):
+        unit.silos.pause("hr", "never")
+
+
+def test_a_server_that_cannot_be_reached_is_said_in_one_line():
+    engine = open_engine("postgresql://postgres@127.0.0.1:1/nothing?connect_timeout=2")
+    with pytest.raises(StoreError, match=r"(?i)refused: connection failed") as caught:
+        prepare(engine)
+    assert "\n" not in caught.value.message
+    engine.dispose()
+
+
+def test_a_driver_that_is_missing_is_said_with_what_to_install():
+    with pytest.raises(StoreError, match=r"install hypersync\[postgresql\]"):
+        open_engine("postgresql+psycopg2://postgres@127.0.0.1/nothing")
