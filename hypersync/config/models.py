@@ -240,7 +240,7 @@ class ProjectFile(Located):
     public_url: Annotated[str, AfterValidator(_check_public_url)] = "http://127.0.0.1:8080"
     """Where people reach the web pages; links are built from it, never from a request."""
     database: DatabaseUrl = Secret("sqlite:///var/hypersync.db")
-    """Where everything is stored; a relative SQLite path starts at the parent of `config/`."""
+    """Where all is stored: an SQLite file, from the parent of `config/`, or `postgresql://...`."""
     secret_keys: tuple[SecretKey, ...] = ()
     """What links and codes are signed with: newest first, older ones still verify."""
     mail: MailConfig = Field(default_factory=MailConfig)
