@@ -111,13 +111,36 @@ def execute(
     shown = progress or NoProgress()
     report = Execution()
     open_silos = [silo for silo in (*sorted(silos.connectors), "") if silo not in resting]
-    with store.begin(fence) as unit:
-        unit.actions.lost(worker)
     with store.snapshot() as unit:
         shown.start("executing", unit.actions.due(clock()))
     for silo in open_silos:
         with ExitStack() as stack:
             _Worker(store, silos, silo, worker, clock, fence, shown, report, stack).work()
+    return report
+
+
+def settle_unknown(
+    store: Store,
+    silos: Silos,
+    *,
+    worker: str,
+    clock: Callable[[], datetime],
+    fence: Fence | None = None,
+    resting: Collection[str] = (),
+) -> Execution:
+    """Find out what became of actions whose process or connection was lost.
+
+    To be called before a plan is made: what was not done after all goes back into the queue and
+    starts when its condition was looked at again.
+    """
+    report = Execution()
+    with store.begin(fence) as unit:
+        unit.actions.lost(worker)
+    for silo in (*sorted(silos.connectors), ""):
+        if silo not in resting:
+            with ExitStack() as stack:
+                quiet = NoProgress()
+                _Worker(store, silos, silo, worker, clock, fence, quiet, report, stack).settle()
     return report
 
 
@@ -147,13 +170,15 @@ class _Worker:
         self._stack = stack
         self._session: Session | None = None
 
-    def work(self) -> None:
-        """Settle what is unknown, then carry out what is queued, phase by phase."""
+    def settle(self) -> None:
+        """Read back what may or may not have been done."""
         try:
             self._settle_unknown()
         except SiloError as error:
             self._complain(error)
-            return
+
+    def work(self) -> None:
+        """Carry out what is queued, phase by phase."""
         for operations in PHASES:
             for batch in self._batches(operations):
                 if not self._carry_out(batch):
@@ -322,7 +347,8 @@ class _Worker:
             with self._store.begin() as unit:
                 now = self._clock()
                 if isinstance(outcome, RetryAfter):
-                    unit.actions.retry(action.id, now, outcome.reason)
+                    unit.actions.retry(action.id, now, outcome.reason, recheck=True)
+                    unit.identities.upsert_pending([action.identity])
                 else:
                     self._record(unit, action, outcome, now)
 

@@ -25,7 +25,7 @@ from hypersync.model.runs import Run, RunError, RunKind, RunMode, RunState
 from hypersync.pipeline.collect import Before, Collected, Collector
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Row, Scope, evaluate
-from hypersync.pipeline.execute import RECHECK_AFTER, Execution, execute
+from hypersync.pipeline.execute import RECHECK_AFTER, Execution, execute, settle_unknown
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge, Judgement
 from hypersync.pipeline.lease import holding
@@ -60,9 +60,11 @@ def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
         if commit
         else nullcontext()
     )
+    settled = Execution()
     with lease as fence:
         if fence is not None:
             _bury_the_dead(engine, fence)
+            settled = _settle_lost(engine, run_id, fence)
         planner = _Planner(engine, order, run_id, fence, progress or NoProgress())
         try:
             run = planner.plan()
@@ -70,8 +72,29 @@ def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
             _abandon(engine, run_id)
             raise
         if commit:
-            run = _carry_out(engine, run, fence, progress)
+            run = _carry_out(engine, run, fence, progress, settled)
     return run
+
+
+def _resting(engine: Engine, unit: UnitOfWork) -> Collection[str]:
+    """Return the silos whose actions rest, the events (no silo) among them in a blackout."""
+    if engine.is_blackout(engine.clock()):
+        return frozenset({*engine.silos.connectors, ""})
+    return frozenset({*unit.silos.paused(), *unit.scans.applying()})
+
+
+def _settle_lost(engine: Engine, run_id: RunId, fence: Fence) -> Execution:
+    """Find out what became of what lost processes were doing, so that the plan can count on it."""
+    with engine.store.snapshot() as unit:
+        resting = _resting(engine, unit)
+    return settle_unknown(
+        engine.store,
+        engine.silos,
+        worker=run_id,
+        clock=engine.clock,
+        fence=fence,
+        resting=resting,
+    )
 
 
 def _abandon(engine: Engine, run_id: RunId) -> None:
@@ -104,23 +127,26 @@ def _bury_the_dead(engine: Engine, fence: Fence) -> None:
             unit.runs.save(_finished(unit, run, now))
 
 
-def _carry_out(engine: Engine, run: Run, fence: Fence | None, progress: Progress | None) -> Run:
+def _carry_out(
+    engine: Engine,
+    run: Run,
+    fence: Fence | None,
+    progress: Progress | None,
+    settled: Execution,
+) -> Run:
     """Execute what is queued and write down how it went."""
     with engine.store.snapshot() as unit:
-        resting = frozenset({*unit.silos.paused(), *unit.scans.applying()})
-    if engine.is_blackout(engine.clock()):
-        resting = frozenset({*engine.silos.connectors, ""})
-        execution = Execution()
-    else:
-        execution = execute(
-            engine.store,
-            engine.silos,
-            worker=run.id,
-            clock=engine.clock,
-            fence=fence,
-            resting=resting,
-            progress=progress,
-        )
+        resting = _resting(engine, unit)
+    execution = execute(
+        engine.store,
+        engine.silos,
+        worker=run.id,
+        clock=engine.clock,
+        fence=fence,
+        resting=resting,
+        progress=progress,
+    )
+    execution.errors[:0] = settled.errors
     now = engine.clock()
     with engine.store.begin() as unit:
         unit.runs.report_errors(run.id, execution.errors[:MOST_ERRORS])

@@ -329,14 +329,19 @@ class Actions:
         states = (ActionState.EXECUTING, ActionState.UNKNOWN)
         return bool(self._guarded([action], states, **values))
 
-    def retry(self, action: ActionId, at: datetime, reason: str) -> None:
-        """Put an executing action back into the queue until ``at``."""
+    def retry(self, action: ActionId, at: datetime, reason: str, *, recheck: bool = False) -> None:
+        """Put an executing action back into the queue until ``at``.
+
+        With ``recheck`` it starts only after `requeue`: its condition is looked at again.
+        """
+        values: dict[str, object] = {"queued_at": None} if recheck else {}
         self._guarded(
             [action],
             (ActionState.EXECUTING, ActionState.UNKNOWN),
             state=ActionState.QUEUED,
             retry_at=at,
             error=reason,
+            **values,
         )
 
     def lost(self, worker: str) -> Sequence[ActionId]:

@@ -153,16 +153,18 @@ def test_what_was_not_done_after_all_is_done_then(titles):
     assert titles.get(1)["title"] == "new"
 
 
-def test_what_became_something_else_is_a_conflict(titles):
+def test_what_became_something_else_is_a_conflict_and_is_planned_anew(titles):
     titles.change(1, title="new")
     titles.dir.faults.outcomes.append(Unknown("no answer"))
     run = titles.run()
     titles.account(1, title="by somebody else")
     titles.later(minutes=1)
-    titles.sync("delta")
+    second = titles.sync("delta")
     (action,) = titles.actions(run)
     assert action.state is S.CONFLICT
-    assert titles.get(1)["title"] == "by somebody else"
+    assert titles.codes(second) == [("flow-title", "conflict")]
+    (again,) = titles.actions(second)
+    assert again.before == {"title": "by somebody else"}
 
 
 # --- crashes ---------------------------------------------------------------------------------
@@ -192,6 +194,17 @@ def test_killed_after_the_call_nothing_is_lost_and_nothing_happens_twice(titles)
         assert unit.objects.get("dir", "account", "u1").attributes["title"] == "new"
 
 
+def test_killed_and_changed_meanwhile_only_the_new_values_are_written(titles):
+    (action,) = queue(titles, 1, title="new")
+    crash(titles, [action])
+    titles.change(1, title="newer")
+    writes = titles.dir.writes
+    titles.run()
+    assert titles.again(action).state is S.VOID
+    assert titles.get(1)["title"] == "newer"
+    assert titles.dir.writes == writes + 1
+
+
 def test_killed_long_ago_the_condition_is_looked_at_again(titles):
     (action,) = queue(titles, 1, title="new")
     crash(titles, [action])
@@ -199,8 +212,6 @@ def test_killed_long_ago_the_condition_is_looked_at_again(titles):
     titles.later(hours=3)
     titles.scan()
     writes = titles.dir.writes
-    titles.sync("delta")
-    assert titles.dir.writes == writes
     titles.sync("delta")
     assert titles.dir.writes == writes
     assert titles.again(action).state is S.STALE

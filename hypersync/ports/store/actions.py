@@ -172,8 +172,11 @@ class Actions(Protocol):
     ) -> bool:
         """Record an outcome of an executing or unknown action; false when somebody else did."""
 
-    def retry(self, action: ActionId, at: datetime, reason: str) -> None:
-        """Put an executing action back into the queue until ``at``."""
+    def retry(self, action: ActionId, at: datetime, reason: str, *, recheck: bool = False) -> None:
+        """Put an executing action back into the queue until ``at``.
+
+        With ``recheck`` it starts only after `requeue`: its condition is looked at again.
+        """
 
     def lost(self, worker: str) -> Sequence[ActionId]:
         """Mark what others than this worker were executing as unknown: their process is gone."""
