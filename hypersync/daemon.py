@@ -68,12 +68,15 @@ class Daemon:
 
     def run(self) -> None:
         """Work until told to stop; what is running then is finished first."""
+        is_known = False
         while not self._stop.is_set():
             try:
                 with holding(self._app.store, "leader", self._holder, self._app.clock.now) as fence:
+                    is_known = False
                     self._lead(fence)
             except LeaseHeld as error:
-                _log.info("standing by: %s", error.message)
+                _log.log(logging.DEBUG if is_known else logging.INFO, "standing by: %s", error)
+                is_known = True
             except HyperSyncError as error:
                 _log.error("no longer leading: %s", error.message)
             self._stop.wait(self._every)

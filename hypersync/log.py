@@ -14,6 +14,7 @@ from typing import TextIO
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _OURS = ("hypersync", "webui")
+"""Who speaks up at every level; what we build on does only when something is wrong."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -49,6 +50,10 @@ def _time_of(record: logging.LogRecord) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def _is_worth_it(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] in _OURS
+
+
 def set_up_logging(*, as_json: bool, level: str = "WARNING", stream: TextIO | None = None) -> None:
     """Send our records from ``level`` to ``stream`` (standard error when not given).
 
@@ -56,14 +61,13 @@ def set_up_logging(*, as_json: bool, level: str = "WARNING", stream: TextIO | No
     again, it replaces what it set up before.
     """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    if level.upper() != "DEBUG":
+        handler.addFilter(_is_worth_it)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     root = logging.getLogger()
     for earlier in [one for one in root.handlers if one.get_name() == "hypersync"]:
         root.removeHandler(earlier)
     handler.set_name("hypersync")
     root.addHandler(handler)
-    lowest = logging.getLevelNamesMapping()[level.upper()]
-    root.setLevel(lowest if lowest <= logging.DEBUG else max(lowest, logging.WARNING))
-    for ours in _OURS:
-        logging.getLogger(ours).setLevel(lowest)
+    root.setLevel(level.upper())
     logging.captureWarnings(capture=True)

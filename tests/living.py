@@ -130,9 +130,8 @@ class Project:
             env=environment | self.process,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
             text=True,
-            **more,
+            **{"stdin": subprocess.DEVNULL, **more},
         )
 
     def run(self, *arguments: str) -> tuple[int, Any, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import smtplib
 import socket
 import sys
@@ -102,7 +103,7 @@ def test_check_tells_the_story_with_its_links(capsys):
     told = capsys.readouterr().out
     for words in (
         "creates 40 accounts and changes 18 departments and 9 titles",
-        "300 actions, 100 allowed (5% of 2 000)",
+        "300 actions, 100 allowed",
         "Nothing was changed.",
         "300 of disable-leaver rejected.",
         "1 of flow-title approved.",
@@ -192,6 +193,17 @@ def test_a_person_answers_the_mails_and_the_next_sync_makes_one_change(tmp_path)
     assert code == 0
     assert "The demo is over" in complaint
     assert not folder.exists()
+
+
+def test_a_person_who_presses_enter_has_the_mails_answered(tmp_path):
+    keyboard, terminal = os.openpty()
+    demo = Project(tmp_path).start("demo", "--port", "0", "--json", stdin=terminal)
+    os.close(terminal)
+    wait_for_line(demo, "Or press Enter, and the mails are answered for you.")
+    os.write(keyboard, b"\n")
+    wait_for_line(demo, "exactly one change")
+    assert stop(demo)[0] == 0
+    os.close(keyboard)
 
 
 def read_document(stream):
