@@ -169,6 +169,7 @@ class _Show:
         self._say(f"    cd {folder}")
         self._say(f"    {program} sync --scan           # what would happen")
         self._say(f"    {program} sync --scan --commit  # do it")
+        self._say(f"    {program} pending               # what waits; approve and reject decide")
         self._say("  Mails go on arriving in the mailbox:")
         self._say(f"    {_link(self.stage.url + '/mailbox/')}")
         self._say("  Ctrl-C ends the demo.\n")
