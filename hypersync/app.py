@@ -33,11 +33,11 @@ from hypersync.model.objects import EnabledSpec, ObjectType, Operation
 from hypersync.model.runs import Run, RunKind, RunMode
 from hypersync.model.scans import ScanReport
 from hypersync.pipeline import why as questions
+from hypersync.pipeline.drafts import Types
 from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
 from hypersync.pipeline.execute import RECHECK_AFTER, Execution, Silos, execute
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.lease import holding
-from hypersync.pipeline.propose import Types
 from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
@@ -45,6 +45,7 @@ from hypersync.ports.channel import Channel
 from hypersync.ports.clock import Clock
 from hypersync.ports.connector import Connector
 from hypersync.ports.progress import NoProgress, Progress
+from hypersync.rulebook.explain import makes_password
 from hypersync.rulebook.load import load_rulebook
 from hypersync.rulebook.rules import Rulebook
 from hypersync.store.engine import open_engine
@@ -263,8 +264,19 @@ def _owner(file: Path) -> str | None:
 
 
 def _needed(rulebook: Rulebook, silo: str) -> dict[str, Collection[str]]:
-    """Return the attributes that joins and rules name, by type of a silo."""
-    return {kind: names for (owner, kind), names in rulebook.attributes.items() if owner == silo}
+    """Return the attributes that joins and rules name, by type of a silo; never passwords."""
+    secret = {
+        (rule.target, name)
+        for rule in rulebook.rules
+        for name, made in rule.once.items()
+        if makes_password(made)
+    }
+    kinds = {(rulebook.slot(slot).silo, rulebook.slot(slot).type, name) for slot, name in secret}
+    return {
+        kind: frozenset(name for name in names if (owner, kind, name) not in kinds)
+        for (owner, kind), names in rulebook.attributes.items()
+        if owner == silo
+    }
 
 
 def _engine(

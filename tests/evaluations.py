@@ -9,8 +9,9 @@ from typing import Any
 from hypersync.config.load import load_configuration
 from hypersync.model.canonical import encode
 from hypersync.model.objects import EnabledSpec
+from hypersync.pipeline.drafts import Group, Types
 from hypersync.pipeline.evaluate import Look, Row, Scope, evaluate
-from hypersync.pipeline.propose import Group, Proposer, Types
+from hypersync.pipeline.propose import Proposer
 from hypersync.rulebook.load import load_rulebook
 from hypersync.rulebook.rules import Rulebook
 from tests.expressions import NOW, World

@@ -15,8 +15,8 @@ from datetime import datetime
 from hypersync.model.actions import ActionState
 from hypersync.model.ids import ActionId, IdentityId, new_public_id
 from hypersync.model.runs import RunError
+from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.evaluate import Look
-from hypersync.pipeline.propose import Draft
 from hypersync.pipeline.release import (
     MOST_REPLACEMENTS,
     Against,

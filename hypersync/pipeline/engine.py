@@ -11,8 +11,8 @@ from hypersync.model.limit import Limit
 from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestDraft
 from hypersync.model.runs import RunKind, RunMode
+from hypersync.pipeline.drafts import Types
 from hypersync.pipeline.execute import Silos
-from hypersync.pipeline.propose import Types
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.rulebook.rules import Rulebook
 

@@ -20,7 +20,8 @@ from zoneinfo import ZoneInfo
 
 from hypersync.errors import EvaluationError
 from hypersync.model.ids import IdentityId
-from hypersync.pipeline.propose import Draft, Identity, Problem, Proposer
+from hypersync.pipeline.drafts import Draft, Identity, Problem
+from hypersync.pipeline.propose import Proposer
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
 

@@ -38,6 +38,8 @@ from hypersync.model.objects import (
 from hypersync.model.runs import RunError
 from hypersync.pipeline.apply import write_back
 from hypersync.pipeline.join import Joins
+from hypersync.pipeline.passwords import with_passwords, without_passwords
+from hypersync.pipeline.read_back import judge_read_back
 from hypersync.ports.connector import Connector, Session
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import Store, UnitOfWork
@@ -237,7 +239,7 @@ class _Worker:
     def _change(self, unit: UnitOfWork, action: Action) -> Change:
         before, after = action.before, action.after
         if action.operation is Operation.CREATE and after is not None:
-            after = {**after, **action.once}
+            after = with_passwords({**after, **action.once})
         if action.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
             before, after = (self._refer(unit, action, side) for side in (before, after))
         return Change(
@@ -302,7 +304,7 @@ class _Worker:
                 unit,
                 self._silos.joins,
                 self._silos.types[action.silo, action.type],
-                found,
+                without_passwords(found, action.once),
                 anchor=action.anchor,
                 source=f"action:{action.id}",
                 now=now,
@@ -358,7 +360,9 @@ class _Worker:
             if (action.after or {}).get("repeatable") is True:
                 return RetryAfter(timedelta(0), "nobody knows whether it happened; repeated")
             return Refused("nobody knows whether this event happened; it is not repeated")
-        kind = self._silos.types[action.silo, action.type]
+        kind = self._silos.types.get((action.silo, action.type))
+        if kind is None:
+            return None
         if action.anchor is None:
             return self._created(action)
         found = self._opened().read(kind, action.anchor)
@@ -379,39 +383,6 @@ class _Worker:
         if found is None:
             return RetryAfter(timedelta(0), "a later scan did not find it; tried again")
         return Succeeded(SiloObject(found.type, found.anchor, found.attributes))
-
-
-def judge_read_back(change: Change, found: SiloObject | None, kind: ObjectType) -> Outcome:
-    """Say what an object that was read back tells about a change of unknown outcome.
-
-    ``RetryAfter`` means that it was not done and may be done now.
-    """
-    if change.operation is Operation.CREATE or change.operation is Operation.DELETE:
-        done = (found is None) == (change.operation is Operation.DELETE)
-        return Succeeded(found) if done else RetryAfter(timedelta(0), "it had not been done")
-    if found is None:
-        return Conflict("the object is gone")
-    if change.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
-        return _judge_membership(change, found, kind)
-    if _holds(found, change.after or {}):
-        return Succeeded(found)
-    if _holds(found, change.before or {}):
-        return RetryAfter(timedelta(0), "it had not been done")
-    return Conflict("the object has neither the old nor the new values", found)
-
-
-def _judge_membership(change: Change, found: SiloObject, kind: ObjectType) -> Outcome:
-    members = found.attributes.get(kind.members or "")
-    listed = members if isinstance(members, tuple) else (members,)
-    wanted = (change.after or change.before or {}).get("member")
-    is_member = wanted in listed
-    if is_member == (change.operation is Operation.ADD_MEMBER):
-        return Succeeded(found)
-    return RetryAfter(timedelta(0), "it had not been done")
-
-
-def _holds(found: SiloObject, values: Attributes) -> bool:
-    return all(found.attributes.get(name) == value for name, value in values.items())
 
 
 def _target(action: Action) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from hypersync.errors import EvaluationError
 from hypersync.model.ids import ObjectId
 from hypersync.model.runs import RunError
-from hypersync.pipeline.propose import Group
+from hypersync.pipeline.drafts import Group
 from hypersync.ports.store import UnitOfWork
 from hypersync.rulebook.rules import Rule, Rulebook
 

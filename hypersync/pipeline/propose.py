@@ -13,127 +13,20 @@ against disable proposes nothing and is an error. A missing value leaves an attr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from hypersync.errors import EvaluationError
-from hypersync.model.canonical import decode
 from hypersync.model.ids import IdentityId, ObjectId
 from hypersync.model.joins import normal_reference
-from hypersync.model.objects import Attributes, EnabledSpec, Operation, Value
+from hypersync.model.objects import Attributes, Operation, Value
+from hypersync.pipeline.drafts import Draft, Group, Identity, Problem, Types
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.nodes import Compiled
 from hypersync.rulebook.operators import storable
 from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
 
 MEMBER_SEPARATOR = "\x1f"
-_NAMES = (
-    ("displayName",),
-    ("name",),
-    ("given", "surname"),
-    ("givenName", "sn"),
-    ("firstName", "lastName"),
-    ("cn",),
-    ("uid",),
-    ("sAMAccountName",),
-    ("mail",),
-)
-"""The attributes that make the name of a person, the best first."""
 _SWITCHES = (Operation.ENABLE, Operation.DISABLE)
-
-
-@dataclass(slots=True)
-class Identity:
-    """One identity as evaluation sees it; lists are by slot in the rulebook's order.
-
-    ``objects`` holds the decoded live objects, ``rows`` the object id, anchor and stored JSON of
-    each; ``gone``, ``outside`` and ``invalid`` are bit masks over the slots.
-    """
-
-    id: IdentityId
-    objects: list[Any]
-    rows: list[tuple[int, str, str | bytes] | None]
-    gone: int = 0
-    outside: int = 0
-    invalid: int = 0
-
-    def attributes(self, slot: int) -> dict[str, Value]:
-        """Return all attributes of the live object in a slot; empty when there is none."""
-        row = self.rows[slot]
-        return {} if row is None else decode(row[2])
-
-    def name(self) -> str:
-        """Return what people would call this identity."""
-        anchors = []
-        for slot, row in enumerate(self.rows):
-            if row is None:
-                continue
-            attributes = self.attributes(slot)
-            for names in _NAMES:
-                parts = [part for name in names if isinstance(part := attributes.get(name), str)]
-                if len(parts) == len(names):
-                    return " ".join(parts)
-            anchors.append(row[1])
-        return anchors[0] if anchors else f"identity {self.id}"
-
-
-@dataclass(slots=True, kw_only=True)
-class Draft:
-    """An action as a rule would like it; ids and guards come later.
-
-    ``seen`` keeps the identity for rules whose throttle or rate is computed from it.
-    """
-
-    rule: Rule
-    identity: IdentityId
-    object_id: ObjectId | None
-    silo: str
-    type: str
-    anchor: str | None
-    slot: str
-    operation: Operation
-    before: Attributes | None
-    after: Attributes | None
-    target: str = ""
-    once: Attributes = field(default_factory=dict)
-    name: str = ""
-    seen: Identity | None = None
-
-    @property
-    def key(self) -> str:
-        """Return (rule, identity, object or target key) as one text."""
-        where = self.target or (self.slot if self.object_id is None else str(self.object_id))
-        return f"{self.rule.id}|{self.identity}|{where}"
-
-
-@dataclass(slots=True)
-class Group:
-    """A group of a membership rule, and who is in it: the members' reference values."""
-
-    object_id: ObjectId
-    silo: str
-    type: str
-    anchor: str
-    name: str
-    has: Callable[[str], bool]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Types:
-    """What is known of the object types that rules write, by (silo, type)."""
-
-    anchors: Mapping[tuple[str, str], str | None]
-    enabled: Mapping[tuple[str, str], EnabledSpec | None]
-
-
-@dataclass(slots=True)
-class Problem:
-    """Why a rule proposes nothing for an identity."""
-
-    rule: str
-    identity: IdentityId
-    code: str
-    message: str
 
 
 class Proposer:

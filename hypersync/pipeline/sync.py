@@ -23,13 +23,14 @@ from hypersync.model.actions import ActionState
 from hypersync.model.ids import ActionId, IdentityId, RunId, new_public_id
 from hypersync.model.runs import Run, RunError, RunKind, RunMode, RunState
 from hypersync.pipeline.collect import Before, Collected, Collector
+from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Row, Scope, evaluate
 from hypersync.pipeline.execute import RECHECK_AFTER, Execution, execute, settle_unknown
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge, Judgement
 from hypersync.pipeline.lease import holding
-from hypersync.pipeline.propose import Draft, Proposer
+from hypersync.pipeline.propose import Proposer
 from hypersync.pipeline.settle import settle
 from hypersync.pipeline.vip import Vips
 from hypersync.pipeline.world import World
@@ -305,8 +306,11 @@ class _Planner:
 
     def _before(self, unit: UnitOfWork, identities: Collection[int] | None) -> Before:
         events = [rule.id for rule in self._rules.values() if rule.kind is RuleKind.EVENT]
+        everything = self._engine.guards.simulate
+        simulated = [each.id for each in self._rules.values() if everything or each.simulate]
+        orphans = unit.actions.orphans(list(self._rules), simulated)
         return Before(
-            open=dict(unit.actions.open(identities)),
+            open={**orphans, **unit.actions.open(identities)},
             holds=dict(unit.marks.holds(identities)),
             held=set(unit.marks.held(events, identities)),
             memory=dict(unit.identities.vips(identities)),

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from hypersync.model.ids import IdentityId
 from hypersync.model.objects import Operation
-from hypersync.pipeline.propose import Draft
+from hypersync.pipeline.drafts import Draft
 from hypersync.rulebook.rules import Rule, VipRule
 
 PEOPLE = "people"

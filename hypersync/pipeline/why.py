@@ -13,9 +13,9 @@ from hypersync.errors import EvaluationError, NotFound
 from hypersync.model.actions import Action
 from hypersync.model.ids import IdentityId
 from hypersync.model.objects import Attributes
+from hypersync.pipeline.drafts import Identity
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.evaluate import grouped
-from hypersync.pipeline.propose import Identity
 from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
 from hypersync.rulebook.compile import Evaluator

@@ -7,21 +7,18 @@ the action that carries it is queued or suspended, and a preview reserves nothin
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Callable
 from datetime import timedelta
 
 from hypersync.errors import EvaluationError
 from hypersync.model.ids import IdentityId, ObjectId
 from hypersync.model.objects import Operation
-from hypersync.pipeline.propose import Identity
+from hypersync.pipeline.drafts import Identity
+from hypersync.pipeline.passwords import MARK
 from hypersync.ports.store import UnitOfWork
 from hypersync.rulebook.rules import Rulebook
 
 _MOST_NUMBERS = 9_999
-_PASSWORD_LENGTH = 20
-_ALPHABET = string.ascii_letters + string.digits + "!#%+-./:=?@_"
 Counting = Callable[[bool, str, timedelta], int]
 
 
@@ -90,8 +87,8 @@ class World:
         return taken | dict(self._unit.marks.reservations(name))
 
     def initial_password(self) -> str:
-        """Return a fresh password of twenty characters."""
-        return "".join(secrets.choice(_ALPHABET) for _ in range(_PASSWORD_LENGTH))
+        """Return the mark of a password that is made when the account is."""
+        return MARK
 
     def disabled_by_us(self, slot: str, obj: object) -> bool:  # noqa: ARG002 - the port's shape
         """Tell whether the last switch of this object was ours, and was off."""

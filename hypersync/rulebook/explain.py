@@ -66,6 +66,14 @@ def trace(
     ]
 
 
+def makes_password(expression: Compiled) -> bool:
+    """Tell whether an expression asks for an initial password."""
+    return any(
+        isinstance(node, Call) and node.function.name == "initial_password"
+        for node in walk(expression.node)
+    )
+
+
 def _parts(node: Node, depth: int) -> Iterator[tuple[Node, int]]:
     if isinstance(node, Constant | SlotName) or (
         isinstance(node, Listing) and all(isinstance(each, Constant) for each in node.elements)

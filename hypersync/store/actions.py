@@ -139,6 +139,21 @@ class Actions:
                 rows += self._connection.execute(part).all()
         return {row.key: OpenAction(**row._mapping) for row in rows}
 
+    def orphans(
+        self, rules: Collection[str], simulated: Collection[str]
+    ) -> Mapping[str, OpenAction]:
+        """Return by key what is undone of rules that are not among these, or only simulated now.
+
+        Of simulated rules these are the queued actions.
+        """
+        gone = and_(_ACTION.c.state.in_(_UNDONE), _ACTION.c.rule.not_in(rules))
+        idle = and_(_ACTION.c.state == ActionState.QUEUED, _ACTION.c.rule.in_(simulated))
+        query = select(*(_ACTION.c[name] for name in _OPEN_COLUMNS)).where(
+            _ACTION.c.state.in_(_UNDONE), or_(gone, idle)
+        )
+        rows = self._connection.execute(query).all()
+        return {row.key: OpenAction(**row._mapping) for row in rows}
+
     def approved(self) -> Sequence[Action]:
         """Return the approved actions that no run has released yet."""
         return self._where(_ACTION.c.state == ActionState.APPROVED)
@@ -397,6 +412,7 @@ class Actions:
         return [action_of(row) for row in self._connection.execute(query)]
 
 
+_UNDONE = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
 _OPEN_COLUMNS = (
     "id",
     "key",

@@ -8,8 +8,8 @@ import pytest
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Operation
 from hypersync.pipeline.collect import Before, Collector
+from hypersync.pipeline.drafts import Draft, Problem
 from hypersync.pipeline.evaluate import Look
-from hypersync.pipeline.propose import Draft, Problem
 from hypersync.pipeline.release import MOST_REPLACEMENTS, fingerprint
 from hypersync.pipeline.vip import Vips
 from hypersync.ports.store.actions import OpenAction

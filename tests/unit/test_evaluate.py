@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hypersync.pipeline.drafts import Group
 from hypersync.pipeline.evaluate import MOST_FAILURES, Scope, grouped
-from hypersync.pipeline.propose import Group
 from tests.evaluations import account, hr, looks, row, rulebook
 from tests.expressions import NOW
 

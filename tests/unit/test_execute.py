@@ -11,7 +11,8 @@ from hypersync.model.objects import (
     SiloObject,
     Succeeded,
 )
-from hypersync.pipeline.execute import PHASES, judge_read_back
+from hypersync.pipeline.execute import PHASES
+from hypersync.pipeline.read_back import judge_read_back
 
 USER = ObjectType(silo="ad", name="user")
 GROUP = ObjectType(silo="ad", name="group", members="member")

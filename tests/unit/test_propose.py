@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from hypersync.model.objects import Operation
-from hypersync.pipeline.propose import Group, split_dn
+from hypersync.pipeline.drafts import Group
+from hypersync.pipeline.propose import split_dn
 from tests.evaluations import account, hr, looks, rulebook
 from tests.expressions import World
 

@@ -10,9 +10,9 @@ from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestKind
 from hypersync.model.runs import RuleReport, Run, RunKind, RunMode, RunState
 from hypersync.pipeline.collect import Before, Candidate, Collected
+from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import GuardSettings
 from hypersync.pipeline.judge import Judgement, Stop
-from hypersync.pipeline.propose import Draft
 from hypersync.pipeline.settle import SOON, settle
 from hypersync.rulebook.rules import RuleKind
 from tests.candidates import NOW

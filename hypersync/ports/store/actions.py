@@ -104,6 +104,14 @@ class Actions(Protocol):
     def open(self, identities: Collection[int] | None) -> Mapping[str, OpenAction]:
         """Return open actions by key, of these identities or of all."""
 
+    def orphans(
+        self, rules: Collection[str], simulated: Collection[str]
+    ) -> Mapping[str, OpenAction]:
+        """Return by key what is undone of rules that are not among these, or only simulated now.
+
+        Of simulated rules these are the queued actions.
+        """
+
     def approved(self) -> Sequence[Action]:
         """Return the approved actions that no run has released yet."""
 
