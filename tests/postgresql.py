@@ -31,6 +31,7 @@ def _on(*databases: str) -> pytest.MarkDecorator:
 both_databases = _on("sqlite", "postgresql")
 both_databases_empty = _on("sqlite", _EMPTY)
 postgresql_only = _on("postgresql")
+empty_postgresql_only = _on(_EMPTY)
 
 _TABLES = "hypersync_template"
 

@@ -21,7 +21,7 @@ from hypersync.store.engine import open_engine
 from hypersync.store.schema import current, newest
 from hypersync.store.unit import Store
 from tests.asking import HOUR, NOON, Stopped, person, stopped
-from tests.postgresql import both_databases, both_databases_empty, postgresql_only
+from tests.postgresql import both_databases, empty_postgresql_only, postgresql_only
 from tests.scanning import Desk, join_rule, open_store, people, silo
 from tests.worlds import World
 
@@ -211,7 +211,7 @@ def test_scans_and_runs_that_touch_the_same_identities_do_not_block_each_other(d
 # --- starting ----------------------------------------------------------------------------------
 
 
-@both_databases_empty
+@empty_postgresql_only
 def test_two_nodes_that_start_on_an_empty_database_make_its_tables_once(database_url):
     start = "import sys; from hypersync.store import engine, schema\n"
     start += "schema.prepare(engine.open_engine(sys.argv[1]))"
