@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hypersync.errors import HyperSyncError, StoreNewer, StoreOlder
+from hypersync.errors import HyperSyncError, StoreError, StoreNewer, StoreOlder
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.verdicts import RuleLimits
 from hypersync.pipeline.limits import limit_in_force
@@ -41,7 +41,8 @@ def limit_mistakes(configuration: Configuration) -> list[Mistake]:
         finally:
             engine.dispose()
     except (HyperSyncError, SQLAlchemyError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or error).split("\n")[0]
+        driver = error.__cause__ if isinstance(error, StoreError) else error
+        reason = str(getattr(driver, "orig", None) or error).split("\n")[0]
         remedy = "mend the database or its address, or leave this out with --offline"
         return [Mistake(f"the database: {reason}", remedy, place.file, place.line)]
 
