@@ -159,9 +159,12 @@ def _prove(
 ) -> str:
     """Return who is invited; a wrong code is counted even though nothing else is written."""
     with store.begin() as unit:
-        request, _ = _find(unit, target)
+        request, actions = _find(unit, target)
         known, right = _invited(unit, token, request, settings)
-        problem = _problem(unit, known, right, code, now)
+        is_over = known.expires_at is not None and known.expires_at <= now
+        if is_over and not undecided_of(actions, now):
+            raise InvitationEnded
+        problem = _problem(unit, known, right, code)
     if problem is not None:
         raise problem
     if known.person is None:
@@ -169,13 +172,9 @@ def _prove(
     return f"person:{known.person}"
 
 
-def _problem(
-    unit: UnitOfWork, known: Token, right: str, code: str, now: datetime
-) -> HyperSyncError | None:
+def _problem(unit: UnitOfWork, known: Token, right: str, code: str) -> HyperSyncError | None:
     if known.wrong_codes >= MOST_WRONG_CODES:
         return DecisionRefused("this link is locked after five wrong codes; ask for another")
-    if known.expires_at is not None and known.expires_at <= now:
-        return InvitationEnded()
     if is_same_code(code, right):
         return None
     if not code.strip():

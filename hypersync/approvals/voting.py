@@ -11,7 +11,7 @@ from hypersync.approvals.links import list_digest
 from hypersync.approvals.plan import needs_comment
 from hypersync.approvals.record import record
 from hypersync.errors import DecisionRefused
-from hypersync.model.actions import Action, ActionState
+from hypersync.model.actions import Action, ActionState, OnExpiry
 from hypersync.model.ids import ActionId
 from hypersync.model.requests import Answer, Request, RequestKind
 from hypersync.ports.store import UnitOfWork
@@ -37,8 +37,15 @@ def digest_of(request: Request, undecided: Sequence[Action]) -> str:
 
 
 def _is_open(action: Action, now: datetime) -> bool:
+    """Tell whether somebody may still decide about an action.
+
+    One that its expiry approves may wait for the end of a blackout window or for a paused silo.
+    Until it is approved it can be stopped.
+    """
+    if action.state is not ActionState.SUSPENDED:
+        return False
     in_time = action.expires_at is None or now < action.expires_at
-    return action.state is ActionState.SUSPENDED and in_time
+    return in_time or action.on_expiry is OnExpiry.APPROVE
 
 
 def check_comment(request: Request, ballot: Ballot) -> None:

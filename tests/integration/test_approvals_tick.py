@@ -180,6 +180,32 @@ def test_a_default_approve_waits_for_the_end_of_a_blackout(tmp_path):
     assert world.states(ids) == [ActionState.APPROVED]
 
 
+def pause(world: Stopped) -> None:
+    with world.store.begin() as unit:
+        unit.silos.pause("directory", "somebody looks into it")
+
+
+def resume(world: Stopped) -> None:
+    with world.store.begin() as unit:
+        unit.silos.resume("directory")
+
+
+def test_a_default_approve_that_waits_for_a_paused_silo_can_still_be_rejected(tmp_path):
+    world = stopped(tmp_path)
+    ids = world.suspend(2, on_expiry=OnExpiry.APPROVE)
+    request = world.ask(ids, on_expiry=OnExpiry.APPROVE)
+    say_sent(world, request, NOON)
+    pause(world)
+    tick_at(world, NOON + DAY)
+    assert world.states(ids) == [ActionState.SUSPENDED] * 2
+    late, ballot = NOON + 30 * HOUR, Ballot(answer=Answer.REJECT, by="person:ann", proof="shell")
+    decided = decide(world.store, OfRequest(request.id), ballot, now=late, settings=world.settings)
+    assert (len(decided.decided), len(decided.lost)) == (2, 0)
+    resume(world)
+    tick_at(world, late)
+    assert world.states(ids) == [ActionState.REJECTED] * 2
+
+
 def test_an_approval_nobody_released_runs_out(tmp_path):
     world = stopped(tmp_path)
     ids = world.suspend()

@@ -11,7 +11,7 @@ import pytest
 
 from hypersync.approvals.directory import Directory
 from hypersync.approvals.links import Signer
-from hypersync.model.actions import ActionState
+from hypersync.model.actions import ActionState, OnExpiry
 from tests.asking import DAY, HOUR, KEY, NOON, person, stopped
 from tests.pages import Browser
 
@@ -140,6 +140,19 @@ def test_S08_an_expired_link_is_gone(tmp_path):
     browser.now = NOON + DAY
     assert browser.post(link, fields).status_code == 410
     assert browser.world.states(ids) == [SUSPENDED] * 2
+
+
+def test_S08_the_link_to_a_default_approve_that_waits_still_rejects(tmp_path):
+    world = stopped(tmp_path)
+    ids = world.suspend(2, on_expiry=OnExpiry.APPROVE)
+    request = world.ask(ids, on_expiry=OnExpiry.APPROVE)
+    browser = Browser(world)
+    browser.post_office()
+    link = browser.link(f"reject?request={request.id}")
+    browser.now = NOON + DAY + HOUR
+    assert "Reject 2 actions?" in browser.open(link).text
+    assert browser.answer(link).status_code == 200
+    assert browser.world.states(ids) == [ActionState.REJECTED] * 2
 
 
 def test_S08_a_link_to_something_void_is_gone(tmp_path):
