@@ -78,7 +78,7 @@ def _page(
     bundle: Bundle, target: Target, answers: Sequence[Answer], token: str | None, error: str = ""
 ) -> DecidePage:
     """Return the page of a link; without a token only on this machine."""
-    if token is None and not is_local():
+    if token is None and not is_local(bundle):
         raise DecisionRefused("Open the whole link from your mail; it says who was invited.")
     subject = show(bundle.store, target, token, now=bundle.clock(), settings=bundle.settings)
     return decide_page(subject, answers, token, bundle.settings, error)

@@ -35,7 +35,7 @@ def blueprint(bundle: Bundle) -> Blueprint:
 
     @pages.get("/report/runs")
     def runs() -> Response:
-        _only_here()
+        _only_here(bundle)
         with bundle.store.snapshot() as unit:
             recent = unit.runs.recent(MOST_RUNS)
         view = RunsPage(title="Runs", runs=[run_line(run) for run in recent])
@@ -43,7 +43,7 @@ def blueprint(bundle: Bundle) -> Blueprint:
 
     @pages.get("/report/runs/<run_id>")
     def run(run_id: str) -> Response:
-        _only_here()
+        _only_here(bundle)
         which = RunId(run_id)
         with bundle.store.snapshot() as unit:
             found = unit.runs.get(which)
@@ -58,14 +58,14 @@ def blueprint(bundle: Bundle) -> Blueprint:
     return pages
 
 
-def _only_here() -> None:
-    if not is_local():
+def _only_here(bundle: Bundle) -> None:
+    if not is_local(bundle):
         raise DecisionRefused("Until there is a sign-in, this page is shown on its machine only.")
 
 
 def _pending(bundle: Bundle) -> PendingPage:
     """Return what waits: everything here, elsewhere the request one was invited to."""
-    if is_local():
+    if is_local(bundle):
         found = waiting(bundle.store)
         return PendingPage(
             title="Waiting for a decision",

@@ -1,7 +1,8 @@
 """What holds for every page: who may see, what a browser may do with it, and how errors look.
 
 Until there is a sign-in, everybody on this machine sees everything and nobody else sees anything
-without a token. A request that came through a proxy is not from this machine. The ``Host`` header
+without a token. A request that shows that it came through a proxy, or that names a public address
+elsewhere, is not from this machine. The ``Host`` header
 must name the public address or this machine, so that no other site's name resolves to these pages;
 links are built from the configuration and never from it. An unknown address and a wrong token are
 the same answer, and trying many is slowed down.
@@ -46,7 +47,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_FORWARDED = ("forwarded", "via", "x-real-ip")
 _TITLES = {
     400: "That did not work",
     403: "Not possible",
@@ -60,12 +61,34 @@ _TITLES = {
 }
 
 
-def is_local() -> bool:
-    """Tell whether the request comes from this machine, not through a proxy."""
-    if any(name in request.headers for name in _FORWARDED):
+def is_local(bundle: Bundle) -> bool:
+    """Tell whether the request comes from this machine, not through a proxy.
+
+    A proxy on this machine has its address. Whatever it leaves in the request gives it away: a
+    header, the public name when that is another one, or HTTP/1.0, which no browser speaks. One
+    that leaves nothing cannot be told from a browser.
+    """
+    if _is_forwarded() or _is_by_public_name(bundle):
         return False
+    return _is_loopback(request.remote_addr or "")
+
+
+def _is_forwarded() -> bool:
+    names = [name.casefold() for name in request.headers.keys()]  # noqa: SIM118 - pairs otherwise
+    if any(name in _FORWARDED or name.startswith("x-forwarded") for name in names):
+        return True
+    return request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+
+
+def _is_by_public_name(bundle: Bundle) -> bool:
+    """Tell whether the request names the public address, and that is not this machine."""
+    public = bundle.settings.links.host.casefold()
+    return public != "localhost" and not _is_loopback(public) and _host(request.host) == public
+
+
+def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 

@@ -10,7 +10,7 @@ from html import unescape
 import pytest
 
 from hypersync.approvals.directory import Directory
-from hypersync.approvals.links import Signer
+from hypersync.approvals.links import Links, Signer
 from hypersync.model.actions import ActionState, OnExpiry
 from tests.asking import DAY, HOUR, KEY, NOON, person, stopped
 from tests.pages import Browser
@@ -97,10 +97,48 @@ def test_S03_page_titles_name_nobody(tmp_path):
         assert "0456" not in title[1]
 
 
-def test_S03_a_request_that_came_through_a_proxy_is_not_from_this_machine(tmp_path):
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"X-Forwarded-Proto": "https"},
+        {"Forwarded": "for=203.0.113.9"},
+        {"Via": "1.1 proxy"},
+        {"X-Real-IP": "203.0.113.9"},
+        {"Host": "iam.example.org"},
+        {"Host": "IAM.example.org:443"},
+    ],
+)
+@pytest.mark.parametrize("page", ["/report/pending", "/report/runs", "/hypersync/approve?action="])
+def test_S03_a_request_that_came_through_a_proxy_is_not_from_this_machine(tmp_path, headers, page):
+    browser, ids, _ = asked(tmp_path)
+    address = page + ids[0] if page.endswith("=") else page
+    assert browser.open(address).status_code == 200
+    browser.headers = headers
+    assert browser.open(address).status_code == 403
+
+
+def test_S03_a_proxy_that_says_nothing_is_known_by_its_old_protocol(tmp_path):
     browser, _, _ = asked(tmp_path)
-    browser.headers = {"X-Forwarded-For": "203.0.113.9"}
-    assert browser.open("/report/pending").status_code == 403
+    browser.headers = {"Host": "127.0.0.1:8080", "Connection": "close"}
+    client = browser.client()
+    old = {"SERVER_PROTOCOL": "HTTP/1.0"}
+    assert client.get("/report/pending", environ_overrides=old).status_code == 403
+    assert client.get("/report/pending").status_code == 200
+
+
+def test_S03_a_public_address_on_this_machine_shows_everything(tmp_path):
+    browser, _, _ = asked(tmp_path)
+    browser.use(links=Links("http://127.0.0.1:8080"))
+    browser.headers = {"Host": "127.0.0.1:8080"}
+    assert browser.open("/report/pending").status_code == 200
+
+
+def test_S03_the_link_of_a_mail_works_through_a_proxy(tmp_path):
+    browser, ids, request = asked(tmp_path)
+    browser.headers = {"X-Forwarded-For": "203.0.113.9", "Host": "iam.example.org"}
+    assert browser.answer(browser.link(f"approve?request={request.id}")).status_code == 200
+    assert browser.world.states(ids) == [APPROVED] * 2
 
 
 def test_S04_a_forwarded_mail_decides_only_as_the_invited_person_with_its_code(tmp_path):
@@ -348,7 +386,7 @@ def test_S17_links_are_built_from_the_configuration_never_from_the_request(tmp_p
     assert page.status_code == 200
     assert "https://iam.example.org/hypersync/approve?" in page.text
     browser.headers = {"Host": "iam.example.org"}
-    assert browser.open("/report/pending").status_code == 200
+    assert browser.open(browser.link("/hypersync/approve?")).status_code == 200
 
 
 def test_S19_values_are_text_on_pages_and_nothing_is_hidden(tmp_path):

@@ -265,7 +265,7 @@ def test_a_mistake_of_ours_is_a_sentence_and_decides_nothing(tmp_path):
         ("[::1]:8080", 200),
         ("[::1]", 200),
         ("LOCALHOST", 200),
-        ("iam.example.org:443", 200),
+        ("iam.example.org:443", 403),
         ("localhost.evil.org", 400),
     ],
 )
