@@ -20,6 +20,7 @@ from flask import Flask, Response, make_response, request
 from jinja2 import TemplateError
 from werkzeug.exceptions import HTTPException
 
+from hypersync.approvals.links import token_hash
 from hypersync.errors import (
     DecisionLost,
     DecisionRefused,
@@ -118,18 +119,40 @@ class _Guard:
             return error_page(self._bundle, 400, "This server is not known by that name.")
         if request.method == "POST" and not _is_same_site(self._hosts):
             return error_page(self._bundle, 403, "This form was sent from another site.")
-        if self._failures.are_many(request.remote_addr or "", self._bundle.clock()):
-            return error_page(self._bundle, 429, "Wait a minute, then try again.")
         return None
 
     def finish(self, response: Response) -> Response:
         """Say what a browser may do with the answer, and count refusals."""
+        if response.status_code in (403, 404) and request.path.startswith("/hypersync/"):
+            response = self._slowed_down(response)
         response.headers.update(_HEADERS)
         if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
-        if response.status_code in (403, 404) and request.path.startswith("/hypersync/"):
-            self._failures.add(request.remote_addr or "", self._bundle.clock())
         return response
+
+    def _slowed_down(self, refused: Response) -> Response:
+        """Count a refusal; too many of an address learn nothing more.
+
+        Many may share an address, behind a proxy everybody does. So only refusals are withheld,
+        and not from who has a token.
+        """
+        address, now = request.remote_addr or "", self._bundle.clock()
+        are_many = self._failures.are_many(address, now)
+        self._failures.add(address, now)
+        if not are_many or self._has_token():
+            return refused
+        return error_page(self._bundle, 429, "Wait a minute, then try again.")
+
+    def _has_token(self) -> bool:
+        """Tell whether the request carries a token that was made."""
+        try:
+            given = request.form.get("token") or request.args.get("token")
+        except HTTPException:
+            return False
+        if not given:
+            return False
+        with self._bundle.store.snapshot() as unit:
+            return unit.deliveries.token(token_hash(given)) is not None
 
 
 class Failures:

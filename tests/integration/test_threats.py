@@ -280,6 +280,20 @@ def test_S11_trying_many_is_slowed_down_and_over_after_a_minute(tmp_path):
     assert browser.open(link).status_code == 404
 
 
+def test_S11_many_attempts_by_others_lock_nobody_out_who_has_a_link(tmp_path):
+    browser, ids, request = asked(tmp_path)
+    for _ in range(40):
+        last = browser.open("/hypersync/approve?action=nothing").status_code
+    assert last == 429
+    link = browser.link(f"approve?request={request.id}")
+    assert browser.open("/report/pending").status_code == 200
+    wrong = browser.submit(link, code="000000" if browser.code() != "000000" else "000001")
+    assert wrong.status_code == 403
+    assert "more tries" in wrong.text
+    assert browser.answer(link).status_code == 200
+    assert browser.world.states(ids) == [APPROVED] * 2
+
+
 def test_S11_five_wrong_codes_lock_the_link_for_the_right_one_too(tmp_path):
     browser, ids, request = asked(tmp_path)
     link = browser.link(f"approve?request={request.id}")
