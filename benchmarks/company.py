@@ -186,6 +186,7 @@ def fill(store: Store, size: int) -> None:
                 )
         for kind in (hr, users):
             unit.scans.raise_live(kind, size)
+            unit.scans.applied_type(kind, None, NOW)
 
 
 def _stored(

@@ -29,15 +29,15 @@ from hypersync.errors import UsageError
 from hypersync.messages.render import Renderer
 from hypersync.model.actions import Action
 from hypersync.model.ids import IdentityId, new_public_id
+from hypersync.model.joins import normal_reference
 from hypersync.model.objects import EnabledSpec, ObjectType, Operation
 from hypersync.model.runs import Run, RunKind, RunMode
 from hypersync.model.scans import ScanReport
 from hypersync.pipeline import why as questions
 from hypersync.pipeline.drafts import Types
 from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
-from hypersync.pipeline.execute import RECHECK_AFTER, Execution, Silos, execute
+from hypersync.pipeline.execute import Silos
 from hypersync.pipeline.join import Joins
-from hypersync.pipeline.lease import holding
 from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
@@ -103,29 +103,6 @@ class App:
             scans=scans,
         )
         return sync(self.engine, order, self.progress)
-
-    def work(self) -> Execution:
-        """Carry out what waits in the queue and is due, between two syncs.
-
-        What waited too long is left to the next sync, which looks at its condition again. Raises
-        `LeaseHeld` while a committing sync runs.
-        """
-        now = self.clock.now()
-        with self.store.snapshot() as unit:
-            due = unit.actions.due(now, queued_since=now - RECHECK_AFTER)
-            resting = unit.silos.paused()
-        if due == 0 or self.settings.is_blackout(now):
-            return Execution()
-        with holding(self.store, "sync", f"{self.started_by} (the queue)", self.clock.now):
-            worker = f"queue {new_public_id()}"
-            return execute(
-                self.store,
-                self.engine.silos,
-                worker=worker,
-                clock=self.clock.now,
-                resting=resting,
-                progress=self.progress,
-            )
 
     def scan(self, silos: Collection[str] = (), *, full: bool = False) -> list[ScanReport]:
         """Scan these silos, or all; raises `UsageError` for unknown ones and `LeaseHeld`."""
@@ -339,7 +316,19 @@ def _types(configuration: Configuration, types: Mapping[tuple[str, str], ObjectT
     enabled: dict[tuple[str, str], EnabledSpec | None] = {
         key: kind.enabled for key, kind in types.items()
     }
-    return Types(anchors=anchors, enabled=enabled)
+    signs_in = {
+        name: normal_reference(user)
+        for name, silo in configuration.silos.items()
+        if (user := _bind_user(silo)) is not None
+    }
+    return Types(anchors=anchors, enabled=enabled, signs_in=signs_in)
+
+
+def _bind_user(silo: SiloConfig) -> str | None:
+    """Return the name under which a silo's connector signs in, where its options say so."""
+    bind = silo.options.get("bind")
+    user = bind.get("user") if isinstance(bind, Mapping) else None
+    return user if isinstance(user, str) else None
 
 
 def _silo_limits(silo: SiloConfig) -> SiloLimits | None:

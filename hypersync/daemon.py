@@ -3,9 +3,9 @@
 Schedules are those of the configuration, run by APScheduler with jobs in memory; which due time was
 run stands in the store. A restart therefore goes on where it was, what was missed meanwhile runs
 once, and neither a second node nor a clock change runs one twice. Duties are small and come round
-every few seconds: requests move on, the outbox is emptied, queued actions that were put off are
-carried out. One duty that fails does not stop the next; it is logged. Only the holder of the
-``leader`` lease works, the others stand by.
+every few seconds: requests move on, the outbox is emptied. One that fails does not stop the next
+round; it is logged. Actions that were put off wait for the next committing sync, which looks at
+their condition again. Only the holder of the ``leader`` lease works, the others stand by.
 """
 
 from __future__ import annotations
@@ -98,13 +98,10 @@ class Daemon:
 
     def _duties(self) -> None:
         """Do once what is always to be done."""
-        for name, duty in (("tick", self._app.tick), ("work", self._app.work)):
-            try:
-                duty()
-            except LeaseHeld as error:
-                _log.debug("the duty %s is left to its holder: %s", name, error.message)
-            except Exception:  # noqa: BLE001 - one duty must not kill the next
-                _log.exception("the duty %s failed; it is tried again", name)
+        try:
+            self._app.tick()
+        except Exception:  # noqa: BLE001 - a failing duty must not end the daemon
+            _log.exception("the duty tick failed; it is tried again")
 
     # --- schedules -----------------------------------------------------------------------------
 

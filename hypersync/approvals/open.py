@@ -15,6 +15,7 @@ from hypersync.approvals.links import list_digest
 from hypersync.approvals.outbox import ask
 from hypersync.approvals.plan import first_place, step_due, too_few
 from hypersync.approvals.record import record
+from hypersync.approvals.scan_claim import claim_of, is_covered
 from hypersync.approvals.settings import Settings
 from hypersync.model.ids import RequestId, new_public_id
 from hypersync.model.requests import Request, RequestDraft, RequestKind, RequestState
@@ -32,8 +33,10 @@ def open_request(
     """Ask people about what a guard stopped; return the id of the request.
 
     The actions of the draft are stored as suspended already. A scan request of a silo and type that
-    is open takes over the newer scan; people are asked again only when the list grew.
+    is open takes over the newer scan; people are asked again when it misses anything else.
     """
+    if draft.kind is RequestKind.SCAN:
+        draft = replace(draft, detail={**draft.detail, **claim_of(unit, draft)})
     if draft.kind is RequestKind.SCAN and (known := _renewed(unit, draft, now)):
         return known
     request = _request(unit, draft, settings, now)
@@ -124,7 +127,7 @@ def _renewed(unit: UnitOfWork, draft: RequestDraft, now: datetime) -> RequestId 
     known = unit.requests.of_silo(draft.silo, draft.type)
     if known is None:
         return None
-    if draft.count > known.count:
+    if draft.count > known.count or not is_covered(draft.detail, known.detail):
         unit.requests.close(known.id, RequestState.VOID, {}, now)
         unit.deliveries.cancel(known.id)
         record(unit, "void", known, now, {"superseded_by": draft.scan})

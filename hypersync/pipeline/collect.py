@@ -107,16 +107,28 @@ class Collector:
         self._holds_of: dict[IdentityId, list[Hold]] = {}
         self._index(before)
 
-    def learn(self, late: Before) -> None:
-        """Take in what stood of identities that join the run later."""
+    def learn(self, late: Before, identities: Collection[int]) -> None:
+        """Take in what stands of identities that join the run later; what ended is forgotten."""
+        self._unlearn(frozenset(identities))
         self._before.open.update(late.open)
         self._before.holds.update(late.holds)
         self._before.held.update(late.held)
         self._before.memory.update(late.memory)
-        for identity in late.watched():
+        self._index(late)
+
+    def _unlearn(self, identities: frozenset[int]) -> None:
+        """Forget what stood of identities before; it is read again."""
+        before = self._before
+        before.open = {k: v for k, v in before.open.items() if v.identity not in identities}
+        before.holds = {k: v for k, v in before.holds.items() if v.identity not in identities}
+        before.held = {each for each in before.held if each[1] not in identities}
+        before.memory = {k: v for k, v in before.memory.items() if k not in identities}
+        for identity in identities:
+            for closing in (self.found.release, self.found.again, self.found.stale):
+                for action in self._open_of.get(IdentityId(identity), ()):
+                    closing.pop(action.id, None)
             self._open_of.pop(IdentityId(identity), None)
             self._holds_of.pop(IdentityId(identity), None)
-        self._index(late)
 
     def _index(self, before: Before) -> None:
         for action in before.open.values():
@@ -185,6 +197,8 @@ class Collector:
         if hold is not None and hold_applies(hold, print_, self._now):
             text = f"rejected; it holds until {hold.until:%Y-%m-%d %H:%M} UTC"
             self.found.repeated.append((rule.id, draft.identity, draft.key, text))
+            if existing is not None and existing.state is ActionState.QUEUED:
+                self.found.stale[existing.id] = existing
             return
         self._add(draft, look, print_, existing)
 

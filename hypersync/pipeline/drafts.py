@@ -64,7 +64,8 @@ class Identity:
 class Draft:
     """An action as a rule would like it; ids and guards come later.
 
-    ``seen`` keeps the identity for rules whose throttle or rate is computed from it.
+    ``seen`` keeps the identity for rules whose throttle or rate is computed from it. ``is_self``
+    says that the object is the account HyperSync signs in with.
     """
 
     rule: Rule
@@ -81,6 +82,7 @@ class Draft:
     once: Attributes = field(default_factory=dict)
     name: str = ""
     seen: Identity | None = None
+    is_self: bool = False
 
     @property
     def key(self) -> str:
@@ -103,9 +105,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Types:
-    """What is known of the object types that rules write, by (silo, type)."""
+    """What is known of the object types that rules write, by (silo, type).
+
+    ``signs_in`` gives, by silo, the distinguished name HyperSync signs in with, in normal form.
+    """
 
     anchors: Mapping[tuple[str, str], str | None]
+    signs_in: Mapping[str, str] = field(default_factory=dict)
     enabled: Mapping[tuple[str, str], EnabledSpec | None]
 
 

@@ -192,7 +192,8 @@ class _Worker:
         held = {rule.index for rule in fired}
         for rule in self._leaving:
             if rule.index not in held and (asked is None or rule.id in asked):
-                drafts += self._proposer.leave_groups(identity, rule)
+                drafts += self._leave(identity, rule, more)
+        failed = {problem.rule for problem in more}
         wake = self._wake(identity) if self._waking else None
         watched = identity.id in self._scope.watched
         names = list(compress(range(len(vips)), vips))
@@ -203,10 +204,17 @@ class _Worker:
             drafts=drafts,
             problems=problems + more,
             vips={self._vips[index]: self._is_certain(index, identity) for index in names},
-            fired=frozenset(rule.id for rule in wanted) - {problem.rule for problem in more},
-            clean_false=self._clean_false(identity, held) if watched else frozenset(),
+            fired=frozenset(rule.id for rule in wanted) - failed,
+            clean_false=self._clean_false(identity, held) - failed if watched else frozenset(),
             wake=wake,
         )
+
+    def _leave(self, identity: Identity, rule: Rule, problems: list[Problem]) -> list[Draft]:
+        try:
+            return self._proposer.leave_groups(identity, rule)
+        except EvaluationError as error:
+            problems.append(Problem(rule.id, identity.id, error.code, error.message))
+            return []
 
     def _is_certain(self, index: int, identity: Identity) -> bool:
         """Tell whether a VIP rule is true, rather than unknown or in error."""

@@ -5,8 +5,8 @@
 Intent before effect: an action is stored as ``executing``, with its throttle started, before the
 silo is called, and its outcome is written in the transaction that also writes the object. After a
 crash it is ``unknown`` and is settled by reading the silo back, so nothing is lost and nothing
-runs twice. Creates run before references, references before deletes. What waited in the queue for
-longer than `RECHECK_AFTER` is left for the next sync, which looks at its condition again.
+runs twice. Creates run before references, references before deletes. What was
+queued before the run began is left to a sync, which looks at its condition again.
 
 One silo that does not answer leaves its actions queued; the others go on.
 """
@@ -47,10 +47,10 @@ from hypersync.ports.store.events import Event
 from hypersync.ports.store.leases import Fence
 
 BATCH = 200
-RECHECK_AFTER = timedelta(minutes=10)
 RETRY_UNREACHABLE = timedelta(minutes=1)
 MOST_ATTEMPTS = 10
 BACK_OFF = timedelta(minutes=10)
+TYPE_GONE = "its object type is no longer in the configuration"
 
 _CHANGES = (
     Operation.UPDATE,
@@ -103,13 +103,17 @@ def execute(
     clock: Callable[[], datetime],
     fence: Fence | None = None,
     resting: Collection[str] = (),
+    queued_since: datetime | None = None,
+    is_blackout: Callable[[datetime], bool] | None = None,
     progress: Progress | None = None,
 ) -> Execution:
     """Carry out what is queued and due, silo by silo, except in silos that are ``resting``.
 
-    With a fence nothing more is begun once the lease is lost (`FenceLost`); what was begun is
-    still recorded.
+    Nothing is begun that was queued before ``queued_since``, by default anything may: its condition
+    has to be looked at again. Pauses and blackouts that begin meanwhile are kept. With a fence
+    nothing more is begun once the lease is lost (`FenceLost`); what was begun is still recorded.
     """
+    terms = _Terms(worker, clock, fence, queued_since, is_blackout)
     shown = progress or NoProgress()
     report = Execution()
     open_silos = [silo for silo in (*sorted(silos.connectors), "") if silo not in resting]
@@ -117,7 +121,7 @@ def execute(
         shown.start("executing", unit.actions.due(clock()))
     for silo in open_silos:
         with ExitStack() as stack:
-            _Worker(store, silos, silo, worker, clock, fence, shown, report, stack).work()
+            _Worker(store, silos, silo, terms, shown, report, stack).work()
     return report
 
 
@@ -136,14 +140,26 @@ def settle_unknown(
     starts when its condition was looked at again.
     """
     report = Execution()
+    terms = _Terms(worker, clock, fence)
     with store.begin(fence) as unit:
         unit.actions.lost(worker)
     for silo in (*sorted(silos.connectors), ""):
         if silo not in resting:
             with ExitStack() as stack:
                 quiet = NoProgress()
-                _Worker(store, silos, silo, worker, clock, fence, quiet, report, stack).settle()
+                _Worker(store, silos, silo, terms, quiet, report, stack).settle()
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """Under which name and conditions actions are carried out."""
+
+    worker: str
+    clock: Callable[[], datetime]
+    fence: Fence | None
+    queued_since: datetime | None = None
+    is_blackout: Callable[[datetime], bool] | None = None
 
 
 class _Worker:
@@ -154,9 +170,7 @@ class _Worker:
         store: Store,
         silos: Silos,
         silo: str,
-        worker: str,
-        clock: Callable[[], datetime],
-        fence: Fence | None,
+        terms: _Terms,
         progress: Progress,
         report: Execution,
         stack: ExitStack,
@@ -164,16 +178,17 @@ class _Worker:
         self._store = store
         self._silos = silos
         self._silo = silo
-        self._name = worker
-        self._clock = clock
-        self._fence = fence
+        self._terms = terms
+        self._clock = terms.clock
+        self._mine: str | None = terms.worker
         self._progress = progress
         self._report = report
         self._stack = stack
         self._session: Session | None = None
 
     def settle(self) -> None:
-        """Read back what may or may not have been done."""
+        """Read back what may or may not have been done, whoever did it."""
+        self._mine = None
         try:
             self._settle_unknown()
         except SiloError as error:
@@ -189,12 +204,14 @@ class _Worker:
     def _batches(self, operations: Collection[Operation]) -> Iterator[Sequence[Action]]:
         while True:
             now = self._clock()
-            with self._store.begin(self._fence) as unit:
+            with self._store.begin(self._terms.fence) as unit:
+                if self._is_resting(unit, now):
+                    return
                 batch = unit.actions.claim(
-                    self._name,
+                    self._terms.worker,
                     silo=self._silo,
                     operations=operations,
-                    queued_since=now - RECHECK_AFTER,
+                    queued_since=self._terms.queued_since,
                     limit=BATCH,
                     now=now,
                 )
@@ -202,6 +219,11 @@ class _Worker:
             if not batch:
                 return
             yield batch
+
+    def _is_resting(self, unit: UnitOfWork, now: datetime) -> bool:
+        """Tell whether a pause or a blackout began since the plan was made."""
+        is_blackout = self._terms.is_blackout
+        return self._silo in unit.silos.paused() or (is_blackout is not None and is_blackout(now))
 
     def _carry_out(self, batch: Sequence[Action]) -> bool:
         """Apply one batch; false when the silo does not answer and the rest has to wait."""
@@ -220,15 +242,19 @@ class _Worker:
     def _outcomes(self, batch: Sequence[Action]) -> Sequence[Outcome]:
         if not self._silo:
             return [self._silos.events.fire(action) for action in batch]
+        known = [action for action in batch if (action.silo, action.type) in self._silos.types]
         session = self._opened()
         with self._store.snapshot() as unit:
-            changes = [self._change(unit, action) for action in batch]
+            changes = [self._change(unit, action) for action in known]
+        outcomes: Sequence[Outcome]
         try:
-            return session.apply(changes)
+            outcomes = session.apply(changes)
         except SiloError as error:
             # the call broke off: what it did before that has to be read back
             self._session = None
-            return [Unknown(error.message)] * len(batch)
+            outcomes = [Unknown(error.message)] * len(known)
+        answers = dict(zip((action.id for action in known), outcomes, strict=True))
+        return [answers.get(action.id, Refused(TYPE_GONE)) for action in batch]
 
     def _opened(self) -> Session:
         if self._session is None:
@@ -274,7 +300,9 @@ class _Worker:
             case Refused(reason):
                 self._finish(unit, action, ActionState.FAILED, now, error=reason)
             case RetryAfter(span, reason) if action.attempts < MOST_ATTEMPTS:
-                unit.actions.retry(action.id, now + span, reason or "the silo asked to wait")
+                unit.actions.retry(
+                    action.id, now + span, reason or "the silo asked to wait", worker=self._mine
+                )
                 self._fail(
                     action, "retry_later", f"waits until {now + span:%H:%M:%S} UTC: {reason}"
                 )
@@ -311,7 +339,13 @@ class _Worker:
             )
         anchor = None if found is None else found.anchor
         if not unit.actions.finish(
-            action.id, state, now, error=error, anchor=anchor, object_id=object_id
+            action.id,
+            state,
+            now,
+            worker=self._mine,
+            error=error,
+            anchor=anchor,
+            object_id=object_id,
         ):
             return
         not_before = None if state is ActionState.SUCCEEDED else now + BACK_OFF
@@ -326,7 +360,9 @@ class _Worker:
         now = self._clock()
         with self._store.begin() as unit:
             for action in batch:
-                unit.actions.retry(action.id, now + RETRY_UNREACHABLE, error.message)
+                unit.actions.retry(
+                    action.id, now + RETRY_UNREACHABLE, error.message, worker=self._mine
+                )
         self._complain(error)
 
     def _complain(self, error: SiloError) -> None:
@@ -362,7 +398,7 @@ class _Worker:
             return Refused("nobody knows whether this event happened; it is not repeated")
         kind = self._silos.types.get((action.silo, action.type))
         if kind is None:
-            return None
+            return Refused(TYPE_GONE)
         if action.anchor is None:
             return self._created(action)
         found = self._opened().read(kind, action.anchor)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from hypersync.errors import EvaluationError
 from hypersync.model.actions import ActionState, OnExpiry, Reason
-from hypersync.model.ids import ActionId, IdentityId
+from hypersync.model.ids import ActionId, IdentityId, ObjectId
 from hypersync.model.objects import Operation
 from hypersync.model.runs import RuleReport, Run, RunError, RunKind
 from hypersync.model.time_span import parse_time_span
@@ -104,6 +104,7 @@ class Judge:
             judgement.reports[rule.id] = self._rule(rule, of_rule, unit, judgement)
         self._simulate(judgement)
         self._silo_limits(unit, judgement)
+        self._keep_groups(unit, judgement)
         self._count_held(found, judgement)
         for each in (*judgement.suspended, *judgement.planned):
             self._contexts.give_back(self._drawn.pop(each.id, Counter()))
@@ -293,11 +294,23 @@ class Judge:
                 operation,
                 limit,
                 objects=len(now | earlier),
-                population=sum(unit.objects.live(silo, kind) for kind in kinds),
+                population=_sum(unit.objects.live(silo, kind) for kind in kinds),
                 per=limits.per,
             )
             if reason is not None:
                 self._suspend_all(wishes, reason, judgement)
+
+    def _keep_groups(self, unit: UnitOfWork, judgement: Judgement) -> None:
+        """Let no group become empty unasked, whichever rules and runs take members out of it."""
+        leaving: dict[ObjectId, list[Wish]] = {}
+        for each in judgement.queued:
+            if each.draft.operation is Operation.REMOVE_MEMBER and each.draft.object_id is not None:
+                leaving.setdefault(each.draft.object_id, []).append(each)
+        for group, wishes in leaving.items():
+            gone = {each.draft.target for each in wishes} | unit.actions.leaving(group)
+            if len(gone) >= len(unit.objects.references(group)):
+                text = f"the group {wishes[0].draft.anchor} would become empty"
+                self._suspend_all(wishes, Reason("threshold", "members", text), judgement)
 
     def _suspend_all(self, wishes: Collection[Wish], reason: Reason, judgement: Judgement) -> None:
         stopped = {each.id for each in wishes}
@@ -321,6 +334,7 @@ class Judge:
         replaced = None if wish.replaces is None else wish.replaces.expires_at
         if replaced is not None and replaced > self._now:
             expires = replaced
+            on_expiry = OnExpiry.CLEAR
         return Stop(reasons=reasons, on_expiry=on_expiry, expires_at=expires, vip=name)
 
     def _span(self, span: timedelta | Compiled) -> timedelta:
@@ -387,6 +401,16 @@ def _count_identities(judgement: Judgement) -> None:
             seen.setdefault(each.draft.rule.id, set()).add(each.draft.identity)
     for rule, identities in seen.items():
         judgement.reports[rule].counts.identities = len(identities)
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """Add up; one that is not known makes the sum unknown."""
+    total = 0
+    for each in numbers:
+        if each is None:
+            return None
+        total += each
+    return total
 
 
 def _was_asked(wish: Wish) -> bool:

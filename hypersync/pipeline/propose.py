@@ -75,7 +75,7 @@ class Proposer:
         if self._is_torn:
             drafts = _without_opposites(drafts, fired, holding or fired, identity.id, problems)
         if self._contested:
-            drafts = self._without_losers(identity, drafts)
+            drafts = self._without_losers(identity, drafts, problems)
         _name(drafts, identity)
         return drafts, problems
 
@@ -85,8 +85,11 @@ class Proposer:
         row = identity.rows[slot]
         if row is None:
             return []
+        groups = self._groups.get(rule.id)
+        if groups is None:
+            raise EvaluationError("its groups cannot be told")
         reference = self._reference(identity, slot)
-        stays = [group for group in self._groups.get(rule.id, ()) if group.has(reference)]
+        stays = [group for group in groups if group.has(reference)]
         if not stays or not self._is_cleanly_false(rule, identity):
             return []
         member = {"member": row[1]}
@@ -229,19 +232,31 @@ class Proposer:
 
     # --- several rules about one thing ---------------------------------------------------------
 
-    def _without_losers(self, identity: Identity, drafts: list[Draft]) -> list[Draft]:
-        """Drop the attributes that a rule of higher precedence has a value for."""
+    def _without_losers(
+        self, identity: Identity, drafts: list[Draft], problems: list[Problem]
+    ) -> list[Draft]:
+        """Drop the attributes that a rule of higher precedence has a value for.
+
+        A weaker rule waits, with a problem, while it cannot be told what the stronger one wants.
+        """
         kept = []
         for draft in drafts:
-            if draft.operation is Operation.UPDATE and draft.after is not None:
-                lost = [name for name in draft.after if self._is_beaten(draft, name, identity)]
-                if lost:
-                    draft.after = {n: v for n, v in draft.after.items() if n not in lost}
-                    draft.before = {n: v for n, v in (draft.before or {}).items() if n not in lost}
-                if not draft.after:
-                    continue
-            kept.append(draft)
+            try:
+                self._drop_lost(draft, identity)
+            except EvaluationError as error:
+                problems.append(Problem(draft.rule.id, identity.id, error.code, error.message))
+                continue
+            if draft.operation is not Operation.UPDATE or draft.after:
+                kept.append(draft)
         return kept
+
+    def _drop_lost(self, draft: Draft, identity: Identity) -> None:
+        if draft.operation is not Operation.UPDATE or draft.after is None:
+            return
+        lost = [name for name in draft.after if self._is_beaten(draft, name, identity)]
+        if lost:
+            draft.after = {n: v for n, v in draft.after.items() if n not in lost}
+            draft.before = {n: v for n, v in (draft.before or {}).items() if n not in lost}
 
     def _is_beaten(self, draft: Draft, name: str, identity: Identity) -> bool:
         return any(
@@ -256,8 +271,9 @@ class Proposer:
             if not self._evaluator.rule(rule.index, *states):
                 return False
             has = self._evaluator.value(rule.set[name], *states) is not None
-        except EvaluationError:
-            return True  # it cannot be told what the stronger rule wants: the weaker one waits
+        except EvaluationError as error:
+            text = f"{rule.id}, which is stronger, cannot be told: {error.message}"
+            raise EvaluationError(text) from error
         return has or name in rule.clear_if_missing
 
     # --- small parts ---------------------------------------------------------------------------
@@ -290,6 +306,7 @@ class Proposer:
         row = identity.rows[slot]
         assert row is not None  # noqa: S101 - rules other than provision need a filled slot
         known = self._rulebook.slots[slot]
+        own = self._types.signs_in.get(known.silo)
         return Draft(
             rule=rule,
             identity=identity.id,
@@ -301,6 +318,7 @@ class Proposer:
             operation=operation,
             before=before,
             after=after,
+            is_self=own is not None and own == self._reference(identity, slot),
         )
 
     def _membership(

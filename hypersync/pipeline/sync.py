@@ -26,7 +26,7 @@ from hypersync.pipeline.collect import Before, Collected, Collector
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Row, Scope, evaluate
-from hypersync.pipeline.execute import RECHECK_AFTER, Execution, execute, settle_unknown
+from hypersync.pipeline.execute import Execution, execute, settle_unknown
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge, Judgement
 from hypersync.pipeline.lease import holding
@@ -145,6 +145,8 @@ def _carry_out(
         clock=engine.clock,
         fence=fence,
         resting=resting,
+        queued_since=run.started_at,
+        is_blackout=engine.is_blackout,
         progress=progress,
     )
     execution.errors[:0] = settled.errors
@@ -298,7 +300,7 @@ class _Planner:
             for action in approved
             if action.approved_until is not None and action.approved_until <= self._now
         )
-        waiting = [*approved, *unit.actions.overdue(self._now - RECHECK_AFTER)]
+        waiting = [*approved, *unit.actions.overdue(self._now)]
         found: dict[IdentityId, frozenset[str]] = {}
         for action in waiting:
             found[action.identity] = found.get(action.identity, frozenset()) | {action.rule}
@@ -401,7 +403,7 @@ class _Planner:
                 return
             self._claimed |= more
             with self._engine.store.snapshot() as unit:
-                collector.learn(self._before(unit, more))
+                collector.learn(self._before(unit, more), more)
                 everything: dict[int, frozenset[str]] = dict.fromkeys(more, frozenset())
                 self._evaluate(unit, before, everything, collector, judge)
 

@@ -20,6 +20,10 @@ PEOPLE = "people"
 """The built-in VIP rule: everybody who may answer requests."""
 
 
+SELF = "self"
+"""The built-in VIP rule that nothing switches off: the accounts HyperSync signs in with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vip:
     """The VIP rule that stops an action, and the sentence that says why."""
@@ -46,6 +50,8 @@ class Vips:
         now: datetime,
     ) -> Vip | None:
         """Return the first VIP rule that stops this action, or nothing."""
+        if draft.is_self:
+            return Vip(SELF, "this is the account that HyperSync signs in with")
         return self.concerning(
             draft.rule,
             draft.operation,

@@ -84,7 +84,7 @@ class World:
             raise EvaluationError(f"{name!r} is no slot.attribute")
         values = self._unit.objects.values(known.silo, known.type, attribute)
         taken = {value.casefold(): holder for value, holder in values}
-        return taken | dict(self._unit.marks.reservations(name))
+        return dict(self._unit.marks.reservations(name)) | taken
 
     def initial_password(self) -> str:
         """Return the mark of a password that is made when the account is."""

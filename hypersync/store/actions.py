@@ -224,7 +224,7 @@ class Actions:
         error: str | None = None,
     ) -> Sequence[ActionId]:
         """Move actions that are in one of ``states``; return those that were."""
-        values: dict[str, object] = {"state": state, "error": error}
+        values: dict[str, Any] = {"state": state, "error": error}
         if state not in OPEN_STATES:
             values["finished_at"] = now
         return self._guarded(ids, states, **values)
@@ -245,14 +245,23 @@ class Actions:
         self._guarded(ids, (ActionState.QUEUED,), queued_at=now)
 
     def _guarded(
-        self, ids: Collection[ActionId], states: Collection[ActionState], **values: object
+        self,
+        ids: Collection[ActionId],
+        states: Collection[ActionState],
+        taken_by: str | None = None,
+        **values: object,
     ) -> list[ActionId]:
         done: list[ActionId] = []
+        theirs = [] if taken_by is None else [_ACTION.c.worker == taken_by]
         ordered = list(ids)
         for start in range(0, len(ordered), 500):
             statement = (
                 update(_ACTION)
-                .where(_ACTION.c.id.in_(ordered[start : start + 500]), _ACTION.c.state.in_(states))
+                .where(
+                    _ACTION.c.id.in_(ordered[start : start + 500]),
+                    _ACTION.c.state.in_(states),
+                    *theirs,
+                )
                 .values(**values)
                 .returning(_ACTION.c.id)
             )
@@ -265,13 +274,14 @@ class Actions:
         *,
         silo: str,
         operations: Collection[Operation],
-        queued_since: datetime,
+        queued_since: datetime | None,
         limit: int,
         now: datetime,
     ) -> Sequence[Action]:
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
         Those queued before ``queued_since`` are left alone: their condition is looked at again.
+        So are those that wait for that, which were queued at no time.
         """
         due = (
             select(_ACTION.c.seq)
@@ -279,7 +289,8 @@ class Actions:
                 _ACTION.c.state == ActionState.QUEUED,
                 _ACTION.c.silo == silo,
                 _ACTION.c.operation.in_(operations),
-                _ACTION.c.queued_at >= queued_since,
+                _ACTION.c.queued_at.is_not(None),
+                *([] if queued_since is None else [_ACTION.c.queued_at >= queued_since]),
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
             )
             .order_by(_ACTION.c.seq)
@@ -331,28 +342,42 @@ class Actions:
         state: ActionState,
         now: datetime,
         *,
+        worker: str | None = None,
         error: str | None = None,
         anchor: str | None = None,
         object_id: ObjectId | None = None,
     ) -> bool:
-        """Record an outcome of an executing or unknown action; false when somebody else did."""
+        """Record an outcome of an executing or unknown action; false when somebody else did.
+
+        With ``worker`` only of one that this worker took.
+        """
         values: dict[str, object] = {"state": state, "error": error, "finished_at": now}
         if anchor is not None:
             values["anchor"] = anchor
         if object_id is not None:
             values["object"] = object_id
         states = (ActionState.EXECUTING, ActionState.UNKNOWN)
-        return bool(self._guarded([action], states, **values))
+        return bool(self._guarded([action], states, worker, **values))
 
-    def retry(self, action: ActionId, at: datetime, reason: str, *, recheck: bool = False) -> None:
+    def retry(
+        self,
+        action: ActionId,
+        at: datetime,
+        reason: str,
+        *,
+        worker: str | None = None,
+        recheck: bool = False,
+    ) -> None:
         """Put an executing action back into the queue until ``at``.
 
-        With ``recheck`` it starts only after `requeue`: its condition is looked at again.
+        With ``worker`` only one that this worker took. With ``recheck`` it starts only after
+        `requeue`: its condition is looked at again.
         """
         values: dict[str, object] = {"queued_at": None} if recheck else {}
         self._guarded(
             [action],
             (ActionState.EXECUTING, ActionState.UNKNOWN),
+            worker,
             state=ActionState.QUEUED,
             retry_at=at,
             error=reason,
@@ -384,6 +409,15 @@ class Actions:
     def _units(self, *conditions: ColumnElement[bool]) -> list[Unit]:
         query = select(_ACTION.c.identity, _ACTION.c.operation, _ACTION.c.target)
         return [Unit(*row) for row in self._connection.execute(query.where(*conditions))]
+
+    def leaving(self, group: ObjectId) -> frozenset[str]:
+        """Return the targets that approved, queued or running actions take out of a group."""
+        query = select(_ACTION.c.target).where(
+            _ACTION.c.object == group,
+            _ACTION.c.operation == Operation.REMOVE_MEMBER,
+            _ACTION.c.state.in_(OPEN_STATES - {ActionState.SUSPENDED}),
+        )
+        return frozenset(self._connection.execute(query).scalars())
 
     def objects_touched(self, silo: str, operation: Operation, since: datetime) -> frozenset[str]:
         """Return the action targets of one operation let through or released since then."""

@@ -131,11 +131,11 @@ class Objects(ObjectWrites):
                 if isinstance(each, str):
                     yield each, IdentityId(identity)
 
-    def live(self, silo: str, type_name: str) -> int:
-        """Return how many objects of a type are there."""
-        statement = "SELECT live FROM silo_type WHERE silo = ? AND type = ?"
+    def live(self, silo: str, type_name: str) -> int | None:
+        """Return how many objects of a type are there, ``None`` while no scan was applied."""
+        statement = "SELECT live FROM silo_type WHERE silo = ? AND type = ? AND loaded"
         rows = read(self._connection, statement, (silo, type_name))
-        return rows[0][0] if rows else 0
+        return rows[0][0] if rows else None
 
     def references(self, object_id: ObjectId) -> Collection[str]:
         """Return what an object refers to, in normal form (`model.joins.normal_reference`)."""

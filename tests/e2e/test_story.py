@@ -295,7 +295,7 @@ def test_a_directory_that_is_gone_leaves_the_plan_waiting_and_nothing_is_lost(sm
 
     world.server.start()
     clock.forward(minutes=2)
-    world.app.work()
+    world.app.sync("delta", commit=True)
     assert says(world.directory()) == says_hr(world.company.people)
     run = world.scan_and_sync("full")
     assert (run.counts.queued, run.counts.errors) == (0, 0)

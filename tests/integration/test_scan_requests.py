@@ -94,6 +94,68 @@ def test_a_newer_scan_updates_the_open_request(desk, hr):
     assert desk.live(hr) == 92
 
 
+def test_a_newer_scan_that_misses_others_asks_anew(desk, hr):
+    request = suspended(desk, hr)
+    people(hr, range(10))
+    remove(hr, *(f"p{number}" for number in range(50, 60)))
+    desk.scan(hr, full=True)
+    newer = desk.request(hr)
+    assert newer.id != request.id
+    assert newer.count == request.count
+    with desk.store.snapshot() as unit:
+        assert unit.requests.get(request.id).state is RequestState.VOID
+    with pytest.raises(DecisionLost):
+        desk.answer(request, Answer.APPROVE)
+    desk.answer(newer, Answer.APPROVE)
+    desk.apply_approved(hr)
+    assert desk.live(hr) == 90
+    assert desk.get(hr, "p1") is not None
+
+
+def many_missing(desk: AskingDesk, hr: Silo) -> Request:
+    people(hr, range(1200))
+    desk.applied(hr)
+    remove(hr, *(f"p{number}" for number in range(600)))
+    desk.scan(hr, full=True)
+    return desk.request(hr)
+
+
+def test_the_same_again_keeps_a_request_that_cannot_list_everything(desk, hr):
+    request = many_missing(desk, hr)
+    desk.scan(hr, full=True)
+    newer = desk.request(hr)
+    assert (newer.id, newer.scan) == (request.id, desk.asked[-1].scan)
+
+
+def test_a_request_that_cannot_list_everything_is_asked_anew_when_others_are_missing(desk, hr):
+    request = many_missing(desk, hr)
+    people(hr, range(599, 600))
+    remove(hr, "p1199")
+    desk.scan(hr, full=True)
+    newer = desk.request(hr)
+    assert newer.id != request.id
+    assert newer.count == request.count
+
+
+def rekey(hr: Silo, numbers: range) -> None:
+    for number in range(100):
+        shift = 1000 if number in numbers else 0
+        put(hr, f"p{number}", {"id": str(number + shift), "name": f"Person {number}"})
+
+
+def test_other_changed_join_values_are_asked_about_anew(desk, hr):
+    rekey(hr, range(0))
+    desk.applied(hr)
+    rekey(hr, range(5))
+    assert desk.scan(hr, full=True).state is ScanState.SUSPENDED
+    request = desk.request(hr)
+    desk.scan(hr, full=True)
+    assert desk.request(hr).id == request.id
+    rekey(hr, range(50, 55))
+    desk.scan(hr, full=True)
+    assert desk.request(hr).id != request.id
+
+
 def test_a_silo_that_is_whole_again_withdraws_the_question(desk, hr):
     request = suspended(desk, hr)
     people(hr, range(10))

@@ -178,7 +178,7 @@ def test_objects_of_a_slot_and_of_an_identity_are_found(desk):
         gone = unit.objects.get("hr", "person", "p3")
         assert [each.anchor for each in unit.objects.of_identity(gone.identity)] == ["p3"]
         assert unit.identities.exists(gone.identity)
-        assert unit.objects.live("hr", "nothing") == 0
+        assert unit.objects.live("hr", "nothing") is None
 
 
 # --- scans and silos ---------------------------------------------------------------------------

@@ -264,8 +264,15 @@ def test_a_second_look_replaces_the_first():
 
 def test_what_is_learnt_late_counts():
     desk = Desk()
-    desk.collector.learn(Before(open={"title|1|7": opened(S.APPROVED)}))
+    desk.collector.learn(Before(open={"title|1|7": opened(S.APPROVED)}), {1})
     assert list(desk.take(draft()).release) == ["old title|1|7"]
+
+
+def test_what_ended_meanwhile_is_forgotten():
+    desk = Desk(opened(S.SUSPENDED))
+    assert not desk.take(draft()).candidates
+    desk.collector.learn(Before(), {1})
+    assert [len(each) for each in desk.take(draft()).candidates.values()] == [1]
 
 
 @pytest.mark.parametrize("state", [S.SUSPENDED, S.APPROVED, S.QUEUED, S.EXECUTING, S.UNKNOWN])

@@ -31,6 +31,7 @@ class Draft:
     operation: Operation = Operation.UPDATE
     after: dict[str, object] | None = field(default_factory=lambda: {"title": "x"})
     identity: int = 1
+    is_self: bool = False
 
 
 def ago(**span):
@@ -44,6 +45,11 @@ def of(draft=None, now_true=None, memory=None, *rules, people=()):
 
 def test_nobody_is_a_vip_for_nothing():
     assert of() is None
+
+
+def test_the_account_hypersync_signs_in_with_is_always_a_vip():
+    found = of(Draft(is_self=True))
+    assert (found.name, found.text) == ("self", "this is the account that HyperSync signs in with")
 
 
 @pytest.mark.parametrize(

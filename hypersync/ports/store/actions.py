@@ -150,13 +150,14 @@ class Actions(Protocol):
         *,
         silo: str,
         operations: Collection[Operation],
-        queued_since: datetime,
+        queued_since: datetime | None,
         limit: int,
         now: datetime,
     ) -> Sequence[Action]:
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
         Those queued before ``queued_since`` are left alone: their condition is looked at again.
+        So are those that wait for that, which were queued at no time.
         """
 
     def unknown(self, silo: str) -> Sequence[Action]:
@@ -174,16 +175,29 @@ class Actions(Protocol):
         state: ActionState,
         now: datetime,
         *,
+        worker: str | None = None,
         error: str | None = None,
         anchor: str | None = None,
         object_id: ObjectId | None = None,
     ) -> bool:
-        """Record an outcome of an executing or unknown action; false when somebody else did."""
+        """Record an outcome of an executing or unknown action; false when somebody else did.
 
-    def retry(self, action: ActionId, at: datetime, reason: str, *, recheck: bool = False) -> None:
+        With ``worker`` only of one that this worker took.
+        """
+
+    def retry(
+        self,
+        action: ActionId,
+        at: datetime,
+        reason: str,
+        *,
+        worker: str | None = None,
+        recheck: bool = False,
+    ) -> None:
         """Put an executing action back into the queue until ``at``.
 
-        With ``recheck`` it starts only after `requeue`: its condition is looked at again.
+        With ``worker`` only one that this worker took. With ``recheck`` it starts only after
+        `requeue`: its condition is looked at again.
         """
 
     def lost(self, worker: str) -> Sequence[ActionId]:
@@ -194,6 +208,9 @@ class Actions(Protocol):
 
     def stopped_for_volume(self, rule: str, since: datetime) -> Sequence[Unit]:
         """Return what a rule was suspended for, not as VIPs, since then."""
+
+    def leaving(self, group: ObjectId) -> frozenset[str]:
+        """Return the targets that approved, queued or running actions take out of a group."""
 
     def objects_touched(self, silo: str, operation: Operation, since: datetime) -> frozenset[str]:
         """Return the action targets of one operation let through or released since then."""

@@ -165,8 +165,8 @@ class Objects(Protocol):
     def values(self, silo: str, type_name: str, attribute: str) -> Iterable[tuple[str, IdentityId]]:
         """Yield every text that an attribute has now, and the identity it belongs to."""
 
-    def live(self, silo: str, type_name: str) -> int:
-        """Return how many objects of a type are there."""
+    def live(self, silo: str, type_name: str) -> int | None:
+        """Return how many objects of a type are there, ``None`` while no scan was applied."""
 
     def references(self, object_id: ObjectId) -> Collection[str]:
         """Return what an object refers to, in normal form (`model.joins.normal_reference`)."""
