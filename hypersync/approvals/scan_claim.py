@@ -21,7 +21,7 @@ _ABSENCES = (Finding.ABSENT, Finding.MISSED, Finding.GONE, Finding.SOFT)
 
 
 def claim_of(unit: UnitOfWork, draft: RequestDraft) -> dict[str, object]:
-    """Return what is to be kept of a scan's claims besides its list: nothing for an unknown scan."""
+    """Return what to keep of a scan's claims besides its list; nothing for an unknown scan."""
     scan = None if draft.scan is None else unit.scans.get(ScanId(draft.scan))
     if scan is None or draft.type is None or draft.type not in scan.types:
         return {}

@@ -282,14 +282,28 @@ def test_a_scan_request_does_not_expire(tmp_path):
 def test_a_newer_scan_asks_again_only_when_the_list_grew(tmp_path):
     world = stopped(tmp_path)
     scan = {"kind": RequestKind.SCAN, "rule": None, "run": None, "expires_at": None}
-    first = world.ask([], scan="s1", count=40, **scan)
-    same = world.ask([], scan="s2", count=39, **scan)
+
+    def missing(count: int) -> dict[str, object]:
+        names = [f"u{number}" for number in range(count)]
+        detail = {"missing": names, "missing_total": count, "rekeyed": 0}
+        return {**scan, "count": count, "detail": detail}
+
+    first = world.ask([], scan="s1", **missing(40))
+    same = world.ask([], scan="s2", **missing(39))
     assert (same.id, same.scan, same.count) == (first.id, "s2", 39)
     assert len(addresses(world)) == 1
-    grown = world.ask([], scan="s3", count=80, **scan)
+    grown = world.ask([], scan="s3", **missing(80))
     assert grown.id != first.id
     assert world.request(first.id).state is RequestState.VOID
     assert len(addresses(world)) == 2
+
+
+def test_a_newer_scan_of_which_nothing_is_known_is_asked_about_anew(tmp_path):
+    world = stopped(tmp_path)
+    scan = {"kind": RequestKind.SCAN, "rule": None, "run": None, "expires_at": None}
+    first = world.ask([], scan="s1", count=40, **scan)
+    assert world.ask([], scan="s2", count=39, **scan).id != first.id
+    assert world.request(first.id).state is RequestState.VOID
 
 
 def test_S32_ticks_at_once_do_everything_once(tmp_path):
