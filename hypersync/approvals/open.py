@@ -45,7 +45,7 @@ def open_request(
     if place is not None:
         due = step_due(request.plan, place, now)
         request = replace(request, step=place.step, step_due=due)
-    problem = too_few(request, starter, settings.directory)
+    problem = _who_answers(settings) or too_few(request, starter, settings.directory)
     if place is None:
         problem = problem or "no destination of the plan reaches anybody"
         request = replace(request, notifying=False)
@@ -88,6 +88,15 @@ def _request(unit: UnitOfWork, draft: RequestDraft, settings: Settings, now: dat
         digest=list_digest([(action.id, action.fingerprint) for action in asked]),
         detail=dict(draft.detail),
     )
+
+
+def _who_answers(settings: Settings) -> str:
+    """Say who may answer where nobody stands under ``people``; else nothing."""
+    if settings.directory.people:
+        return ""
+    if settings.owner is None:
+        return "nobody is told by mail, and it is not known who owns the configuration"
+    return f"nobody is told by mail; {settings.owner} may answer on the command line"
 
 
 def _starter(unit: UnitOfWork, request: Request) -> str | None:

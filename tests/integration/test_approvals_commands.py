@@ -32,7 +32,7 @@ def project(tmp_path, monkeypatch):
         configuration = load_project(path)
         engine = open_engine(configuration.database_url)
         prepare(engine)
-        given = settings()
+        given = settings(owner=ME)
         given.directory.people.clear()  # type: ignore[attr-defined]
         given.directory.people.update(directory_of(configuration).people)  # type: ignore[attr-defined]
         world = Stopped(Store(engine), given).start(started_by)
@@ -85,6 +85,14 @@ def test_the_owner_of_the_configuration_approves_without_people(project, capsys)
     assert {action["decided_by"] for action in document["decided"]} == {f"cli:{ME}"}
     assert document["lost"] == []
     assert world.states(ids)[2] is ActionState.SUSPENDED
+
+
+def test_pending_says_who_may_answer_where_nobody_is_told(project, capsys):
+    path, *_ = project()
+    note = f"nobody is told by mail; {ME} may answer on the command line"
+    assert call(capsys, path, "pending")[1]["requests"][0]["problem"] == note
+    assert run(["--config", str(path), "pending"]) == 0
+    assert f"note: {note}" in capsys.readouterr().out
 
 
 def test_a_person_rejects_a_rule_of_a_run_by_their_system_user(project, capsys):
