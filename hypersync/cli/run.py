@@ -73,6 +73,8 @@ def sync(
         raise UsageError("--object is a kind of its own; leave out --full and --delta")
     with started_app(invocation) as app:
         scans = app.scan_for_rules() if with_scan else []
+        if commit:
+            _say_releases(app, is_object=target is not None)
         run = _sync(app, kind, target, commit=commit, wait=wait, scans=scans)
         if kind is None and run.kind is RunKind.FULL:
             text = "this sync was full: none committed in full under these rules yet"
@@ -106,6 +108,16 @@ def _sync(
                 raise
             click.echo(f"waiting: {error.message}", err=True)
             time.sleep(WAIT)
+
+
+def _say_releases(app: App, *, is_object: bool) -> None:
+    """Say how much this sync does besides its own plan: what people approved since the last."""
+    if is_object and app.configuration.guards.release != "any":
+        return
+    with app.store.snapshot() as unit:
+        count = len(unit.actions.approved())
+    if count:
+        click.echo(f"also releases {count} approved action{'' if count == 1 else 's'}", err=True)
 
 
 def object_key(target: str | None) -> tuple[str, str, str] | None:

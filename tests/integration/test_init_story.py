@@ -58,3 +58,21 @@ def test_what_goes_too_far_is_suspended_and_nothing_is_written(project, capsys):
     assert run["rules"]["disable-leaver"]["queued"] == 0
     assert run["rules"]["disable-leaver"]["suspended"] > 2
     assert accounts(project) == before
+
+
+def test_a_committing_sync_says_first_what_it_releases(project, capsys):
+    answer(capsys, "sync", "--scan", "--commit")
+    hr = project / "config" / "sample" / "hr.csv"
+    hr.write_text(hr.read_text().replace(",active,", ",left,"))
+    answer(capsys, "sync", "--scan", "--commit")
+    actions = [action["id"] for action in answer(capsys, "pending")["actions"]]
+    answer(capsys, "approve", actions[0])
+    capsys.readouterr()
+    assert cli.invoke(["sync"]) == Exit.DONE
+    assert "also releases" not in capsys.readouterr().err
+    answer(capsys, "approve", *actions[1:3])
+    capsys.readouterr()
+    assert cli.invoke(["sync", "--commit", "--json"]) == Exit.DONE
+    shown = capsys.readouterr()
+    assert "also releases 3 approved actions\n" in shown.err
+    assert json.loads(shown.out)["counts"]["released"] == 3
