@@ -27,6 +27,7 @@ COMMANDS = {
     "init": ("project", "init", "Write a small commented project: configuration, rules, data."),
     "check": ("project", "check", "Say every mistake in configuration, rules and templates."),
     "db": ("project", "database", "Upgrade the database, or say its revision."),
+    "silo": ("silo", "silo", "Reach a silo, pause it, let it go on."),
     "scan": ("run", "scan", "Read silos into the store."),
     "sync": ("run", "sync", "Plan what the rules want; with --commit, do it."),
     "pending": ("decide", "pending", "What waits for a decision, with the links that decide."),
