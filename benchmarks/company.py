@@ -194,5 +194,5 @@ def _stored(
 ) -> NewObject:
     canonical = encode({name: value or None for name, value in row.items()})
     return NewObject(
-        number, row[anchor], identity, slot, key, digest(canonical), canonical.decode(), None
+        number, row[anchor], identity, slot, key, digest(canonical), canonical.decode(), None, None
     )
