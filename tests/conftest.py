@@ -1,7 +1,20 @@
 """The fixtures that several test modules share; each lives in the module of its subject."""
 
+import os
+
+from hypothesis import HealthCheck, settings
+
 from tests.postgresql import database_url, postgresql_server
 from tests.slapd import company_slapd
 from tests.worlds import world
 
 __all__ = ["company_slapd", "database_url", "postgresql_server", "world"]
+
+# a slow machine is no failure; CI tries the same examples each time, everybody else new ones
+settings.register_profile(
+    "usual",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
+settings.load_profile("usual")
