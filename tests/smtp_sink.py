@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 
-@dataclass(slots=True)
+@dataclass
 class SmtpSink:
     """Mails in the order they came; ``refused`` maps addresses to the answer they get."""
 

@@ -14,7 +14,8 @@ from hypersync.rulebook.nodes import Compiled
 from hypersync.rulebook.operators import truth
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# without slots: before Python 3.11.4 they would replace the way it is pickled
+@dataclass(frozen=True, kw_only=True)
 class JoinRule:
     """One entry of ``joins:``: which objects of a type take part under which key.
 

@@ -124,7 +124,8 @@ class PlaceSpec:
     rdn: Compiled
 
 
-@dataclass(frozen=True, slots=True)
+# without slots: before Python 3.11.4 they would replace the way it is pickled
+@dataclass(frozen=True)
 class GroupSpec:
     """The groups of a membership rule: those objects of a slot whose ``where`` is true."""
 
