@@ -63,7 +63,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One action as it is stored."""
+    """One action as it is stored.
+
+    ``cluster`` is the key of the `Cluster` of its request that holds it, ``None`` without any.
+    """
 
     id: ActionId
     run: RunId
@@ -84,6 +87,7 @@ class Action:
     reasons: Sequence[Reason] = ()
     vip: str | None = None
     request: RequestId | None = None
+    cluster: str | None = None
     on_expiry: OnExpiry = OnExpiry.CLEAR
     suspended_at: datetime | None = None
     expires_at: datetime | None = None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from hypersync.model.actions import OnExpiry
+from hypersync.model.causes import Cluster
 from hypersync.model.ids import ActionId, RequestId, RunId
 
 
@@ -84,7 +85,8 @@ class RequestDraft:
     scan requests, ``vip`` for VIP requests. ``actions`` are already stored as suspended.
     ``plan`` is the name of the configured plan or ``None`` for everybody who may approve.
     ``count`` is the number of actions, or of missing objects of a scan. ``sentence`` says what
-    happened, the way it will stand in the mail.
+    happened, the way it will stand in the mail, ``cause`` what the actions share, ``clusters`` into
+    which groups they fall (none, or every action in exactly one).
     """
 
     kind: RequestKind
@@ -102,6 +104,7 @@ class RequestDraft:
     expires_at: datetime | None = None
     on_expiry: OnExpiry = OnExpiry.CLEAR
     cause: str = ""
+    clusters: Sequence[Cluster] = ()
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -133,6 +136,7 @@ class Request:
     scan: str | None = None
     template: str | None = None
     cause: str = ""
+    clusters: Sequence[Cluster] = ()
     nth: int = 1
     approvers: frozenset[str] = frozenset()
     digest: str = ""
