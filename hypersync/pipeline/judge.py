@@ -7,41 +7,33 @@ says what every candidate becomes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from hypersync.errors import EvaluationError
-from hypersync.model.actions import ActionState, OnExpiry, Reason
+from hypersync.model.actions import ActionState, Reason
 from hypersync.model.ids import ActionId, IdentityId, ObjectId
 from hypersync.model.objects import Operation
-from hypersync.model.runs import RuleReport, Run, RunError, RunKind
+from hypersync.model.runs import RuleReport, Run, RunError
 from hypersync.model.time_span import parse_time_span
 from hypersync.pipeline import guard
 from hypersync.pipeline.collect import Before, Collected
 from hypersync.pipeline.collect import Candidate as Wish
 from hypersync.pipeline.count import Contexts
 from hypersync.pipeline.engine import Engine, Order
+from hypersync.pipeline.measure import group_left, limits_of, total
+from hypersync.pipeline.stops import Stop, Stops
 from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.marks import QuotaState
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.nodes import Compiled
-from hypersync.rulebook.rules import Rule, RuleKind
+from hypersync.rulebook.rules import Rule
 
-PEOPLE_EXPIRES = timedelta(hours=72)
 _MANY = 5_000
 _LONG_AGO = timedelta(days=36_500)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """Why and until when a candidate is suspended."""
-
-    reasons: tuple[Reason, ...]
-    on_expiry: OnExpiry
-    expires_at: datetime
-    vip: str | None = None
 
 
 @dataclass(slots=True)
@@ -84,6 +76,7 @@ class Judge:
         self._drawn: dict[ActionId, Counter[str]] = {}
         self._evaluator: Evaluator | None = None
         self._world: World | None = None
+        self._stops = Stops(engine.rulebook, partial(self._value, wish=None), now)
         self.count = self._contexts.count
         self.quota = self._contexts.quota
 
@@ -118,7 +111,7 @@ class Judge:
     def _rule(
         self, rule: Rule, wishes: list[Wish], unit: UnitOfWork, judgement: Judgement
     ) -> RuleReport:
-        limits = self._limits(rule, wishes, unit)
+        limits = limits_of(self._engine, self._order, self._run, rule, wishes, unit)
         try:
             candidates = self._candidates(rule, wishes, unit)
         except EvaluationError as error:
@@ -139,7 +132,7 @@ class Judge:
         ]
         for key, reasons in verdicts.suspended.items():
             judgement.suspended.append(by_id[key])
-            judgement.stops[key] = self._stop(rule, by_id[key], tuple(reasons))
+            judgement.stops[key] = self._stops.of(rule, by_id[key], tuple(reasons))
         return RuleReport(
             limit=verdicts.allowed,
             limit_text=verdicts.limit_text or None,
@@ -166,7 +159,7 @@ class Judge:
                 changed=_was_asked(each),
                 clears=_clears(each),
                 attributes=frozenset(each.draft.after or ()),
-                group=_group_left(each),
+                group=group_left(each),
             )
             for each in wishes
         ]
@@ -225,47 +218,7 @@ class Judge:
             what, identity.objects, identity.gone, identity.outside, identity.invalid
         )
 
-    # --- limits --------------------------------------------------------------------------------
-
-    def _limits(self, rule: Rule, wishes: list[Wish], unit: UnitOfWork) -> guard.RuleLimits:
-        threshold = rule.threshold
-        is_event = rule.kind is RuleKind.EVENT
-        return guard.RuleLimits(
-            limit=threshold.limit,
-            population=0 if is_event else self._population(rule, unit),
-            silo_population=None if is_event else self._silo_population(rule, unit),
-            earlier=self._earlier(rule, unit),
-            span=threshold.lookback.span,
-            ceiling=not is_event,
-            raised=self._order.raises.get(rule.id),
-            clears=threshold.clears,
-            least_clears=threshold.least_clears,
-            attributes=threshold.attribute,
-            members=threshold.members.limit,
-            min_size=threshold.members.min_size,
-            groups=_group_sizes(wishes, unit),
-        )
-
-    def _population(self, rule: Rule, unit: UnitOfWork) -> int | None:
-        slot = self._engine.rulebook.slot(rule.target)
-        return unit.objects.live(slot.silo, slot.type)
-
-    def _silo_population(self, rule: Rule, unit: UnitOfWork) -> int | None:
-        silo = self._engine.rulebook.slot(rule.target).silo
-        return sum(each.live for each in unit.scans.types() if each.silo == silo)
-
-    def _earlier(self, rule: Rule, unit: UnitOfWork) -> frozenset[Hashable]:
-        lookback = rule.threshold.lookback
-        if self._run.kind is RunKind.FULL and not lookback.full:
-            return frozenset()
-        since = self._now - lookback.span
-        earlier = list(unit.actions.let_through(rule.id, since))
-        if lookback.suspended:
-            earlier += unit.actions.stopped_for_volume(rule.id, since)
-        return frozenset(
-            guard.unit(guard.Candidate(each, each.identity, each.operation, each.target))
-            for each in earlier
-        )
+    # --- over all rules -----------------------------------------------------------------------
 
     def _silo_limits(self, unit: UnitOfWork, judgement: Judgement) -> None:
         """Suspend an operation on a silo that is too much over all rules together.
@@ -294,7 +247,7 @@ class Judge:
                 operation,
                 limit,
                 objects=len(now | earlier),
-                population=_sum(unit.objects.live(silo, kind) for kind in kinds),
+                population=total(unit.objects.live(silo, kind) for kind in kinds),
                 per=limits.per,
             )
             if reason is not None:
@@ -317,38 +270,11 @@ class Judge:
         judgement.queued = [each for each in judgement.queued if each.id not in stopped]
         judgement.suspended += wishes
         for each in wishes:
-            judgement.stops[each.id] = self._stop(each.draft.rule, each, (reason,))
+            judgement.stops[each.id] = self._stops.of(each.draft.rule, each, (reason,))
             report = judgement.reports[each.draft.rule.id]
             report.reason = report.reason or reason.text
 
-    # --- what is suspended ---------------------------------------------------------------------
-
-    def _stop(self, rule: Rule, wish: Wish, reasons: tuple[Reason, ...]) -> Stop:
-        name = None if wish.vip is None else wish.vip.name
-        on_expiry, span = OnExpiry(rule.threshold.on_expiry), rule.threshold.expires
-        if name is not None:
-            vip = next((v for v in self._engine.rulebook.vips if v.name == name), None)
-            on_expiry = OnExpiry.CLEAR if vip is None else OnExpiry(vip.on_expiry)
-            span = PEOPLE_EXPIRES if vip is None else vip.expires
-        expires = self._now + self._span(span)
-        replaced = None if wish.replaces is None else wish.replaces.expires_at
-        if replaced is not None and replaced > self._now:
-            expires = replaced
-            on_expiry = OnExpiry.CLEAR
-        return Stop(reasons=reasons, on_expiry=on_expiry, expires_at=expires, vip=name)
-
-    def _span(self, span: timedelta | Compiled) -> timedelta:
-        """Return how long people have; what cannot be computed falls back to a day."""
-        if isinstance(span, timedelta):
-            return span
-        try:
-            value = self._value(span, None)
-            value = parse_time_span(value) if isinstance(value, str) else value
-        except (EvaluationError, ValueError):
-            value = None
-        if isinstance(value, timedelta) and value > timedelta(0):
-            return value
-        return timedelta(days=1)
+    # --- what is only looked at, and names that are kept --------------------------------------
 
     def _simulate(self, judgement: Judgement) -> None:
         """Take the candidates of simulated rules out of what is done, asked or used up."""
@@ -403,16 +329,6 @@ def _count_identities(judgement: Judgement) -> None:
         judgement.reports[rule].counts.identities = len(identities)
 
 
-def _sum(numbers: Iterable[int | None]) -> int | None:
-    """Add up; one that is not known makes the sum unknown."""
-    total = 0
-    for each in numbers:
-        if each is None:
-            return None
-        total += each
-    return total
-
-
 def _was_asked(wish: Wish) -> bool:
     """Tell whether this takes the place of an action that people were asked about."""
     old = wish.replaces
@@ -423,20 +339,3 @@ def _clears(wish: Wish) -> int:
     if wish.draft.operation is not Operation.UPDATE:
         return 0
     return sum(value is None for value in (wish.draft.after or {}).values())
-
-
-def _group_left(wish: Wish) -> str | None:
-    return wish.draft.anchor if wish.draft.operation is Operation.REMOVE_MEMBER else None
-
-
-def _group_sizes(wishes: Iterable[Wish], unit: UnitOfWork) -> dict[str, guard.GroupSize]:
-    """Return how many members each group has that would lose some."""
-    sizes: dict[str, guard.GroupSize] = {}
-    for wish in wishes:
-        draft = wish.draft
-        group = _group_left(wish)
-        if group is None or group in sizes or draft.object_id is None:
-            continue
-        members = len(unit.objects.references(draft.object_id))
-        sizes[group] = guard.GroupSize(name=group, members=members)
-    return sizes

@@ -13,7 +13,8 @@ from hypersync.model.runs import Run, RunKind, RunMode, RunState
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import GuardSettings, Order, SiloLimits
-from hypersync.pipeline.judge import PEOPLE_EXPIRES, Judge
+from hypersync.pipeline.judge import Judge
+from hypersync.pipeline.stops import PEOPLE_EXPIRES
 from hypersync.pipeline.vip import PEOPLE, Vip
 from hypersync.ports.store.actions import Unit
 from hypersync.rulebook.expression import parse

@@ -1,0 +1,300 @@
+"""Makes the plan of one run: the middle of the second loop.
+
+    pending ──▶ evaluate ──▶ (release approved) ──▶ guard ──▶ queued | suspended | planned
+
+Proposals are spooled invisibly; one transaction at the end makes the whole plan visible, or nothing
+of it. A delta takes in what changes while it runs, until it is sealed; then the guards look at all
+of it once. A preview claims nothing and writes nothing but itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from hypersync.errors import NotFound
+from hypersync.model.ids import ActionId, IdentityId, RunId
+from hypersync.model.runs import Run, RunKind, RunMode, RunState
+from hypersync.pipeline.collect import Before, Collected, Collector
+from hypersync.pipeline.drafts import Draft
+from hypersync.pipeline.engine import Engine, Order
+from hypersync.pipeline.evaluate import Row, Scope, evaluate
+from hypersync.pipeline.groups import load_groups
+from hypersync.pipeline.judge import Judge, Judgement
+from hypersync.pipeline.propose import Proposer
+from hypersync.pipeline.settle import settle
+from hypersync.pipeline.vip import Vips
+from hypersync.pipeline.world import World
+from hypersync.ports.progress import Progress
+from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.actions import OpenAction, Proposal
+from hypersync.ports.store.leases import Fence
+from hypersync.rulebook.compile import Evaluator
+from hypersync.rulebook.rules import RuleKind
+
+SPOOL = 5_000
+MOST_ERRORS = 10_000
+
+
+class Planner:
+    """Makes the plan of one run."""
+
+    def __init__(
+        self, engine: Engine, order: Order, run: RunId, fence: Fence | None, progress: Progress
+    ) -> None:
+        self._engine = engine
+        self._order = order
+        self._id = run
+        self._fence = fence
+        self._progress = progress
+        self._now = engine.clock()
+        self._commit = order.mode is RunMode.COMMIT
+        self._rules = {rule.id: rule for rule in engine.rulebook.rules}
+        self._buffer: list[Proposal] = []
+        self._discarded: set[ActionId] = set()
+        self._claimed: set[IdentityId] = set()
+        self._resting: frozenset[str] = frozenset()
+        self._over: frozenset[ActionId] = frozenset()
+        self._bound: tuple[World, Evaluator] | None = None
+
+    def plan(self) -> Run:
+        """Evaluate, guard, and make the plan visible in one transaction."""
+        run = self._start()
+        with self._engine.store.snapshot() as unit:
+            before, wanted = self._look_back(unit, run)
+            judge = Judge(self._engine, self._order, run, unit, before, self._now)
+            collector = Collector(
+                before,
+                self._rules,
+                self._spool,
+                self._discarded.add,
+                now=self._now,
+                may_release=self._may_release,
+                vips=self._vips(unit),
+            )
+            collector.void_orphans(is_simulated=self._engine.guards.simulate)
+            self._evaluate(unit, before, wanted, collector, judge)
+        self._enrol(run, before, collector, judge)
+        self._flush()
+        found = collector.found
+        with self._engine.store.snapshot() as unit:
+            judgement = judge.judge(found, unit)
+        return self._settle(run, before, found, judgement)
+
+    # --- what the run looks at -----------------------------------------------------------------
+
+    def _start(self) -> Run:
+        with self._engine.store.snapshot() as unit:
+            kind = self._kind(unit)
+        run = Run(
+            id=self._id,
+            kind=kind,
+            mode=self._order.mode,
+            state=RunState.PLANNING,
+            config=self._engine.rulebook.revision,
+            started_at=self._now,
+            started_by=self._order.started_by,
+            scans=tuple(self._order.scans),
+        )
+        with self._engine.store.begin(self._fence) as unit:
+            unit.runs.start(run)
+            if self._commit:
+                self._claim(unit, kind)
+        return run
+
+    def _kind(self, unit: UnitOfWork) -> RunKind:
+        """Delta when nothing was said; full when no full run committed under these rules yet."""
+        if self._order.object_key is not None:
+            return RunKind.OBJECT
+        if self._order.kind is not None:
+            return self._order.kind
+        known = unit.runs.last_full_revision()
+        return RunKind.DELTA if known == self._engine.rulebook.revision else RunKind.FULL
+
+    def _claim(self, unit: UnitOfWork, kind: RunKind) -> None:
+        if kind is RunKind.FULL:
+            unit.identities.claim_all(self._id)
+        elif kind is RunKind.DELTA:
+            self._claimed |= set(unit.identities.claim(self._id, self._now))
+        else:
+            self._claimed |= set(unit.identities.claim_these(self._id, [self._object(unit)]))
+
+    def _object(self, unit: UnitOfWork) -> IdentityId:
+        assert self._order.object_key is not None  # noqa: S101 - the caller looked
+        silo, kind, anchor = self._order.object_key
+        found = unit.objects.get(silo, kind, anchor)
+        if found is None:
+            raise NotFound(f"there is no object {silo}/{kind}/{anchor}; scan the silo first")
+        return found.identity
+
+    def _look_back(
+        self, unit: UnitOfWork, run: Run
+    ) -> tuple[Before, Mapping[int, frozenset[str]] | None]:
+        """Return what stands already, and the identities to look at (``None``: all).
+
+        The value of each is the rules that are asked, empty for all of them.
+        """
+        approved = self._releasable(unit)
+        if run.kind is RunKind.FULL:
+            return self._before(unit, None), None
+        mine: set[IdentityId]
+        if run.kind is RunKind.OBJECT:
+            mine = {self._object(unit)}
+        elif self._commit:
+            mine = set(self._claimed)
+        else:
+            mine = set(unit.identities.pending(self._now))
+        wanted: dict[int, frozenset[str]] = dict.fromkeys(mine, frozenset())
+        wanted |= {identity: rules for identity, rules in approved.items() if identity not in mine}
+        return self._before(unit, set(wanted)), wanted
+
+    def _releasable(self, unit: UnitOfWork) -> dict[IdentityId, frozenset[str]]:
+        """Return the rules of approved and overdue actions by identity."""
+        if not self._commit:
+            return {}
+        approved = unit.actions.approved()
+        self._resting = frozenset(unit.silos.paused())
+        self._over = frozenset(
+            action.id
+            for action in approved
+            if action.approved_until is not None and action.approved_until <= self._now
+        )
+        waiting = [*approved, *unit.actions.overdue(self._now)]
+        found: dict[IdentityId, frozenset[str]] = {}
+        for action in waiting:
+            found[action.identity] = found.get(action.identity, frozenset()) | {action.rule}
+        return found
+
+    def _before(self, unit: UnitOfWork, identities: Collection[int] | None) -> Before:
+        events = [rule.id for rule in self._rules.values() if rule.kind is RuleKind.EVENT]
+        everything = self._engine.guards.simulate
+        simulated = [each.id for each in self._rules.values() if everything or each.simulate]
+        orphans = unit.actions.orphans(list(self._rules), simulated)
+        return Before(
+            open={**orphans, **unit.actions.open(identities)},
+            holds=dict(unit.marks.holds(identities)),
+            held=set(unit.marks.held(events, identities)),
+            memory=dict(unit.identities.vips(identities)),
+        )
+
+    def _vips(self, unit: UnitOfWork) -> Vips:
+        """Return the VIP rules, and who of the people who answer has which identity."""
+        people = set()
+        for slot, key in self._engine.vip_keys:
+            found = unit.objects.in_slot_by_key(slot, key)
+            if found is not None:
+                people.add(found.identity)
+        return Vips(self._engine.rulebook.vips, people, self._engine.guards.vip_memory)
+
+    def _may_release(self, action: OpenAction, draft: Draft) -> bool:
+        """Tell whether this run releases what was approved.
+
+        Not in a preview or a blackout, for a paused silo or a simulated rule, or once the approval
+        ran out, whether somebody noted that already or not.
+        """
+        if not self._commit or self._engine.is_blackout(self._now):
+            return False
+        is_simulated = self._engine.guards.simulate or draft.rule.simulate
+        if is_simulated or draft.silo in self._resting or action.id in self._over:
+            return False
+        own = self._order.object_key is None or self._engine.guards.release_any
+        return own or action.identity in self._claimed
+
+    # --- evaluating ----------------------------------------------------------------------------
+
+    def _evaluate(
+        self,
+        unit: UnitOfWork,
+        before: Before,
+        wanted: Mapping[int, frozenset[str]] | None,
+        collector: Collector,
+        judge: Judge,
+    ) -> None:
+        rulebook = self._engine.rulebook
+        world, evaluator = self._bind(unit, judge)
+        groups = load_groups(unit, rulebook, collector.found.errors, everybody=wanted is None)
+        proposer = Proposer(rulebook, evaluator, self._engine.types, groups)
+        scope = Scope(
+            rules={identity: rules for identity, rules in (wanted or {}).items() if rules},
+            watched=before.watched(),
+            waiting=unit.identities.waiting(None if wanted is None else set(wanted)),
+        )
+        rows: Iterable[Row]
+        if wanted is None:
+            self._progress.start("evaluating", unit.identities.count())
+            rows = unit.objects.in_identity_order()
+        else:
+            self._progress.start("evaluating", len(wanted))
+            rows = unit.objects.of_identities(sorted(wanted))
+        looks = evaluate(
+            rows, rulebook, evaluator, proposer, scope, now=self._now, enter=world.enter
+        )
+        count = 0
+        for look in looks:
+            count += 1
+            if look is not None:
+                collector.take(look)
+            if count % 1000 == 0:
+                self._progress.advance(1000)
+        collector.found.identities += count
+
+    def _bind(self, unit: UnitOfWork, judge: Judge) -> tuple[World, Evaluator]:
+        """Return the one world and evaluator of this run, which answer from this snapshot now."""
+        if self._bound is None:
+            world = World(unit, self._engine.rulebook, count=judge.count, quota=judge.quota)
+            self._bound = world, self._engine.rulebook.bind(self._now, world)
+            judge.use(self._bound[1], world)
+        self._bound[0].see(unit)
+        return self._bound
+
+    def _enrol(self, run: Run, before: Before, collector: Collector, judge: Judge) -> None:
+        """Let identities that changed meanwhile join a delta, until it is sealed."""
+        if not self._commit or run.kind is not RunKind.DELTA:
+            return
+        guards = self._engine.guards
+        while (
+            self._engine.clock() - self._now < guards.delta_duration
+            and len(self._claimed) < guards.delta_identities
+        ):
+            with self._engine.store.begin(self._fence) as unit:
+                more = set(unit.identities.claim(self._id, self._engine.clock()))
+            if not more:
+                return
+            self._claimed |= more
+            with self._engine.store.snapshot() as unit:
+                collector.learn(self._before(unit, more), more)
+                everything: dict[int, frozenset[str]] = dict.fromkeys(more, frozenset())
+                self._evaluate(unit, before, everything, collector, judge)
+
+    def _spool(self, proposal: Proposal) -> None:
+        self._buffer.append(proposal)
+        if len(self._buffer) >= SPOOL:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not (self._buffer or self._discarded):
+            return
+        with self._engine.store.begin(self._fence) as unit:
+            unit.actions.spool(self._id, self._buffer, self._now)
+            unit.actions.discard(self._id, self._discarded)
+        self._buffer.clear()
+        self._discarded.clear()
+
+    # --- the end of the plan -------------------------------------------------------------------
+
+    def _settle(self, run: Run, before: Before, found: Collected, judgement: Judgement) -> Run:
+        planned = replace(
+            run,
+            state=RunState.EXECUTING if self._commit else RunState.DONE,
+            finished_at=None if self._commit else self._engine.clock(),
+            rules=judgement.reports,
+        )
+        for report in judgement.reports.values():
+            planned.counts.add(report.counts)
+        planned.counts.identities = found.identities
+        planned.counts.errors = len(found.errors) + len(judgement.errors)
+        with self._engine.store.begin(self._fence) as unit:
+            settle(self._engine, unit, planned, before, found, judgement, self._now)
+            unit.runs.report_errors(run.id, (found.errors + judgement.errors)[:MOST_ERRORS])
+            unit.runs.save(planned)
+        return planned
