@@ -36,9 +36,9 @@ from hypersync.model.scans import ScanReport
 from hypersync.pipeline import why as questions
 from hypersync.pipeline.drafts import Types
 from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
-from hypersync.pipeline.execute import Silos
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
+from hypersync.pipeline.silos import Silos
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
 from hypersync.ports.channel import Channel

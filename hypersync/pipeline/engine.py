@@ -12,7 +12,7 @@ from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestDraft
 from hypersync.model.runs import RunKind, RunMode
 from hypersync.pipeline.drafts import Types
-from hypersync.pipeline.execute import Silos
+from hypersync.pipeline.silos import Silos
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.rulebook.rules import Rulebook
 

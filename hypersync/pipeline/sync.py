@@ -22,9 +22,11 @@ from hypersync.model.actions import ActionState
 from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.runs import Run, RunError, RunMode, RunState
 from hypersync.pipeline.engine import Engine, Order
-from hypersync.pipeline.execute import Execution, execute, settle_unknown
+from hypersync.pipeline.execute import execute
 from hypersync.pipeline.lease import holding
+from hypersync.pipeline.outcomes import Execution
 from hypersync.pipeline.plan import MOST_ERRORS, Planner
+from hypersync.pipeline.unknown import settle_unknown
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.events import Event

@@ -1,0 +1,90 @@
+"""The silos as carrying out needs them, and a session to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from hypersync.model.actions import Action
+from hypersync.model.objects import (
+    Attributes,
+    Change,
+    ObjectType,
+    Operation,
+    Outcome,
+)
+from hypersync.pipeline.join import Joins
+from hypersync.pipeline.passwords import with_passwords
+from hypersync.ports.connector import Connector, Session
+from hypersync.ports.store import UnitOfWork
+
+
+class EventSink(Protocol):
+    """Where the effects of event rules go."""
+
+    def fire(self, action: Action) -> Outcome:
+        """Carry out one event; never raises for what the other side does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silos:
+    """The silos as execution needs them: connectors, object types by (silo, type), joins."""
+
+    connectors: Mapping[str, Connector]
+    types: Mapping[tuple[str, str], ObjectType]
+    slots: Mapping[str, tuple[str, str]]
+    joins: Joins
+    events: EventSink
+    settle: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+class Reach:
+    """Reaches one silo over one session, which is opened when it is needed first."""
+
+    def __init__(self, silos: Silos, silo: str, stack: ExitStack) -> None:
+        self._silos = silos
+        self._silo = silo
+        self._stack = stack
+        self._session: Session | None = None
+
+    def opened(self) -> Session:
+        """Return the session; raises `SiloError` when the silo cannot be opened."""
+        if self._session is None:
+            connector = self._silos.connectors[self._silo]
+            self._session = self._stack.enter_context(connector.open())
+        return self._session
+
+    def broke_off(self) -> None:
+        """Forget the session: the next call opens another."""
+        self._session = None
+
+    def change(self, unit: UnitOfWork, action: Action) -> Change:
+        """Return what the connector is asked to do, passwords and members filled in."""
+        before, after = action.before, action.after
+        if action.operation is Operation.CREATE and after is not None:
+            after = with_passwords({**after, **action.once})
+        if action.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
+            before, after = (self._refer(unit, action, side) for side in (before, after))
+        return Change(
+            key=action.id,
+            operation=action.operation,
+            type=self._silos.types[action.silo, action.type],
+            anchor=action.anchor,
+            before=before,
+            after=after,
+        )
+
+    def _refer(
+        self, unit: UnitOfWork, action: Action, side: Attributes | None
+    ) -> Attributes | None:
+        """Turn the member's anchor into what the silo stores: its DN where it has one."""
+        if side is None:
+            return None
+        silo, kind = self._silos.slots[action.slot]
+        anchor = str(side["member"])
+        member = unit.objects.get(silo, kind, anchor)
+        dn = None if member is None else member.attributes.get("dn")
+        return {"member": anchor if dn is None else dn}
