@@ -65,7 +65,8 @@ class Reason:
 class Action:
     """One action as it is stored.
 
-    ``cluster`` is the key of the `Cluster` of its request that holds it, ``None`` without any.
+    ``cluster`` is the key of the `Cluster` of its request that holds it, ``None`` without any;
+    ``undoes`` is the action that this one takes back.
     """
 
     id: ActionId
@@ -102,3 +103,4 @@ class Action:
     released_by: RunId | None = None
     error: str | None = None
     once: Attributes = field(default_factory=dict)
+    undoes: ActionId | None = None

@@ -90,7 +90,11 @@ class RuleReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run as it is stored."""
+    """One run as it is stored.
+
+    ``undoes`` is the run that this one takes back, ``reason`` why, or why a limit was raised, in
+    the words of who started it.
+    """
 
     id: RunId
     kind: RunKind
@@ -103,3 +107,5 @@ class Run:
     counts: Counts = field(default_factory=Counts)
     rules: Mapping[str, RuleReport] = field(default_factory=dict)
     scans: Sequence[str] = ()
+    undoes: RunId | None = None
+    reason: str | None = None

@@ -50,7 +50,7 @@ class Runs:
     def get(self, run: RunId) -> Run | None:
         """Return one run."""
         row = self._connection.execute(select(_RUN).where(_RUN.c.id == run)).one_or_none()
-        return None if row is None else _run_of(row)
+        return None if row is None else run_of(row)
 
     def recent(self, limit: int) -> Sequence[Run]:
         """Return the newest runs first, those still planning left out."""
@@ -60,12 +60,12 @@ class Runs:
             .order_by(_RUN.c.started_at.desc())
             .limit(limit)
         )
-        return [_run_of(row) for row in self._connection.execute(query)]
+        return [run_of(row) for row in self._connection.execute(query)]
 
     def in_state(self, state: RunState) -> Sequence[Run]:
         """Return the runs in a state, oldest first."""
         query = select(_RUN).where(_RUN.c.state == state).order_by(_RUN.c.started_at)
-        return [_run_of(row) for row in self._connection.execute(query)]
+        return [run_of(row) for row in self._connection.execute(query)]
 
     def record_verdicts(self, run: RunId, rows: Sequence[tuple[str, int, str, str, str]]) -> None:
         """Keep what was throttled, limited or held: (rule, identity, key, verdict, text)."""
@@ -101,10 +101,13 @@ def _values(run: Run) -> dict[str, object]:
         "counts": asdict(run.counts),
         "rules": {rule: asdict(report) for rule, report in run.rules.items()},
         "scans": list(run.scans),
+        "undoes": run.undoes,
+        "reason": run.reason,
     }
 
 
-def _run_of(row: Row[Any]) -> Run:
+def run_of(row: Row[Any]) -> Run:
+    """Make a run out of a stored row."""
     return Run(
         id=row.id,
         kind=row.kind,
@@ -117,6 +120,8 @@ def _run_of(row: Row[Any]) -> Run:
         counts=Counts(**(row.counts or {})),
         rules={rule: _report_of(report) for rule, report in (row.rules or {}).items()},
         scans=tuple(row.scans or ()),
+        undoes=row.undoes,
+        reason=row.reason,
     )
 
 

@@ -233,6 +233,8 @@ run = Table(
     Column("rules", Json),
     Column("scans", Json),
     Column("error", Text),
+    Column("undoes", Text),  # the run that this one takes back
+    Column("reason", Text),  # of a raise or an undo, in the words of who started it
     Index("ix_run_started_at", "started_at"),
     Index("ix_run_state", "state"),
 )
@@ -276,6 +278,8 @@ action = Table(
     Column("fingerprint", Text, nullable=False),
     Column("reasons", Json),  # [{"guard", "name", "text"}]
     Column("vip", Text),
+    Column("cluster", Text),  # of its request's clusters, when what is asked has some
+    Column("undoes", Text),  # the action that this one takes back
     Column("request", Text),
     Column("on_expiry", EnumText(OnExpiry), nullable=False, default=OnExpiry.CLEAR),
     Column("replacements", Integer, nullable=False, default=0),
@@ -295,6 +299,12 @@ action = Table(
     Column("finished_at", UtcTime),
     Column("error", Text),
     Index("uq_action_id", "id", unique=True),
+    Index(
+        "ix_action_undoes",
+        "undoes",
+        sqlite_where=text("undoes IS NOT NULL"),
+        postgresql_where=text("undoes IS NOT NULL"),
+    ),
     Index("uq_action_open_key", "key", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("ix_action_rule_queued_at", "rule", "queued_at", "identity"),
     Index("ix_action_run_rule", "run", "rule"),
@@ -350,6 +360,20 @@ quota = Table(
     Column("context", Text, primary_key=True),
     Column("window_start", UtcTime, nullable=False),
     Column("used", Integer, nullable=False),
+)
+
+unlock_key = Table(
+    "unlock_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("silo", Text),
+    Column("text", Text),  # as it was issued, signed; NULL when it was revoked before it came
+    Column("applied_at", UtcTime),
+    Column("applied_by", Text),
+    Column("revoked_at", UtcTime),
+    Column("revoked_by", Text),
+    Column("revoked_reason", Text),
+    Column("expiry_noted_at", UtcTime),
 )
 
 request = Table(

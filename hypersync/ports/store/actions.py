@@ -34,6 +34,7 @@ class Proposal:
     title: str
     fingerprint: str
     replacements: int = 0
+    undoes: ActionId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Suspension:
     on_expiry: OnExpiry
     expires_at: datetime
     vip: str | None = None
+    cluster: str | None = None
 
 
 class Unit(NamedTuple):

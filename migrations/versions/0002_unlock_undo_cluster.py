@@ -1,0 +1,46 @@
+"""Unlock keys, undo, the clusters of a request, and why a run was started."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.create_table(
+        "unlock_key",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("silo", sa.Text(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("applied_by", sa.Text(), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_by", sa.Text(), nullable=True),
+        sa.Column("revoked_reason", sa.Text(), nullable=True),
+        sa.Column("expiry_noted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unlock_key")),
+    )
+    op.add_column("run", sa.Column("undoes", sa.Text(), nullable=True))
+    op.add_column("run", sa.Column("reason", sa.Text(), nullable=True))
+    op.add_column("action", sa.Column("cluster", sa.Text(), nullable=True))
+    op.add_column("action", sa.Column("undoes", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_action_undoes",
+        "action",
+        ["undoes"],
+        unique=False,
+        sqlite_where=sa.text("undoes IS NOT NULL"),
+        postgresql_where=sa.text("undoes IS NOT NULL"),
+    )
+
+
+def downgrade():
+    op.drop_index("ix_action_undoes", table_name="action")
+    op.drop_column("action", "undoes")
+    op.drop_column("action", "cluster")
+    op.drop_column("run", "reason")
+    op.drop_column("run", "undoes")
+    op.drop_table("unlock_key")
