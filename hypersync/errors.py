@@ -121,6 +121,12 @@ class InvitationEnded(DecisionRefused):
     code = "gone"
 
 
+class UnlockRefused(HyperSyncError):
+    """The unlock key unlocks nothing here."""
+
+    code = "unlock_refused"
+
+
 class SiloError(HyperSyncError):
     """A silo could not be read or written."""
 
