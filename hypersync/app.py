@@ -33,6 +33,7 @@ from hypersync.model.joins import normal_reference
 from hypersync.model.objects import EnabledSpec, ObjectType, Operation
 from hypersync.model.runs import Run, RunKind, RunMode
 from hypersync.model.scans import ScanReport
+from hypersync.model.unlock import Lock
 from hypersync.pipeline import why as questions
 from hypersync.pipeline.drafts import Types
 from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
@@ -232,6 +233,16 @@ def _settings(configuration: Configuration, rulebook: Rulebook) -> Settings:
     )
 
 
+def lock_of(configuration: Configuration) -> Lock:
+    """Return what unlock keys must fit."""
+    unlock = configuration.unlock
+    return Lock(
+        installation=configuration.installation,
+        silos=frozenset(configuration.silos),
+        public_key=None if unlock is None else unlock.public_key,
+    )
+
+
 def _owner(file: Path) -> str | None:
     """Return the system user who owns the configuration, where there are such users."""
     try:
@@ -298,6 +309,7 @@ def _engine(
         clock=clock.now,
         open_request=partial(open_request, settings=settings),
         is_blackout=settings.is_blackout,
+        lock=lock_of(configuration),
         vip_keys=[
             (slot.name, person.identity)
             for person in settings.directory.people.values()

@@ -38,6 +38,7 @@ from hypersync.config.values import (
     Window,
     Zone,
 )
+from hypersync.model.signing import is_public_key
 
 __all__ = [
     "BlackoutConfig",
@@ -55,6 +56,7 @@ __all__ = [
     "ScheduleConfig",
     "SiloConfig",
     "TypeConfig",
+    "UnlockConfig",
     "VipConfig",
     "WebhooksConfig",
 ]
@@ -82,8 +84,18 @@ def _check_database(url: Secret) -> Secret:
     return url
 
 
+def _check_public_key(text: str) -> str:
+    if not is_public_key(text):
+        raise ValueError(
+            f"{text!r} is no public key; write the line that `hypersync unlock keygen` printed, "
+            "ed25519: and 43 characters"
+        )
+    return text
+
+
 DatabaseUrl = Annotated[SecretText, AfterValidator(_check_database)]
 SecretKey = Annotated[SecretText, AfterValidator(_check_key)]
+PublicKey = Annotated[str, AfterValidator(_check_public_key)]
 
 
 class MailConfig(Located):
@@ -229,6 +241,13 @@ class WebhooksConfig(Located):
     """Those that may have a private address."""
 
 
+class UnlockConfig(Located):
+    """Who may let limits above the ceiling stand: the holder of this key pair's private half."""
+
+    public_key: PublicKey
+    """The public half, as `hypersync unlock keygen` prints it."""
+
+
 class ProjectFile(Located):
     """The file ``config/hypersync.yaml``.
 
@@ -269,6 +288,8 @@ class ProjectFile(Located):
     """The groups that grant a role, by role."""
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
     """Where webhooks may go."""
+    unlock: UnlockConfig | None = None
+    """Who may let limits above the ceiling stand; nobody when not said."""
 
 
 class Configuration(ProjectFile):

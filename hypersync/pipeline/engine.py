@@ -11,6 +11,7 @@ from hypersync.model.limit import Limit
 from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestDraft
 from hypersync.model.runs import RunKind, RunMode
+from hypersync.model.unlock import Lock
 from hypersync.pipeline.drafts import Types
 from hypersync.pipeline.silos import Silos
 from hypersync.ports.store import Store, UnitOfWork
@@ -44,7 +45,7 @@ class Engine:
 
     ``vip_keys`` are (slot, normal join value) of people who are always VIPs. ``is_blackout`` says
     whether nothing may be released or executed at a time. ``open_request`` asks people, inside the
-    plan's transaction.
+    plan's transaction. ``lock`` is what unlock keys must fit.
     """
 
     store: Store
@@ -56,6 +57,7 @@ class Engine:
     clock: Callable[[], datetime]
     open_request: OpenRequest
     is_blackout: Callable[[datetime], bool]
+    lock: Lock
     vip_keys: Sequence[tuple[str, str]] = ()
 
 
@@ -64,12 +66,13 @@ class Order:
     """What kind of sync is wanted; ``kind`` None is a delta, or a full one when one is due.
 
     ``object_key`` names silo, type and anchor for an object sync. ``raises`` allows more for one
-    run: rule to number, within the ceiling.
+    run: rule to number, within the ceiling; ``reason`` says why, in the words of who ordered it.
     """
 
     mode: RunMode = RunMode.PREVIEW
     kind: RunKind | None = None
     object_key: tuple[str, str, str] | None = None
     raises: Mapping[str, int] = field(default_factory=dict)
+    reason: str | None = None
     started_by: str | None = None
     scans: Sequence[str] = ()

@@ -23,6 +23,7 @@ from hypersync.store.runs import Runs
 from hypersync.store.scans import Scans
 from hypersync.store.schedules import Schedules
 from hypersync.store.silos import Silos
+from hypersync.store.unlocks import Unlocks
 
 
 class UnitOfWork:
@@ -90,6 +91,11 @@ class UnitOfWork:
     def silos(self) -> Silos:
         """Silos that are paused."""
         return Silos(self._connection)
+
+    @cached_property
+    def unlocks(self) -> Unlocks:
+        """Unlock keys."""
+        return Unlocks(self._connection)
 
 
 class Store:

@@ -22,6 +22,7 @@ from hypersync.ports.store.runs import Runs
 from hypersync.ports.store.scans import Scans
 from hypersync.ports.store.schedules import Schedules
 from hypersync.ports.store.silos import Silos
+from hypersync.ports.store.unlocks import Unlocks
 
 
 class UnitOfWork(Protocol):
@@ -74,6 +75,10 @@ class UnitOfWork(Protocol):
     @property
     def silos(self) -> Silos:
         """Silos that are paused."""
+
+    @property
+    def unlocks(self) -> Unlocks:
+        """Unlock keys."""
 
 
 class Store(Protocol):
