@@ -102,5 +102,6 @@ class Action:
     approved_until: datetime | None = None
     released_by: RunId | None = None
     error: str | None = None
+    waits: str | None = None
     once: Attributes = field(default_factory=dict)
     undoes: ActionId | None = None

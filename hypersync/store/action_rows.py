@@ -48,6 +48,7 @@ def action_of(row: Row[Any]) -> Action:
         approved_until=row.approved_until,
         released_by=row.released_by,
         error=row.error,
+        waits=row.waits,
         once=decode_mapping(row.once) or {},
         cluster=row.cluster,
         undoes=row.undoes,

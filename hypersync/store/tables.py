@@ -129,6 +129,7 @@ identity = Table(
     Column("key", Text),  # name space and normal value of the join; NULL stands alone
     Column("vip", Json),  # {VIP rule: time it last held}, written by committing runs
     Column("ambiguous", Text),  # why no rule runs
+    Column("ambiguous_since", UtcTime),
     Column("confirm_after", UtcTime),  # regrouped then: proposes nothing until scans after this
     Column("merged_into", BigKey),
     Index("uq_identity_key", "key", unique=True),
@@ -197,6 +198,16 @@ reference = Table(
     Column("attribute", Text, primary_key=True),
     Column("target", Text, primary_key=True),
     Index("ix_reference_target", "target"),
+)
+
+# references that pointed nowhere: the identity is looked at again when the object appears
+awaited_reference = Table(
+    "awaited_reference",
+    metadata,
+    Column("slot", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("identity", BigKey, primary_key=True),
+    Index("ix_awaited_reference_key", "key"),
 )
 
 pending_identity = Table(
@@ -298,6 +309,7 @@ action = Table(
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
     Column("error", Text),
+    Column("waits", Text),  # why the last committing run left an open action as it was
     Index("uq_action_id", "id", unique=True),
     Index(
         "ix_action_undoes",
@@ -390,6 +402,7 @@ request = Table(
     Column("scan", Text),
     Column("sentence", Text, nullable=False),
     Column("cause", Text, nullable=False, default=""),
+    Column("clusters", Json),  # [{"key", "text", "count"}], NULL: its actions fall into none
     Column("count", Integer, nullable=False),
     Column("nth", Integer, nullable=False, default=1),
     Column("digest", Text, nullable=False, default=""),  # of the list as it was when opened

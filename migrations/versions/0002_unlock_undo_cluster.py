@@ -1,4 +1,4 @@
-"""Unlock keys, undo, the clusters of a request, and why a run was started."""
+"""Unlock keys, undo, clusters, why a run was started, and what waits for what."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,9 +23,24 @@ def upgrade():
         sa.Column("expiry_noted_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unlock_key")),
     )
+    op.create_table(
+        "awaited_reference",
+        sa.Column("slot", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column(
+            "identity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("slot", "key", "identity", name=op.f("pk_awaited_reference")),
+    )
+    op.create_index("ix_awaited_reference_key", "awaited_reference", ["key"], unique=False)
+    op.add_column(
+        "identity", sa.Column("ambiguous_since", sa.DateTime(timezone=True), nullable=True)
+    )
+    op.add_column("action", sa.Column("waits", sa.Text(), nullable=True))
     op.add_column("run", sa.Column("undoes", sa.Text(), nullable=True))
     op.add_column("run", sa.Column("reason", sa.Text(), nullable=True))
     op.add_column("action", sa.Column("cluster", sa.Text(), nullable=True))
+    op.add_column("request", sa.Column("clusters", sa.Text(), nullable=True))
     op.add_column("action", sa.Column("undoes", sa.Text(), nullable=True))
     op.create_index(
         "ix_action_undoes",
@@ -40,7 +55,12 @@ def upgrade():
 def downgrade():
     op.drop_index("ix_action_undoes", table_name="action")
     op.drop_column("action", "undoes")
+    op.drop_column("action", "waits")
+    op.drop_column("identity", "ambiguous_since")
+    op.drop_index("ix_awaited_reference_key", table_name="awaited_reference")
+    op.drop_table("awaited_reference")
     op.drop_column("action", "cluster")
+    op.drop_column("request", "clusters")
     op.drop_column("run", "reason")
     op.drop_column("run", "undoes")
     op.drop_table("unlock_key")
