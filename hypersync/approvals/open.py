@@ -83,6 +83,7 @@ def _request(unit: UnitOfWork, draft: RequestDraft, settings: Settings, now: dat
         scan=draft.scan,
         template=draft.template,
         cause=draft.cause,
+        clusters=tuple(draft.clusters),
         nth=earlier + 1,
         approvers=settings.directory.entitled(plan),
         digest=list_digest([(action.id, action.fingerprint) for action in asked]),
@@ -145,6 +146,7 @@ def _renewed(unit: UnitOfWork, draft: RequestDraft, now: datetime) -> RequestId 
         known.id,
         scan=draft.scan,
         sentence=draft.sentence,
+        cause=draft.cause,
         count=draft.count,
         detail=dict(draft.detail),
     )

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.sql.elements import ColumnElement
 
 from hypersync.model.actions import ActionState
+from hypersync.model.causes import Cluster
 from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
 from hypersync.model.joins import normal_value
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
@@ -140,13 +141,20 @@ class Requests:
         return self._guarded(seen, notifying=False, step_due=None)
 
     def update_scan(
-        self, request: RequestId, *, scan: str, sentence: str, count: int, detail: object
+        self,
+        request: RequestId,
+        *,
+        scan: str,
+        sentence: str,
+        cause: str,
+        count: int,
+        detail: object,
     ) -> None:
         """Let an open scan request ask about a newer scan."""
         self._connection.execute(
             update(_REQUEST)
             .where(_REQUEST.c.id == request, _REQUEST.c.state.in_(_OPEN))
-            .values(scan=scan, sentence=sentence, count=count, detail=detail)
+            .values(scan=scan, sentence=sentence, cause=cause, count=count, detail=detail)
         )
 
     def close(
@@ -387,6 +395,7 @@ def _values(request: Request) -> dict[str, object]:
         **{name: getattr(request, name) for name in _SAME},
         "plan": plan_json.written(request.plan),
         "approvers": sorted(request.approvers),
+        "clusters": [asdict(each) for each in request.clusters] or None,
         "counts": dict(request.counts) or None,
         "detail": dict(request.detail) or None,
     }
@@ -397,6 +406,7 @@ def _request_of(row: Row[Any]) -> Request:
         **{name: getattr(row, name) for name in _SAME},
         plan=plan_json.read(row.plan),
         approvers=frozenset(row.approvers),
+        clusters=tuple(Cluster(**each) for each in row.clusters or ()),
         counts=row.counts or {},
         detail=row.detail or {},
     )

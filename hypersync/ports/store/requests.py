@@ -99,7 +99,14 @@ class Requests(Protocol):
         """End the plan of an open request; false when it moved or ended meanwhile."""
 
     def update_scan(
-        self, request: RequestId, *, scan: str, sentence: str, count: int, detail: object
+        self,
+        request: RequestId,
+        *,
+        scan: str,
+        sentence: str,
+        cause: str,
+        count: int,
+        detail: object,
     ) -> None:
         """Let an open scan request ask about a newer scan."""
 
