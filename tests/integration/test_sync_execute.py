@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
 from hypersync.errors import LeaseHeld, SiloUnreachable
 from hypersync.model.actions import ActionState
-from hypersync.model.objects import Operation, Refused, RetryAfter, Unknown
+from hypersync.model.objects import Operation, Refused, RetryAfter, Succeeded, Unknown
 from hypersync.model.runs import RunState
 from hypersync.pipeline.lease import holding
 from tests.worlds import DISABLE, EXECUTIVES, TITLES, World
@@ -251,11 +251,17 @@ def test_killed_while_planning_the_run_has_failed_and_its_claims_are_free(titles
     assert titles.codes(dead) == [(None, "interrupted")]
 
 
+@dataclass
 class Interrupted:
-    """A sink that is stopped by Ctrl-C."""
+    """A sink that is stopped by Ctrl-C while it fires its so-manieth event."""
+
+    at: int = 1
 
     def fire(self, action):
-        raise KeyboardInterrupt
+        self.at -= 1
+        if self.at == 0:
+            raise KeyboardInterrupt
+        return Succeeded(None)
 
 
 def test_ctrl_c_while_executing_leaves_an_unknown_event_that_is_never_repeated(tmp_path):
@@ -284,6 +290,28 @@ rules:
         world.run("full")
         assert len(world.sink.fired) == times
         world.close()
+
+
+def test_ctrl_c_leaves_one_event_in_doubt_and_not_those_that_were_fired_before(tmp_path):
+    rules = """\
+ruleset: events
+rules:
+  - {id: welcome, kind: event, when: "hr.title == 'new'", throttle: 1s,
+     do: {webhook: "https://hooks.example.org/welcome"}}
+"""
+    world = World(tmp_path, rules)
+    for number in (1, 2, 3):
+        world.person(number, title="new")
+    app = world.app
+    silos = replace(app.engine.silos, events=Interrupted(at=2))
+    world.app = replace(app, engine=replace(app.engine, silos=silos))
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+    with app.store.snapshot() as unit:
+        (run,) = unit.runs.recent(1)
+        states = [action.state for action in unit.actions.of_run(run.id)]
+    assert states == [S.SUCCEEDED, S.EXECUTING, S.QUEUED]
+    world.close()
 
 
 def test_ctrl_c_while_planning_leaves_nothing(titles):
