@@ -127,6 +127,32 @@ class UnlockRefused(HyperSyncError):
     code = "unlock_refused"
 
 
+class PlanFileRefused(UsageError):
+    """The plan file cannot be used.
+
+    ``line`` counts from 1, ``None`` when no single line is wrong.
+    """
+
+    code = "plan_file"
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class PlanMoved(HyperSyncError):
+    """The world is no longer the one that the plan was made for.
+
+    ``differences`` says in words what moved.
+    """
+
+    code = "plan_moved"
+
+    def __init__(self, differences: Sequence[str]) -> None:
+        super().__init__("\n".join(differences))
+        self.differences = tuple(differences)
+
+
 class SiloError(HyperSyncError):
     """A silo could not be read or written."""
 
