@@ -6,16 +6,15 @@ cannot be seen are shown by their code, and long values are cut with their lengt
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from hypersync.model.actions import Action
 from hypersync.model.objects import Operation, Scalar, Value
+from hypersync.model.visible import unhidden
 
 MOST_CHARACTERS = 200
 MOST_VALUES = 10
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 _VERBS = {
     Operation.CREATE: "create",
@@ -33,15 +32,8 @@ _VERBS = {
 
 def visible(text: str, most: int = MOST_CHARACTERS) -> str:
     """Return text in which nothing is hidden, cut after ``most`` characters."""
-    cut = text[:most]
-    shown = "".join(_visible(character) for character in cut)
+    shown = unhidden(text[:most])
     return shown if len(text) <= most else f"{shown}… ({number(len(text))} characters)"
-
-
-def _visible(character: str) -> str:
-    if unicodedata.category(character) in _HIDDEN:
-        return f"[U+{ord(character):04X}]"
-    return character
 
 
 def value(given: Value) -> str:
