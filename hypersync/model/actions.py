@@ -105,3 +105,23 @@ class Action:
     waits: str | None = None
     once: Attributes = field(default_factory=dict)
     undoes: ActionId | None = None
+
+
+_UNDO = "undo:"
+
+
+def undo_name(rule: str) -> str:
+    """Return the name under which the actions of a rule are undone; no rule can be called so."""
+    return f"{_UNDO}{rule}"
+
+
+def is_undo(rule: str) -> bool:
+    """Tell whether actions under this name take others back."""
+    return rule.startswith(_UNDO)
+
+
+def undone_rule(rule: str) -> str:
+    """Return the rule whose actions are undone, or done again, under this name."""
+    while is_undo(rule):
+        rule = rule.removeprefix(_UNDO)
+    return rule
