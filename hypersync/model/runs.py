@@ -93,7 +93,7 @@ class Run:
     """One run as it is stored.
 
     ``undoes`` is the run that this one takes back, ``reason`` why, or why a limit was raised, in
-    the words of who started it.
+    the words of who started it. ``plan`` is the hash of the reviewed plan that it carries out.
     """
 
     id: RunId
@@ -108,4 +108,5 @@ class Run:
     rules: Mapping[str, RuleReport] = field(default_factory=dict)
     scans: Sequence[str] = ()
     undoes: RunId | None = None
+    plan: str | None = None
     reason: str | None = None

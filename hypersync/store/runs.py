@@ -52,6 +52,11 @@ class Runs:
         row = self._connection.execute(select(_RUN).where(_RUN.c.id == run)).one_or_none()
         return None if row is None else run_of(row)
 
+    def of_plan(self, plan_hash: str) -> Run | None:
+        """Return the run that carried out a reviewed plan, by the hash of its file."""
+        row = self._connection.execute(select(_RUN).where(_RUN.c.plan == plan_hash)).one_or_none()
+        return None if row is None else run_of(row)
+
     def recent(self, limit: int) -> Sequence[Run]:
         """Return the newest runs first, those still planning left out."""
         query = (
@@ -102,6 +107,7 @@ def _values(run: Run) -> dict[str, object]:
         "rules": {rule: asdict(report) for rule, report in run.rules.items()},
         "scans": list(run.scans),
         "undoes": run.undoes,
+        "plan": run.plan,
         "reason": run.reason,
     }
 
@@ -121,6 +127,7 @@ def run_of(row: Row[Any]) -> Run:
         rules={rule: _report_of(report) for rule, report in (row.rules or {}).items()},
         scans=tuple(row.scans or ()),
         undoes=row.undoes,
+        plan=row.plan,
         reason=row.reason,
     )
 

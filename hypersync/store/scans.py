@@ -142,6 +142,24 @@ class Scans:
             query = query.where(_SCAN.c.stream == stream)
         return self._scans(query.order_by(_SCAN.c.started_at, _SCAN.c.id))
 
+    def newest_applied(self) -> Sequence[Scan]:
+        """Return the newest applied scan of each stream of each silo."""
+        newest = (
+            select(_SCAN.c.silo, _SCAN.c.stream, func.max(_SCAN.c.started_at).label("at"))
+            .where(_SCAN.c.state == ScanState.APPLIED.value)
+            .group_by(_SCAN.c.silo, _SCAN.c.stream)
+            .subquery()
+        )
+        query = select(_SCAN).join(
+            newest,
+            (_SCAN.c.silo == newest.c.silo)
+            & (_SCAN.c.stream == newest.c.stream)
+            & (_SCAN.c.started_at == newest.c.at),
+        )
+        query = query.where(_SCAN.c.state == ScanState.APPLIED.value)
+        found = self._scans(query.order_by(_SCAN.c.silo, _SCAN.c.stream, _SCAN.c.id))
+        return list({(scan.silo, scan.stream): scan for scan in found}.values())
+
     def recent(self, limit: int, silo: str | None = None) -> Sequence[Scan]:
         """Return the newest scans first."""
         query = select(_SCAN).order_by(_SCAN.c.started_at.desc(), _SCAN.c.id.desc()).limit(limit)

@@ -38,6 +38,15 @@ def upgrade():
     )
     op.add_column("action", sa.Column("waits", sa.Text(), nullable=True))
     op.add_column("run", sa.Column("undoes", sa.Text(), nullable=True))
+    op.add_column("run", sa.Column("plan", sa.Text(), nullable=True))
+    op.create_index(
+        "uq_run_plan",
+        "run",
+        ["plan"],
+        unique=True,
+        sqlite_where=sa.text("plan IS NOT NULL"),
+        postgresql_where=sa.text("plan IS NOT NULL"),
+    )
     op.add_column("run", sa.Column("reason", sa.Text(), nullable=True))
     op.add_column("action", sa.Column("cluster", sa.Text(), nullable=True))
     op.add_column("request", sa.Column("clusters", sa.Text(), nullable=True))
@@ -62,5 +71,7 @@ def downgrade():
     op.drop_column("action", "cluster")
     op.drop_column("request", "clusters")
     op.drop_column("run", "reason")
+    op.drop_index("uq_run_plan", table_name="run")
+    op.drop_column("run", "plan")
     op.drop_column("run", "undoes")
     op.drop_table("unlock_key")

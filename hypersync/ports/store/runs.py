@@ -27,6 +27,9 @@ class Runs(Protocol):
     def get(self, run: RunId) -> Run | None:
         """Return one run."""
 
+    def of_plan(self, plan_hash: str) -> Run | None:
+        """Return the run that carried out a reviewed plan, by the hash of its file."""
+
     def recent(self, limit: int) -> Sequence[Run]:
         """Return the newest runs first, those still planning left out."""
 

@@ -60,6 +60,9 @@ class Scans(Protocol):
     ) -> Sequence[Scan]:
         """Return the scans in these states, oldest first, of all silos and streams or of one."""
 
+    def newest_applied(self) -> Sequence[Scan]:
+        """Return the newest applied scan of each stream of each silo."""
+
     def recent(self, limit: int, silo: str | None = None) -> Sequence[Scan]:
         """Return the newest scans first."""
 
