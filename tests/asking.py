@@ -104,6 +104,7 @@ class Stopped:
         before: object = None,
         after: object = None,
         title: str = "",
+        cluster: str | None = None,
     ) -> list[ActionId]:
         """Suspend actions of a rule; identities count from ``first``."""
         ids = [ActionId(new_public_id()) for _ in range(count)]
@@ -134,6 +135,7 @@ class Stopped:
             on_expiry=on_expiry,
             expires_at=now + span,
             vip=vip,
+            cluster=cluster,
         )
         with self.store.begin() as unit:
             unit.actions.spool(self.run, proposals, now)

@@ -53,12 +53,13 @@ def blueprint(bundle: Bundle) -> Blueprint:
 def _target(given: dict[str, str]) -> Target:
     """Read what a link is about; exactly one of its three forms."""
     names = {name for name in ("action", "request", "run", "rule") if given.get(name)}
-    if names == {"action"}:
+    cluster = given.get("cluster") or None
+    if names == {"action"} and cluster is None:
         return OfActions((ActionId(given["action"]),))
     if names == {"request"}:
-        return OfRequest(RequestId(given["request"]))
+        return OfRequest(RequestId(given["request"]), cluster=cluster)
     if names == {"run", "rule"}:
-        return OfRule(RunId(given["run"]), given["rule"])
+        return OfRule(RunId(given["run"]), given["rule"], cluster=cluster)
     raise BadRequest("The link is not whole. Copy all of it from the mail.")
 
 

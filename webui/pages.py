@@ -18,10 +18,21 @@ from hypersync.messages.pages import (
     RunPage,
     WaitingView,
 )
-from hypersync.messages.views import end_of, in_common, notes_of, row_view
+from hypersync.messages.views import (
+    ClusterView,
+    cluster_text,
+    cluster_views,
+    end_of,
+    in_common,
+    notes_of,
+    row_view,
+    under_headings,
+)
 from hypersync.model.actions import Action, ActionState
+from hypersync.model.causes import Cluster, by_cluster, waiting_in
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.model.runs import Run, RunError
+from hypersync.ports.channel import RowLinks
 from hypersync.ports.store.requests import Vote
 
 ZONE = "UTC"
@@ -40,13 +51,16 @@ def decide_page(
     request = subject.request
     count = len(subject.undecided)
     is_open = bool(count) or _is_open_scan(request)
-    shown = [row_view(action) for action in subject.undecided or subject.actions]
-    common, rows = in_common(shown, request.sentence)
+    actions = subject.undecided or subject.actions
+    common, rows = in_common([row_view(action) for action in actions], request.sentence)
+    rows = under_headings(rows, [action.cluster for action in actions], subject.clusters)
     what = "the scan" if request.kind is RequestKind.SCAN else wording.counted(count, "action")
     return DecidePage(
         title=_title(answers, what) if is_open else "Nothing left to decide",
         sentence=wording.visible(request.sentence, 500),
-        facts=request_facts(request),
+        cause=wording.visible(request.cause, 500),
+        facts=[*_part(subject), *request_facts(request)],
+        clusters=_clusters(subject, token, settings),
         notes=[common, *_notes(subject)] if common else _notes(subject),
         rows=rows,
         decided=decisions(subject.votes, settings) or _ended(subject),
@@ -59,6 +73,34 @@ def decide_page(
         comment=_comment(request, answers),
         error=error,
     )
+
+
+def _part(subject: Subject) -> list[tuple[str, str]]:
+    """Say which cluster a link is about."""
+    return [] if subject.cluster is None else [("Only", cluster_text(subject.cluster))]
+
+
+def _clusters(subject: Subject, token: str | None, settings: Settings) -> list[ClusterView]:
+    """Return the clusters to choose from on the page of a whole request."""
+    if subject.cluster is not None or len(subject.clusters) < 2:
+        return []
+    return cluster_views(
+        subject.clusters, cluster_links(subject.request, subject.clusters, token, settings)
+    )
+
+
+def cluster_links(
+    request: Request, clusters: Sequence[Cluster], token: str | None, settings: Settings
+) -> dict[str, RowLinks]:
+    """Return the links that decide one cluster of a request each."""
+    links = settings.links
+    return {
+        each.key: RowLinks(
+            approve=links.request(Answer.APPROVE, request.id, token, each.key),
+            reject=links.request(Answer.REJECT, request.id, token, each.key),
+        )
+        for each in clusters
+    }
 
 
 def _title(answers: Sequence[Answer], what: str) -> str:
@@ -153,14 +195,22 @@ def waiting_view(
     total = len(actions) or request.count
     kind = "a scan" if request.kind is RequestKind.SCAN else wording.counted(total, "action")
     links = settings.links
-    _, rows = in_common([row_view(action) for action in actions[:most]], request.sentence)
+    clusters = waiting_in(request.clusters, (action.cluster for action in actions))
+    actions = by_cluster(actions, clusters)
+    shown = actions[:most]
+    _, rows = in_common([row_view(action) for action in shown], request.sentence)
+    rows = under_headings(rows, [action.cluster for action in shown], clusters)
     return WaitingView(
         id=request.id,
         title=f"{kind} about a VIP" if request.kind is RequestKind.VIP else kind,
         sentence=wording.visible(request.sentence, 500),
+        cause=wording.visible(request.cause, 500),
         facts=request_facts(request),
         notes=notes_of(request),
         end=end_of(request, ZONE),
+        clusters=cluster_views(clusters, cluster_links(request, clusters, None, settings))
+        if len(clusters) > 1
+        else [],
         rows=rows,
         rest=max(len(actions) - most, 0),
         approve=links.request(Answer.APPROVE, request.id),

@@ -19,19 +19,24 @@ class OfActions:
 
 @dataclass(frozen=True, slots=True)
 class OfRequest:
-    """Every undecided action of a request, or its scan; ``digest`` is of the list shown."""
+    """Every undecided action of a request, or its scan; ``digest`` is of the list shown.
+
+    With ``cluster`` those of one of its clusters only.
+    """
 
     request: RequestId
     digest: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OfRule:
-    """Every undecided action of the volume request of a rule in a run."""
+    """Every undecided action of the volume request of a rule in a run, or of one cluster of it."""
 
     run: RunId
     rule: str
     digest: str | None = None
+    cluster: str | None = None
 
 
 Target = OfActions | OfRequest | OfRule

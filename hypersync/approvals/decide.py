@@ -41,6 +41,7 @@ __all__ = [
     "OfRequest",
     "OfRule",
     "Target",
+    "actions_of",
     "decide",
     "digest_of",
     "has_answer",
@@ -85,9 +86,9 @@ def _decide(
     request = request_of(unit, target)
     if request is None:
         raise NotFound("there is no such request")
+    actions = actions_of(unit, request, target)
     if request.kind is RequestKind.SCAN:
         return answer_scan(unit, request, target.digest, ballot, now, settings)
-    actions = unit.actions.of_request(request.id)
     undecided = undecided_of(actions, now)
     if target.digest not in (None, digest_of(request, undecided)) and undecided:
         raise DecisionLost("the list changed since it was shown; look at it again")
@@ -106,6 +107,18 @@ def request_of(unit: UnitOfWork, target: OfRequest | OfRule) -> Request | None:
     if isinstance(target, OfRequest):
         return unit.requests.get(target.request)
     return unit.requests.of_rule(target.run, target.rule)
+
+
+def actions_of(unit: UnitOfWork, request: Request, target: OfRequest | OfRule) -> Sequence[Action]:
+    """Return the actions of a request that a target is about; raises `NotFound` for a cluster."""
+    actions = unit.actions.of_request(request.id)
+    if target.cluster is None:
+        return actions
+    known = [cluster.key for cluster in request.clusters]
+    if target.cluster not in known:
+        some = f"it has {', '.join(known)}" if known else "it has none; decide all of it"
+        raise NotFound(f"the request has no cluster {target.cluster!r}: {some}")
+    return [action for action in actions if action.cluster == target.cluster]
 
 
 def has_answer(action: Action, answer: Answer) -> bool:

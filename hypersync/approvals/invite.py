@@ -15,6 +15,7 @@ from hypersync.approvals.decide import (
     Decided,
     OfActions,
     Target,
+    actions_of,
     decide,
     digest_of,
     request_of,
@@ -31,6 +32,7 @@ from hypersync.errors import (
     WrongCode,
 )
 from hypersync.model.actions import Action
+from hypersync.model.causes import Cluster, by_cluster, waiting_in
 from hypersync.model.requests import Answer, Request
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.deliveries import Delivery, Token
@@ -43,8 +45,9 @@ class Subject:
 
     ``actions`` are what the target names, ``undecided`` those that can still be decided, and
     ``left_out`` how many of the request were there when it was opened but are not decided by this
-    any more. ``invited`` is the person the token stands for, and ``may_answer`` says whether they
-    may decide; ``why_not`` says why they may not.
+    any more. ``clusters`` are those of what can be decided, the smallest first, and none for a
+    single action; ``cluster`` is the one that the link is about. ``invited`` is the person the
+    token stands for, and ``may_answer`` says whether they may decide; ``why_not`` why they may not.
     """
 
     request: Request
@@ -53,6 +56,8 @@ class Subject:
     left_out: int
     digest: str
     votes: tuple[Vote, ...]
+    clusters: tuple[Cluster, ...] = ()
+    cluster: Cluster | None = None
     invited: str | None = None
     may_answer: bool = False
     why_not: str = ""
@@ -91,10 +96,14 @@ def show(
         undecided = undecided_of(actions, now)
         votes = unit.requests.votes(request.id)
     named = {action.id for action in actions}
+    clusters = waiting_in(request.clusters, (action.cluster for action in undecided))
+    part = None if isinstance(target, OfActions) else target.cluster
     return Subject(
         request=request,
         actions=tuple(actions),
-        undecided=tuple(undecided),
+        undecided=tuple(by_cluster(undecided, clusters)),
+        clusters=() if isinstance(target, OfActions) else clusters,
+        cluster=next((each for each in request.clusters if each.key == part), None),
         left_out=0 if isinstance(target, OfActions) else len(actions) - len(undecided),
         digest=digest_of(request, undecided),
         votes=tuple(vote for vote in votes if vote.action is None or vote.action in named),
@@ -109,7 +118,7 @@ def _find(unit: UnitOfWork, target: Target) -> tuple[Request, list[Action]]:
     if not isinstance(target, OfActions):
         request = request_of(unit, target)
         if request is not None:
-            return request, list(unit.actions.of_request(request.id))
+            return request, list(actions_of(unit, request, target))
         raise NotFound
     actions = list(unit.actions.get(target.actions))
     asked = {action.request for action in actions}

@@ -15,6 +15,7 @@ from hypersync.approvals.links import token_hash
 from hypersync.approvals.outbox import QUESTION
 from hypersync.approvals.settings import Settings
 from hypersync.model.actions import Action, ActionState
+from hypersync.model.causes import by_cluster, waiting_in
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.ports.channel import Letter, RowLinks
 from hypersync.ports.store import UnitOfWork
@@ -49,10 +50,12 @@ def _question(
     now: datetime,
     settings: Settings,
 ) -> Letter:
-    shown = waiting[: settings.rows] if settings.rows else waiting
+    clusters = waiting_in(request.clusters, (action.cluster for action in waiting))
+    ordered = by_cluster(waiting, clusters)
+    shown = ordered[: settings.rows] if settings.rows else ordered
     total = len(waiting) or request.count
     letter = _letter(delivery, request, now, settings)
-    letter = replace(letter, actions=shown, total=total)
+    letter = replace(letter, actions=shown, total=total, clusters=clusters)
     links = settings.links
     if objection(unit, request, delivery.person, settings):
         return replace(letter, report=links.report(request.id))
@@ -69,6 +72,14 @@ def _question(
                 reject=links.action(Answer.REJECT, action.id, token),
             )
             for action in shown
+        },
+        cluster_links={
+            each.key: RowLinks(
+                approve=links.request(Answer.APPROVE, request.id, token, each.key),
+                reject=links.request(Answer.REJECT, request.id, token, each.key),
+            )
+            for each in clusters
+            if len(clusters) > 1
         },
     )
 

@@ -116,9 +116,19 @@ class Links:
         """Return the link that decides one action."""
         return self._page(answer, token, action=action)
 
-    def request(self, answer: Answer, request: RequestId, token: str | None = None) -> str:
-        """Return the link that decides every undecided action of a request, or its scan."""
-        return self._page(answer, token, request=request)
+    def request(
+        self,
+        answer: Answer,
+        request: RequestId,
+        token: str | None = None,
+        cluster: str | None = None,
+    ) -> str:
+        """Return the link that decides every undecided action of a request, or its scan.
+
+        With ``cluster`` those of one of its clusters only.
+        """
+        part = {} if cluster is None else {"cluster": cluster}
+        return self._page(answer, token, request=request, **part)
 
     def rule(self, answer: Answer, run: RunId, rule: str, token: str | None = None) -> str:
         """Return the link that decides the volume request of a rule in a run."""

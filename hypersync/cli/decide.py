@@ -6,6 +6,7 @@ They decide by the same use case as the web pages. The system user decides as th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -36,10 +37,12 @@ def pending(invocation: Invocation, *, limit: int) -> Exit:
     """Show what waits for a decision, with the links that decide it."""
     from hypersync.approvals.look import waiting
     from hypersync.cli.started import started_app
+    from hypersync.cli.unlock_text import say_unlocks
 
     with started_app(invocation) as app:
+        unlocks = say_unlocks(app)
         found = waiting(app.store)
-        document = _pending_document(found, app.settings.links, limit)
+        document = {**_pending_document(found, app.settings.links, limit), "unlocks": unlocks}
         text = _pending_text(found, app.settings.links)
     print_answer(invocation, document, lambda: text)
     return Exit.DONE
@@ -50,7 +53,7 @@ def _pending_document(found: Waiting, links: Links, limit: int) -> dict[str, obj
 
     actions = [each for _, waiting in found.requests for each in waiting] + list(found.others)
     return {
-        "requests": [_request_document(request, links) for request, _ in found.requests],
+        "requests": [_request_document(each, actions, links) for each, actions in found.requests],
         "actions": [
             {
                 **action_document(action),
@@ -63,7 +66,12 @@ def _pending_document(found: Waiting, links: Links, limit: int) -> dict[str, obj
     }
 
 
-def _request_document(request: Request, links: Links) -> dict[str, object]:
+def _request_document(
+    request: Request, actions: Sequence[Action], links: Links
+) -> dict[str, object]:
+    from hypersync.model.causes import waiting_in
+
+    clusters = waiting_in(request.clusters, (action.cluster for action in actions))
     return {
         "id": request.id,
         "run": request.run,
@@ -75,6 +83,17 @@ def _request_document(request: Request, links: Links) -> dict[str, object]:
         "on_expiry": request.on_expiry.value,
         "step": request.plan.steps[request.step].to if request.notifying else None,
         "sentence": request.sentence,
+        "cause": request.cause or None,
+        "clusters": [
+            {
+                "key": each.key,
+                "text": each.text,
+                "count": each.count,
+                "approve_url": links.request(Answer.APPROVE, request.id, cluster=each.key),
+                "reject_url": links.request(Answer.REJECT, request.id, cluster=each.key),
+            }
+            for each in clusters
+        ],
         "problem": request.detail.get("problem"),
         "approve_url": links.request(Answer.APPROVE, request.id),
         "reject_url": links.request(Answer.REJECT, request.id),
@@ -83,6 +102,8 @@ def _request_document(request: Request, links: Links) -> dict[str, object]:
 
 def _pending_text(found: Waiting, links: Links) -> str:
     from hypersync.cli.documents import action_line
+    from hypersync.messages.wording import number, visible
+    from hypersync.model.causes import by_cluster, waiting_in
 
     lines: list[str] = []
     for request, actions in found.requests:
@@ -97,7 +118,12 @@ def _pending_text(found: Waiting, links: Links) -> str:
         ]
         if problem := request.detail.get("problem"):
             lines.append(f"  note: {problem}")
-        lines += _some([f"  {action_line(action)}" for action in actions])
+        if request.cause:
+            lines.append(f"  {visible(request.cause, 500)}")
+        clusters = waiting_in(request.clusters, (action.cluster for action in actions))
+        for each in clusters if len(clusters) > 1 else ():
+            lines.append(f"  --cluster {each.key}: {number(each.count)} {visible(each.text, 120)}")
+        lines += _some([f"  {action_line(action)}" for action in by_cluster(actions, clusters)])
         lines += [
             f"  {links.request(Answer.APPROVE, request.id)}",
             f"  {links.request(Answer.REJECT, request.id)}",
@@ -120,6 +146,9 @@ def _decision(answer: Answer, summary: str) -> click.Command:
     @click.argument("ids", nargs=-1, metavar="[ID...]")
     @click.option("--run", "run_id", metavar="RUN", help="With --rule: what it wanted there.")
     @click.option("--rule", metavar="RULE", help="With --run.")
+    @click.option(
+        "--cluster", metavar="KEY", help="Only this part of one request; `pending` lists them."
+    )
     @click.option("--comment", metavar="TEXT", help="Why.")
     def decision(
         invocation: Invocation,
@@ -127,9 +156,10 @@ def _decision(answer: Answer, summary: str) -> click.Command:
         ids: tuple[str, ...],
         run_id: str | None,
         rule: str | None,
+        cluster: str | None,
         comment: str | None,
     ) -> Exit:
-        return _decide(invocation, answer, ids, run_id, rule, comment)
+        return _decide(invocation, answer, _Named(ids, run_id, rule, cluster), comment)
 
     return decision
 
@@ -142,26 +172,36 @@ reject = _decision(
 )
 
 
-def _decide(
-    invocation: Invocation,
-    answer: Answer,
-    ids: tuple[str, ...],
-    run: str | None,
-    rule: str | None,
-    comment: str | None,
-) -> Exit:
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """What a command line says is decided about."""
+
+    ids: tuple[str, ...]
+    run: str | None
+    rule: str | None
+    cluster: str | None
+
+    def check(self) -> None:
+        """Raise `UsageError` when that is no one thing."""
+        by_rule = self.run is not None and self.rule is not None
+        if bool(self.ids) == by_rule or (self.run is None) != (self.rule is None):
+            raise UsageError("give the ids of actions or requests, or both --run and --rule")
+        if self.cluster is not None and len(self.ids) > 1:
+            raise UsageError("--cluster is a part of one request; give one id")
+
+
+def _decide(invocation: Invocation, answer: Answer, named: _Named, comment: str | None) -> Exit:
     from hypersync.approvals.decide import Ballot, decide
     from hypersync.cli.documents import action_document
     from hypersync.cli.started import started_app, who
 
-    if bool(ids) == (run is not None and rule is not None) or (run is None) != (rule is None):
-        raise UsageError("give the ids of actions or requests, or both --run and --rule")
+    named.check()
     with started_app(invocation) as app:
         person = app.settings.directory.of_os_user(who().removeprefix("cli:"))
         by = who() if person is None else f"person:{person.id}"
         ballot = Ballot(answer=answer, by=by, proof="shell", comment=comment)
         now = app.clock.now()
-        target = _target(app, ids, run, rule, now)
+        target = _target(app, named, now)
         decided = decide(app.store, target, ballot, now=now, settings=app.settings)
     document = {
         "decided": [action_document(action) for action in decided.decided],
@@ -176,17 +216,18 @@ def _is_lost(decided: Decided) -> bool:
     return bool(decided.lost) and not (decided.decided or decided.waiting)
 
 
-def _target(
-    app: App, ids: Sequence[str], run: str | None, rule: str | None, now: datetime
-) -> Target:
+def _target(app: App, what: _Named, now: datetime) -> Target:
     """Tell actions from requests; several requests become the actions that wait in them."""
     from hypersync.approvals.decide import OfActions, OfRequest, OfRule, undecided_of
 
-    if run is not None and rule is not None:
-        return OfRule(RunId(run), rule)
+    ids = what.ids
+    if what.run is not None and what.rule is not None:
+        return OfRule(RunId(what.run), what.rule, cluster=what.cluster)
     with app.store.snapshot() as unit:
         if len(ids) == 1 and unit.requests.get(RequestId(ids[0])) is not None:
-            return OfRequest(RequestId(ids[0]))
+            return OfRequest(RequestId(ids[0]), cluster=what.cluster)
+        if what.cluster is not None:
+            raise UsageError(f"{ids[0]} is no request; --cluster is a part of one")
         named: list[ActionId] = []
         for each in ids:
             request = unit.requests.get(RequestId(each))

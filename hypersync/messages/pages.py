@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hypersync.messages.views import RowView
+from hypersync.messages.views import ClusterView, RowView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,10 @@ class DecidePage:
 
     title: str
     sentence: str
+    cause: str
     facts: Sequence[tuple[str, str]]
     notes: Sequence[str]
+    clusters: Sequence[ClusterView]
     rows: Sequence[RowView]
     decided: Sequence[str]
     end: str
@@ -45,9 +47,11 @@ class WaitingView:
     id: str
     title: str
     sentence: str
+    cause: str
     facts: Sequence[tuple[str, str]]
     notes: Sequence[str]
     end: str
+    clusters: Sequence[ClusterView]
     rows: Sequence[RowView]
     rest: int
     approve: str

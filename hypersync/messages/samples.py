@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypersync.messages import pages, views
 from hypersync.model.actions import Action, ActionState, Reason
+from hypersync.model.causes import REST, Cluster
 from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
 from hypersync.model.objects import Attributes, Operation
 from hypersync.model.requests import Plan, Request, RequestKind, RequestState, Step
@@ -46,16 +47,26 @@ def letters() -> dict[str, Letter]:
         request, state=RequestState.CLOSED, counts={"approved": 2, "rejected": 298}, closed_at=_AT
     )
     answers = [("Ann Ng", "reject", 298), ("Bob Ray", "approve", 2)]
+    whole = replace(question, clusters=(), cluster_links={})
     return {
         "request": question,
-        "request-vip": replace(question, request=vip, total=1, actions=question.actions[:1]),
-        "request-scan": replace(question, request=scan, total=1200, actions=(), links={}),
+        "request-vip": replace(whole, request=vip, total=1, actions=question.actions[:1]),
+        "request-scan": replace(whole, request=scan, total=1200, actions=(), links={}),
         "request-forwarded": replace(question, request=replace(request, nth=3), is_forwarded=True),
         "request-inform": replace(
-            question, code="", approve_all="", reject_all="", links={}, recipient=""
+            whole,
+            code="",
+            approve_all="",
+            reject_all="",
+            links={},
+            recipient="",
+            clusters=_CLUSTERS,
         ),
         "decided": replace(question, kind="decided", request=closed, answers=answers),
     }
+
+
+_CLUSTERS = (Cluster(REST, "the rest", 2), Cluster("1", "company=ACME", 298))
 
 
 def _question() -> Letter:
@@ -81,7 +92,8 @@ def _question() -> Letter:
         run=_RUN,
         rule="disable-leaver",
         silo="directory",
-        cause="298 of 300 share company: ACME",
+        cause="298 of 300 share company=ACME; they first appeared in the scan of 02:00",
+        clusters=_CLUSTERS,
     )
     return Letter(
         kind="request",
@@ -106,6 +118,14 @@ def _question() -> Letter:
                 reject=f"{URL}/hypersync/reject?action={action.id}&token={TOKEN}",
             )
             for action in actions
+        },
+        clusters=_CLUSTERS,
+        cluster_links={
+            each.key: RowLinks(
+                approve=f"{URL}/hypersync/approve?request={_ID}&cluster={each.key}&token={TOKEN}",
+                reject=f"{URL}/hypersync/reject?request={_ID}&cluster={each.key}&token={TOKEN}",
+            )
+            for each in _CLUSTERS
         },
     )
 
@@ -134,6 +154,7 @@ def _action(
         after=after,
         fingerprint="",
         title=title,
+        cluster=REST if number < 3 else "1",
         reasons=(Reason("threshold", "", "300 actions, 100 allowed (5% of 2 000)"),),
     )
 
@@ -159,6 +180,8 @@ def web_pages() -> dict[str, object]:
         "decide": pages.DecidePage(
             title="Approve 3 actions?",
             sentence=question.sentence,
+            cause=question.cause,
+            clusters=question.clusters,
             facts=question.facts,
             notes=["This is the 2nd time within 30 days."],
             rows=rows,
@@ -178,6 +201,8 @@ def web_pages() -> dict[str, object]:
                     id=_ID,
                     title="300 actions",
                     sentence=question.sentence,
+                    cause=question.cause,
+                    clusters=question.clusters,
                     facts=question.facts,
                     notes=[],
                     end=question.end,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hypersync.messages import wording
 from hypersync.model.actions import Action, OnExpiry
+from hypersync.model.causes import Cluster
 from hypersync.model.requests import Request, RequestKind, RequestState
-from hypersync.ports.channel import Letter
+from hypersync.ports.channel import Letter, RowLinks
 
 MISSING_SHOWN = 30
 """How many of the objects that a scan misses are named; the store keeps all of them."""
@@ -25,7 +26,10 @@ class ChangeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowView:
-    """One action of a mail or a page; links are empty where nothing may be decided."""
+    """One action of a mail or a page; links are empty where nothing may be decided.
+
+    ``heading`` names the cluster that begins with it.
+    """
 
     id: str
     who: str
@@ -33,6 +37,17 @@ class RowView:
     operation: str
     changes: Sequence[ChangeView]
     why: str
+    approve: str = ""
+    reject: str = ""
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterView:
+    """Some actions of a request that share something, with the links that decide about them."""
+
+    text: str
+    count: str
     approve: str = ""
     reject: str = ""
 
@@ -51,6 +66,7 @@ class QuestionView:
     code: str
     approve_all: str
     reject_all: str
+    clusters: Sequence[ClusterView]
     rows: Sequence[RowView]
     total: str
     rest: str
@@ -117,22 +133,55 @@ def in_common(rows: Sequence[RowView], said: str) -> tuple[str, list[RowView]]:
     return "" if common in said else common, [replace(row, why="") for row in rows]
 
 
+def cluster_views(clusters: Sequence[Cluster], links: Mapping[str, RowLinks]) -> list[ClusterView]:
+    """Return the clusters of what waits, in the order they are shown."""
+    nothing = RowLinks(approve="", reject="")
+    return [
+        ClusterView(
+            text=cluster_text(cluster),
+            count=wording.number(cluster.count),
+            approve=links.get(cluster.key, nothing).approve,
+            reject=links.get(cluster.key, nothing).reject,
+        )
+        for cluster in clusters
+    ]
+
+
+def cluster_text(cluster: Cluster) -> str:
+    """Return what the actions of a cluster share."""
+    return wording.visible(cluster.text, 120)
+
+
+def under_headings(
+    rows: Sequence[RowView], keys: Sequence[str | None], clusters: Sequence[Cluster]
+) -> list[RowView]:
+    """Name each cluster at its first row; the rows are in the order of the clusters."""
+    texts = {each.key: f"{cluster_text(each)}: {wording.number(each.count)}" for each in clusters}
+    before = [None, *keys]
+    return [
+        replace(row, heading="" if key == last else texts.get(key or "", ""))
+        for row, key, last in zip(rows, keys, before, strict=False)
+    ]
+
+
 def question_view(letter: Letter) -> QuestionView:
     """Return the question of a letter."""
     request = letter.request
     rest = letter.total - len(letter.actions)
     common, rows = in_common(_rows(letter), request.sentence)
+    rows = under_headings(rows, [action.cluster for action in letter.actions], letter.clusters)
     return QuestionView(
         subject=f"{_waiting(letter)}: {wording.visible(request.sentence, 120)}",
         title=_waiting(letter),
         sentence=wording.visible(request.sentence, 500),
         recipient=wording.visible(letter.recipient, 80),
         facts=_facts(letter),
-        cause=wording.visible(request.cause, 300) or common,
+        cause=wording.visible(request.cause, 500) or common,
         notes=_notes(letter),
         code=letter.code,
         approve_all=letter.approve_all,
         reject_all=letter.reject_all,
+        clusters=cluster_views(letter.clusters, letter.cluster_links),
         rows=rows,
         total=wording.number(letter.total),
         rest=wording.number(rest) if letter.actions and rest > 0 else "",

@@ -6,7 +6,21 @@ clusters one by one. It never decides anything by itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+
+class Clustered(Protocol):
+    """An action that may be in a cluster."""
+
+    @property
+    def cluster(self) -> str | None:
+        """The key of its cluster."""
+
+
+T = TypeVar("T", bound=Clustered)
 
 REST = "rest"
 """The key of the cluster of the actions that share nothing with the others."""
@@ -23,6 +37,23 @@ class Cluster:
     key: str
     text: str
     count: int
+
+
+def waiting_in(clusters: Sequence[Cluster], waiting: Iterable[str | None]) -> tuple[Cluster, ...]:
+    """Return the clusters of what waits, counted anew, the smallest first.
+
+    ``waiting`` are the clusters' keys of the actions. The few odd ones are what people look at and
+    may want to approve; nobody reads past a thousand rows to find them.
+    """
+    counts = Counter(waiting)
+    left = [replace(each, count=counts[each.key]) for each in clusters if counts[each.key]]
+    return tuple(sorted(left, key=lambda each: each.count))
+
+
+def by_cluster(actions: Sequence[T], clusters: Sequence[Cluster]) -> list[T]:
+    """Return actions in the order of their clusters, and as they were within one."""
+    place = {each.key: index for index, each in enumerate(clusters)}
+    return sorted(actions, key=lambda action: place.get(action.cluster or "", len(place)))
 
 
 @dataclass(frozen=True, slots=True)

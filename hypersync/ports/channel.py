@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from hypersync.model.actions import Action
+from hypersync.model.causes import Cluster
 from hypersync.model.requests import Request
 
 
@@ -27,9 +28,10 @@ class Letter:
     """What one message to one recipient says about one request.
 
     ``kind`` is request (the question) or decided (how it ended). ``actions`` are the first that
-    wait, ``total`` how many do; ``links`` are by action id. A question has a ``code``, the six
-    digits; to somebody who may not answer it is empty and nothing decides. ``answers`` are who gave
-    which answer to how many.
+    wait, ``total`` how many do; ``links`` are by action id. ``clusters`` say how many of each
+    cluster wait, the smallest first as in ``actions``; ``cluster_links`` decide one of them each.
+    A question has a ``code``, the six digits; to somebody who may not answer it is empty and
+    nothing decides. ``answers`` are who gave which answer to how many.
     """
 
     kind: str
@@ -50,6 +52,8 @@ class Letter:
     reject_all: str = ""
     report: str = ""
     links: Mapping[str, RowLinks] = field(default_factory=dict)
+    clusters: Sequence[Cluster] = ()
+    cluster_links: Mapping[str, RowLinks] = field(default_factory=dict)
     answers: Sequence[tuple[str, str, int]] = ()
 
 

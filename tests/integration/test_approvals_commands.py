@@ -11,6 +11,7 @@ from hypersync.cli import group
 from hypersync.cli.failure import run_safely
 from hypersync.clock import SystemClock
 from hypersync.model.actions import ActionState
+from hypersync.model.causes import REST, Cluster
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import prepare
 from hypersync.store.unit import Store
@@ -142,3 +143,44 @@ def test_people_read_it_without_json_too(project, capsys):
     assert capsys.readouterr().out.startswith("3 approved\n")
     assert run(["--config", str(path), "pending"]) == 0
     assert capsys.readouterr().out == "Nothing waits.\n"
+
+
+def test_a_cluster_of_a_request_is_decided_by_its_key(project, capsys):
+    path, world, _, _ = project()
+    now = SystemClock().now()
+    clusters = (Cluster("1", "company=ACME", 3), Cluster(REST, "the rest", 1))
+    many = world.suspend(3, rule="other", first=20, now=now, cluster="1")
+    few = world.suspend(1, rule="other", first=30, now=now, cluster=REST)
+    asked = world.ask(
+        [*many, *few], rule="other", now=now, cause="3 of 4 share company=ACME", clusters=clusters
+    )
+    _, document = call(capsys, path, "pending")
+    shown = next(each for each in document["requests"] if each["id"] == asked.id)
+    assert shown["cause"] == "3 of 4 share company=ACME"
+    assert [(each["key"], each["count"]) for each in shown["clusters"]] == [(REST, 1), ("1", 3)]
+    assert f"cluster={REST}" in shown["clusters"][0]["approve_url"]
+    assert run(["--config", str(path), "pending"]) == 0
+    text = capsys.readouterr().out
+    assert "  --cluster rest: 1 the rest\n  --cluster 1: 3 company=ACME\n" in text
+    code, document = call(capsys, path, "approve", asked.id, "--cluster", REST)
+    assert (code, [each["id"] for each in document["decided"]]) == (0, few)
+    code, document = call(
+        capsys, path, "reject", "--run", world.run, "--rule", "other", "--cluster", "1"
+    )
+    assert code == 0
+    assert {each["id"] for each in document["decided"]} == set(many)
+
+
+def test_a_cluster_is_a_part_of_one_request(project, capsys):
+    path, _, ids, request = project()
+    code, document = call(capsys, path, "approve", ids[0], "--cluster", "1")
+    assert code == 2
+    assert "is no request" in document["error"]["message"]
+    code, document = call(capsys, path, "approve", request.id, ids[0], "--cluster", "1")
+    assert (code, document["error"]["message"]) == (
+        2,
+        "--cluster is a part of one request; give one id",
+    )
+    code, document = call(capsys, path, "approve", request.id, "--cluster", "1")
+    assert code == 1
+    assert "it has none; decide all of it" in document["error"]["message"]
