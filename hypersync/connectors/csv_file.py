@@ -115,6 +115,7 @@ class CsvConnector:
 
     options: ClassVar[type[SiloOptions]] = CsvOptions
     can_write: ClassVar[bool] = True
+    recreates: ClassVar[bool] = True
 
     def __init__(self, settings: SiloSettings) -> None:
         self._settings = settings

@@ -81,6 +81,7 @@ class InternalConnector:
 
     options: ClassVar[type[SiloOptions]] = InternalOptions
     can_write: ClassVar[bool] = True
+    recreates: ClassVar[bool] = True
 
     def __init__(self, settings: SiloSettings) -> None:
         if not isinstance(settings.options, InternalOptions):

@@ -43,6 +43,7 @@ class LdapConnector:
 
     options: ClassVar[type[SiloOptions]] = LdapOptions
     can_write: ClassVar[bool] = True
+    recreates: ClassVar[bool] = False
 
     def __init__(self, settings: SiloSettings) -> None:
         self.settings = settings

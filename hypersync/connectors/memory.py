@@ -159,6 +159,7 @@ class MemoryConnector:
 
     options: ClassVar[type[SiloOptions]] = MemoryOptions
     can_write: ClassVar[bool] = True
+    recreates: ClassVar[bool] = True
 
     def __init__(
         self, settings: SiloSettings, silo: MemorySilo | None = None, batch_size: int = BATCH_SIZE

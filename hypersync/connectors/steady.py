@@ -21,7 +21,7 @@ from tenacity.wait import wait_random_exponential
 from hypersync.errors import SiloUnreachable
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
-from hypersync.ports.connector import Connector, Session
+from hypersync.ports.connector import Connector, Session, recreates
 
 ATTEMPTS = 3
 _LONGEST_PAUSE_SECONDS = 2
@@ -52,6 +52,7 @@ class SteadyConnector:
         self._pause = pause or Pause()
         self.options: type[BaseModel] = connector.options
         self.can_write: bool = connector.can_write
+        self.recreates: bool = recreates(connector)
 
     def streams(self) -> Sequence[Sequence[ObjectType]]:
         """Return the streams of the connector."""

@@ -48,7 +48,11 @@ class Session(Protocol):
 
 
 class Connector(Protocol):
-    """Reads and writes one kind of silo. Thread-safe; a session is not."""
+    """Reads and writes one kind of silo. Thread-safe; a session is not.
+
+    Where a deleted object that is created again under its anchor is the same object to everybody it
+    also has a true ``recreates``; see the function of that name.
+    """
 
     options: type[BaseModel]
     can_write: bool
@@ -58,3 +62,8 @@ class Connector(Protocol):
 
     def open(self) -> AbstractContextManager[Session]:
         """Connect; raises `SiloUnreachable` or `SiloRefused`."""
+
+
+def recreates(connector: Connector) -> bool:
+    """Tell whether a silo brings a deleted object back; one that does not say so does not."""
+    return getattr(connector, "recreates", False) is True
