@@ -37,6 +37,8 @@ COMMANDS = {
     "explain": ("look", "explain", "Why an action was proposed, and what became of it."),
     "why": ("look", "why", "Every rule for one identity, true or false, with the values."),
     "show": ("look", "show", "An object, now or at an earlier time."),
+    "thresholds": ("advice", "thresholds", "Which limits fit what the rules usually do."),
+    "unlock": ("unlock", "unlock", "Let limits above the ceiling stand, by a signed key."),
     "tick": ("admin", "tick", "Do once what is due: requests move on, messages go out."),
     "daemon": ("admin", "daemon", "Run the schedules, the outbox and what is queued."),
     "serve": ("admin", "serve", "Serve the web pages."),

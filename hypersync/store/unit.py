@@ -18,6 +18,7 @@ from hypersync.store.identities import Identities
 from hypersync.store.leases import Leases
 from hypersync.store.marks import Marks
 from hypersync.store.objects import Objects
+from hypersync.store.past import Past
 from hypersync.store.requests import Requests
 from hypersync.store.runs import Runs
 from hypersync.store.scans import Scans
@@ -61,6 +62,11 @@ class UnitOfWork:
     def runs(self) -> Runs:
         """Runs, their reports and errors."""
         return Runs(self._connection)
+
+    @cached_property
+    def past(self) -> Past:
+        """What happened, in order."""
+        return Past(self._connection)
 
     @cached_property
     def actions(self) -> Actions:

@@ -17,6 +17,7 @@ from hypersync.ports.store.identities import Identities
 from hypersync.ports.store.leases import Fence, Leases
 from hypersync.ports.store.marks import Marks
 from hypersync.ports.store.objects import Objects
+from hypersync.ports.store.past import Past
 from hypersync.ports.store.requests import Requests
 from hypersync.ports.store.runs import Runs
 from hypersync.ports.store.scans import Scans
@@ -51,6 +52,10 @@ class UnitOfWork(Protocol):
     @property
     def runs(self) -> Runs:
         """Runs, their reports and errors."""
+
+    @property
+    def past(self) -> Past:
+        """What happened, in order."""
 
     @property
     def actions(self) -> Actions:
