@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hypersync.model.ids import RequestId
 from hypersync.model.limit import Limit
 from hypersync.model.objects import Operation
+from hypersync.model.plan_file import PlanHeader, PlannedAction, ReviewedPlan
 from hypersync.model.requests import RequestDraft
 from hypersync.model.runs import RunKind, RunMode
 from hypersync.model.unlock import Lock
@@ -62,11 +63,23 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOut:
+    """Where the plan of a run is written down, and what its header says of this installation."""
+
+    version: str
+    installation: str
+    environment: str
+    write: Callable[[PlanHeader, Iterable[PlannedAction]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What kind of sync is wanted; ``kind`` None is a delta, or a full one when one is due.
 
     ``object_key`` names silo, type and anchor for an object sync. ``raises`` allows more for one
     run: rule to number, within the ceiling; ``reason`` says why, in the words of who ordered it.
+    ``out`` gets the plan; ``expected`` is the reviewed plan that the run carries out, and nothing
+    else.
     """
 
     mode: RunMode = RunMode.PREVIEW
@@ -76,3 +89,5 @@ class Order:
     reason: str | None = None
     started_by: str | None = None
     scans: Sequence[str] = ()
+    out: PlanOut | None = None
+    expected: ReviewedPlan | None = None
