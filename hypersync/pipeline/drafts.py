@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypersync.model.canonical import decode
-from hypersync.model.ids import IdentityId, ObjectId
+from hypersync.model.ids import ActionId, IdentityId, ObjectId
 from hypersync.model.objects import Attributes, EnabledSpec, Operation, Value
 from hypersync.rulebook.rules import Rule
 
@@ -65,7 +65,8 @@ class Draft:
     """An action as a rule would like it; ids and guards come later.
 
     ``seen`` keeps the identity for rules whose throttle or rate is computed from it. ``is_self``
-    says that the object is the account HyperSync signs in with.
+    says that the object is the account HyperSync signs in with. ``undoes`` is the action that this
+    one takes back.
     """
 
     rule: Rule
@@ -83,6 +84,7 @@ class Draft:
     name: str = ""
     seen: Identity | None = None
     is_self: bool = False
+    undoes: ActionId | None = None
 
     @property
     def key(self) -> str:
