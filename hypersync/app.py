@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from hypersync.approvals.admin import administrator
 from hypersync.approvals.deliver import Delivered, deliver
 from hypersync.approvals.directory import directory_of
 from hypersync.approvals.links import Links, Signer
@@ -38,10 +39,12 @@ from hypersync.pipeline import why as questions
 from hypersync.pipeline.drafts import Types
 from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
 from hypersync.pipeline.join import Joins
+from hypersync.pipeline.raises import check_raises
 from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
 from hypersync.pipeline.silos import Silos
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
+from hypersync.pipeline.unlock import note_expiries
 from hypersync.ports.channel import Channel
 from hypersync.ports.clock import Clock
 from hypersync.ports.connector import Connector
@@ -56,10 +59,11 @@ from hypersync.store.unit import Store
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """What one tick did: requests that moved on, and messages that went out."""
+    """What one tick did: requests that moved on, messages that went out, keys that ended."""
 
     moved: TickReport
     delivered: Delivered
+    unlocks_expired: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +95,16 @@ class App:
         object_key: tuple[str, str, str] | None = None,
         commit: bool = False,
         scans: Sequence[str] = (),
+        raises: Mapping[str, int] | None = None,
+        reason: str | None = None,
         started_by: str | None = None,
     ) -> Run:
-        """Sync once; a preview unless ``commit``. Raises `LeaseHeld`."""
+        """Sync once; a preview unless ``commit``.
+
+        ``raises`` are limits for this run only, by rule, and ``reason`` says why. Raises
+        `LeaseHeld`, and what `check_raises` does.
+        """
+        self.check_raises(raises or {}, reason, commit=commit)
         if commit:
             apply_approved(self._scanning(), [self._source(name) for name in self.connectors])
         order = Order(
@@ -102,8 +113,16 @@ class App:
             object_key=object_key,
             started_by=started_by or self.started_by,
             scans=scans,
+            raises=raises or {},
+            reason=reason,
         )
         return sync(self.engine, order, self.progress)
+
+    def check_raises(self, raises: Mapping[str, int], reason: str | None, *, commit: bool) -> None:
+        """Refuse raises that cannot be: `UsageError`, and `DecisionRefused` for who is no admin."""
+        check_raises(raises, reason, [rule.id for rule in self.rulebook.rules])
+        if raises and commit:
+            administrator(self.started_by, "raise a limit in a committing sync", self.settings)
 
     def scan(self, silos: Collection[str] = (), *, full: bool = False) -> list[ScanReport]:
         """Scan these silos, or all; raises `UsageError` for unknown ones and `LeaseHeld`."""
@@ -146,6 +165,7 @@ class App:
     def tick(self) -> Ticked:
         """Do once what is due: steps and expiries of requests, then the outbox."""
         moved = tick(self.store, now=self.clock.now(), settings=self.settings)
+        over = note_expiries(self.store, self.engine.lock, self.clock.now())
         delivered = deliver(
             self.store,
             channels=self.channels,
@@ -154,7 +174,7 @@ class App:
             clock=self.clock.now,
             settings=self.settings,
         )
-        return Ticked(moved, delivered)
+        return Ticked(moved, delivered, over)
 
     def why(self, identity: IdentityId) -> questions.Answer:
         """Return every rule for an identity with the values it read; raises `NotFound`."""

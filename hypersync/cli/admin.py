@@ -53,6 +53,7 @@ def tick_document(ticked: Ticked) -> dict[str, object]:
         "forwarded": moved.forwarded,
         "closed": moved.closed,
         "exhausted": list(moved.exhausted),
+        "unlocks_expired": ticked.unlocks_expired,
         "delivered": asdict(ticked.delivered),
     }
 
@@ -63,6 +64,7 @@ def _tick_text(ticked: Ticked) -> str:
         "requests went to the next step": moved.forwarded,
         "requests closed": moved.closed,
         "approvals ran out": moved.run_out,
+        "unlock keys expired": ticked.unlocks_expired,
         "messages sent": delivered.sent,
         "messages wait": delivered.waiting,
         "messages could not be delivered": delivered.failed,

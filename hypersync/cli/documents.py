@@ -95,6 +95,7 @@ def run_summary(run: Run) -> dict[str, object]:
         "counts": asdict(run.counts),
         "rules": rules,
         "scans": list(run.scans),
+        "reason": run.reason,
     }
 
 
@@ -117,6 +118,8 @@ def run_text(store: Store, run: Run, *, limit: int) -> str:
     would = run.mode is RunMode.PREVIEW
     word = "preview, nothing was changed" if would else "committed"
     lines = [f"run {run.id}: {run.kind.value} sync, {word}; {run.counts.identities} identities"]
+    if run.reason is not None:
+        lines.append(f"  reason: {run.reason}")
     for rule, report in run.rules.items():
         if report.counts.proposed or report.counts.released or report.counts.errors:
             lines.append(f"  {rule}: {_counted(asdict(report.counts), would=would)}")

@@ -25,8 +25,10 @@ def history(invocation: Invocation, *, run: str | None, limit: int) -> Exit:
     """Show the latest runs, or one RUN with every action."""
     from hypersync.cli.documents import run_document, run_summary, run_text
     from hypersync.cli.started import started_app
+    from hypersync.cli.unlock_text import say_unlocks
 
     with started_app(invocation) as app:
+        say_unlocks(app)
         if run is None:
             with app.store.snapshot() as unit:
                 runs = unit.runs.recent(limit)

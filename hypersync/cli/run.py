@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -52,6 +53,10 @@ def scan(invocation: Invocation, *, silos: tuple[str, ...], full: bool) -> Exit:
 @click.option("--commit", is_flag=True, help="Do it. Without this, only say what would be done.")
 @click.option("--scan", "with_scan", is_flag=True, help="First scan every silo the rules name.")
 @click.option("--wait", is_flag=True, help="Wait while another committing sync runs.")
+@click.option(
+    "--raise", "raised", multiple=True, metavar="RULE=N", help="A rule's limit, for this run only."
+)
+@click.option("--reason", metavar="TEXT", help="Why a limit is raised.")
 @click.option("--limit", default=1000, show_default=True, help="The most actions in the answer.")
 @click.option("--exit-code", is_flag=True, help="Exit 4 when something is newly suspended.")
 def sync(
@@ -62,25 +67,33 @@ def sync(
     commit: bool,
     with_scan: bool,
     wait: bool,
+    raised: tuple[str, ...],
+    reason: str | None,
     limit: int,
     exit_code: bool,
 ) -> Exit:
     """Evaluate the rules and plan; with --commit carry the plan out as far as the guards let it."""
     from hypersync.cli.documents import run_document, run_text
     from hypersync.cli.started import started_app
+    from hypersync.cli.unlock_text import say_unlocks
 
     if target is not None and kind is not None:
         raise UsageError("--object is a kind of its own; leave out --full and --delta")
+    if reason is not None and not raised:
+        raise UsageError("--reason says why a limit is raised; give --raise RULE=N as well")
+    raises = Raises(raises_of(raised), reason)
     with started_app(invocation) as app:
+        app.check_raises(raises.limits, reason, commit=commit)
+        unlocks = say_unlocks(app)
         scans = app.scan_for_rules() if with_scan else []
         if commit:
             _say_releases(app, is_object=target is not None)
-        run = _sync(app, kind, target, commit=commit, wait=wait, scans=scans)
+        run = _sync(app, kind, target, raises, commit=commit, wait=wait, scans=scans)
         if kind is None and run.kind is RunKind.FULL:
             text = "this sync was full: none committed in full under these rules yet"
             click.echo(text, err=True)
         app.tick()
-        document = run_document(app.store, run, limit=limit)
+        document = {**run_document(app.store, run, limit=limit), "unlocks": unlocks}
         text = run_text(app.store, run, limit=limit)
     failed = [report for report in scans if report.state.value != "applied"]
     print_answer(invocation, document, lambda: "\n".join([*_scan_lines(scans), text]))
@@ -93,6 +106,7 @@ def _sync(
     app: App,
     kind: str | None,
     target: str | None,
+    raises: Raises,
     *,
     commit: bool,
     wait: bool,
@@ -102,7 +116,14 @@ def _sync(
     ids = [f"{report.silo}: {report.state.value}" for report in scans]
     while True:
         try:
-            return app.sync(kind, object_key=object_key(target), commit=commit, scans=ids)
+            return app.sync(
+                kind,
+                object_key=object_key(target),
+                commit=commit,
+                scans=ids,
+                raises=raises.limits,
+                reason=raises.reason,
+            )
         except LeaseHeld as error:
             if not wait:
                 raise
@@ -128,6 +149,29 @@ def object_key(target: str | None) -> tuple[str, str, str] | None:
     if len(parts) != 3 or not all(parts):
         raise UsageError(f"{target!r} is no object; write SILO/TYPE/ANCHOR, such as hr/person/E1")
     return parts[0], parts[1], parts[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Raises:
+    """Limits for one run by rule, and why."""
+
+    limits: Mapping[str, int]
+    reason: str | None
+
+
+def raises_of(given: Sequence[str]) -> dict[str, int]:
+    """Read RULE=N, each rule once; raises `UsageError`."""
+    found: dict[str, int] = {}
+    for each in given:
+        rule, _, number = each.rpartition("=")
+        if not rule or not re.fullmatch(r"[0-9]{1,12}", number):
+            raise UsageError(
+                f"{each!r} is no raise; write RULE=N with a whole number, such as joiners=200"
+            )
+        if rule in found:
+            raise UsageError(f"the limit of {rule!r} is raised twice; once is enough")
+        found[rule] = int(number)
+    return found
 
 
 def _scan_text(reports: Sequence[ScanReport]) -> str:

@@ -23,8 +23,9 @@ from hypersync.pipeline.collect import Before, Collected
 from hypersync.pipeline.collect import Candidate as Wish
 from hypersync.pipeline.count import Contexts
 from hypersync.pipeline.engine import Engine, Order
-from hypersync.pipeline.measure import group_left, limits_of, total
+from hypersync.pipeline.measure import group_left, limits_of, silos_of, total
 from hypersync.pipeline.stops import Stop, Stops
+from hypersync.pipeline.unlock import Use, unlocks
 from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.marks import QuotaState
@@ -52,6 +53,7 @@ class Judgement:
     texts: dict[ActionId, str] = field(default_factory=dict)
     due: dict[ActionId, datetime] = field(default_factory=dict)
     quotas: Mapping[str, QuotaState] = field(default_factory=dict)
+    unlocked: list[Use] = field(default_factory=list)
     reservations: Sequence[tuple[str, str, IdentityId, str]] = ()
 
 
@@ -73,6 +75,7 @@ class Judge:
         self._before = before
         self._now = now
         self._contexts = Contexts(unit.marks.quotas(), now)
+        self._unlocks = unlocks(unit, engine.lock, now)
         self._drawn: dict[ActionId, Counter[str]] = {}
         self._evaluator: Evaluator | None = None
         self._world: World | None = None
@@ -112,20 +115,24 @@ class Judge:
         self, rule: Rule, wishes: list[Wish], unit: UnitOfWork, judgement: Judgement
     ) -> RuleReport:
         limits = limits_of(self._engine, self._order, self._run, rule, wishes, unit)
+        lifted = self._unlocks.lift(rule.id, silos_of(self._engine, rule), limits)
         try:
             candidates = self._candidates(rule, wishes, unit)
         except EvaluationError as error:
             judgement.errors.append(RunError(rule.id, None, error.code, error.message))
             judgement.skipped += wishes
             return RuleReport(population=limits.population, reason=error.message)
-        verdicts = guard.guard(candidates, limits, self._now)
+        verdicts = guard.guard(candidates, lifted.limits, self._now)
+        judgement.unlocked += lifted.uses
         by_id = {each.id: each for each in wishes}
         judgement.throttled += [by_id[key] for key in verdicts.throttled]
         judgement.limited += [by_id[key] for key in verdicts.limited]
         judgement.queued += [by_id[key] for key in verdicts.queued]
         judgement.texts |= verdicts.throttled | verdicts.limited
         judgement.due |= verdicts.due
-        judgement.errors += [RunError(rule.id, None, "guard", text) for text in verdicts.errors]
+        judgement.errors += [
+            RunError(rule.id, None, "guard", text + lifted.note) for text in verdicts.errors
+        ]
         judgement.errors += [
             RunError(rule.id, by_id[key].draft.identity, "guard", text)
             for key, text in verdicts.failed.items()
@@ -135,7 +142,7 @@ class Judge:
             judgement.stops[key] = self._stops.of(rule, by_id[key], tuple(reasons))
         return RuleReport(
             limit=verdicts.allowed,
-            limit_text=verdicts.limit_text or None,
+            limit_text=(verdicts.limit_text + lifted.how) or None,
             population=limits.population,
             lookback=verdicts.lookback,
             reason=verdicts.reason or None,

@@ -39,6 +39,14 @@ def limits_of(
     )
 
 
+def silos_of(engine: Engine, rule: Rule) -> frozenset[str]:
+    """Return the silos that a rule writes to or whose objects it is measured by; events: none."""
+    slots = [rule.target] if rule.target else []
+    if rule.group is not None:
+        slots.append(rule.group.slot)
+    return frozenset(engine.rulebook.slot(name).silo for name in slots)
+
+
 def group_left(wish: Wish) -> str | None:
     """Return the anchor of the group that a member would leave."""
     return wish.draft.anchor if wish.draft.operation is Operation.REMOVE_MEMBER else None

@@ -22,7 +22,9 @@ from hypersync.pipeline.evaluate import Row, Scope, evaluate
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge, Judgement
 from hypersync.pipeline.propose import Proposer
+from hypersync.pipeline.raises import record_raises
 from hypersync.pipeline.settle import settle
+from hypersync.pipeline.unlock import record_uses
 from hypersync.pipeline.vip import Vips
 from hypersync.pipeline.world import World
 from hypersync.ports.progress import Progress
@@ -95,6 +97,7 @@ class Planner:
             started_at=self._now,
             started_by=self._order.started_by,
             scans=tuple(self._order.scans),
+            reason=self._order.reason,
         )
         with self._engine.store.begin(self._fence) as unit:
             unit.runs.start(run)
@@ -295,6 +298,9 @@ class Planner:
         planned.counts.errors = len(found.errors) + len(judgement.errors)
         with self._engine.store.begin(self._fence) as unit:
             settle(self._engine, unit, planned, before, found, judgement, self._now)
+            if self._commit:
+                record_uses(unit, judgement.unlocked, planned)
+                record_raises(unit, self._order.raises, planned)
             unit.runs.report_errors(run.id, (found.errors + judgement.errors)[:MOST_ERRORS])
             unit.runs.save(planned)
         return planned

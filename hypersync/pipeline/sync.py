@@ -27,6 +27,7 @@ from hypersync.pipeline.lease import holding
 from hypersync.pipeline.outcomes import Execution
 from hypersync.pipeline.plan import MOST_ERRORS, Planner
 from hypersync.pipeline.unknown import settle_unknown
+from hypersync.pipeline.unlock import note_expiries
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.events import Event
@@ -53,6 +54,7 @@ def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
     with lease as fence:
         if fence is not None:
             _bury_the_dead(engine, fence)
+            note_expiries(engine.store, engine.lock, engine.clock())
             settled = _settle_lost(engine, run_id, fence)
         planner = Planner(engine, order, run_id, fence, progress or NoProgress())
         try:

@@ -11,14 +11,16 @@ Every use is an event, written with what it tells: ``unlock_applied``, ``unlock_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
 from hypersync.errors import UnlockRefused, UsageError
-from hypersync.model.ids import RunId
+from hypersync.model.runs import Run
 from hypersync.model.unlock import Claims, Lock, is_one_line, is_unlock_id, unverified, verified
+from hypersync.model.verdicts import RuleLimits
+from hypersync.pipeline.limits import limit_in_force
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.events import Event
 from hypersync.ports.store.unlocks import StoredUnlock
@@ -58,6 +60,15 @@ class Unlock:
         return "until it is revoked" if ends_at is None else f"until {_moment(ends_at)}"
 
     @property
+    def banner(self) -> str:
+        """What everybody is to know while it is in force."""
+        silo, reason = ("", "") if self.claims is None else (self.claims.silo, self.claims.reason)
+        return (
+            f"limits above the ceiling stand in {silo} {self.until} "
+            f"(unlock key {self.id}: {reason})"
+        )
+
+    @property
     def why_not(self) -> str:
         """Why it is not in force, in words; empty when it is."""
         match self.state:
@@ -84,11 +95,41 @@ class Use:
     limit: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """A rule's limits after the keys were looked at.
+
+    ``uses`` are the keys that let its limit stand. ``how`` says that beside the limit, ``note``
+    beside the error of a limit that is reduced: why the last key does not help; both may be empty.
+    """
+
+    limits: RuleLimits
+    uses: Sequence[Use] = ()
+    how: str = ""
+    note: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Unlocks:
     """The keys as one run sees them, from its beginning to its end."""
 
     keys: Sequence[Unlock] = ()
+
+    def lift(self, rule: str, silos: Collection[str], limits: RuleLimits) -> Lifted:
+        """Take the ceiling off a limit above it, where a key for each of these silos allows it."""
+        if not silos or not limit_in_force(limits).error:
+            return Lifted(limits=limits)
+        free = replace(limits, ceiling=False)
+        limit = limit_in_force(free).text
+        uses = []
+        for silo in sorted(silos):
+            key = self.of(silo)
+            if key is None:
+                why = self.lapsed(silo)
+                return Lifted(limits=limits, note=f"; {why}" if why else "")
+            uses.append(Use(key.id, silo, rule, limit))
+        how = ", by the unlock key " + ", ".join(each.unlock for each in uses)
+        return Lifted(limits=free, uses=uses, how=how)
 
     def of(self, silo: str) -> Unlock | None:
         """Return the key in force for a silo, of several the one that is good longest."""
@@ -220,19 +261,17 @@ def _is_unnoted(key: Unlock) -> bool:
     return key.state is UnlockState.EXPIRED and key.stored.expiry_noted_at is None
 
 
-def record_uses(
-    unit: UnitOfWork, uses: Sequence[Use], *, run: RunId, by: str | None, now: datetime
-) -> None:
+def record_uses(unit: UnitOfWork, uses: Sequence[Use], run: Run) -> None:
     """Write down for which rules a run let a limit above the ceiling stand."""
     for use in uses:
         unit.events.record(
             Event(
                 kind="unlock_used",
-                at=now,
-                run=run,
+                at=run.started_at,
+                run=run.id,
                 rule=use.rule,
                 silo=use.silo,
-                by=by,
+                by=run.started_by,
                 data={"unlock": use.unlock, "limit": use.limit},
             )
         )

@@ -10,6 +10,7 @@ from hypersync.model.actions import ActionState, OnExpiry
 from hypersync.model.limit import Limit, parse_limit
 from hypersync.model.objects import Operation
 from hypersync.model.runs import Run, RunKind, RunMode, RunState
+from hypersync.model.unlock import Lock
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import GuardSettings, Order, SiloLimits
@@ -82,6 +83,7 @@ class Desk:
                 stopped_for_volume=lambda rule, since: self.stopped,
                 objects_touched=lambda silo, operation, since: self.touched,
             ),
+            unlocks=SimpleNamespace(all=list),
         )
         by_name = {slot.name: slot for slot in SLOTS}
         engine = SimpleNamespace(
@@ -90,6 +92,7 @@ class Desk:
             ),
             guards=self.guards,
             limits=self.limits,
+            lock=Lock(installation="here", silos=frozenset()),
         )
         run = Run(
             id="run",
