@@ -165,6 +165,18 @@ class Scans:
         query = select(_SCAN).order_by(_SCAN.c.started_at.desc(), _SCAN.c.id.desc()).limit(limit)
         return self._scans(query if silo is None else query.where(_SCAN.c.silo == silo))
 
+    def before(self, scan: Scan) -> Scan | None:
+        """Return the last scan of the same kind and stream that was applied before this one."""
+        query = select(_SCAN).where(
+            _SCAN.c.silo == scan.silo,
+            _SCAN.c.stream == scan.stream,
+            _SCAN.c.kind == scan.kind.value,
+            _SCAN.c.state == ScanState.APPLIED.value,
+            _SCAN.c.started_at < scan.started_at,
+        )
+        found = self._scans(query.order_by(_SCAN.c.started_at.desc()).limit(1))
+        return found[0] if found else None
+
     def _scans(self, query: Select[Any]) -> list[Scan]:
         return [_scan(row) for row in self._connection.execute(query)]
 

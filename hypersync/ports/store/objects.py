@@ -80,6 +80,21 @@ class Placed(NamedTuple):
     anchor: str
 
 
+class Trait(NamedTuple):
+    """What an object says about itself, for comparing many: ``attributes`` is the stored JSON.
+
+    ``source`` is ``scan:ID`` or ``action:ID``, whichever wrote it last.
+    """
+
+    identity: int
+    id: int
+    silo_type: int
+    anchor: str
+    attributes: str
+    absence: str | None
+    source: str
+
+
 class NewObject(NamedTuple):
     """An object to be stored for the first time.
 
@@ -182,6 +197,17 @@ class Objects(Protocol):
 
     def at(self, object_id: ObjectId, time: datetime) -> StoredObject | None:
         """Return the object as it was at a time, with references; ``None`` before it was there."""
+
+    # --- for comparing many
+
+    def traits(self, identities: Iterable[int]) -> Iterator[Trait]:
+        """Yield what all objects of these identities say, those that are away too."""
+
+    def sample(self, silo_type: int, most: int) -> Iterator[Trait]:
+        """Yield the objects of a type that are there: all, or about ``most`` spread evenly."""
+
+    def changed_by(self, source: str, objects: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Yield what one source changed: the object, and the new values as stored JSON."""
 
     # --- for scans and outcomes
 

@@ -66,6 +66,9 @@ class Scans(Protocol):
     def recent(self, limit: int, silo: str | None = None) -> Sequence[Scan]:
         """Return the newest scans first."""
 
+    def before(self, scan: Scan) -> Scan | None:
+        """Return the last scan of the same kind and stream that was applied before this one."""
+
     def decide(self, scan: ScanId, *, approved: bool, type_name: str | None = None) -> bool:
         """Write down an answer for one type of a suspended scan, or for all; false: too late.
 

@@ -1,0 +1,215 @@
+"""Looks for clues in the store: what stopped actions, or missing objects, share and others do not.
+
+Some of the subjects say which features are worth looking at, then all of them are asked for these,
+and a sample of everybody else of the same types says how frequent the features are there. Nothing
+is read one by one, and nothing at all unless something was stopped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+import orjson
+
+from hypersync.pipeline.cause import Clue, Feature, Kind, Share
+from hypersync.pipeline.features import Json, Wanted, of_changes, scalars, scan_of
+from hypersync.pipeline.subjects import Subjects
+from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.objects import Trait
+
+ASKED_FIRST = 2_000
+"""How many subjects say which features are worth looking at."""
+
+LOOKED_AT = 200
+"""The most features that are looked at."""
+
+OTHERS = 20_000
+"""About how many objects of a type stand for everybody else."""
+
+_OF_ACTIONS = (Kind.BECOMES, Kind.GROUP)
+_SCANS = 3
+_RARE = 200
+
+_Written = dict[int, tuple[str, Sequence[int]]]
+"""The type of each object that a scan wrote, and whose it is."""
+
+
+def find_clues(
+    unit: UnitOfWork, subjects: Subjects, implied: Collection[tuple[str, str]] = ()
+) -> list[Clue]:
+    """Return what the subjects share; bit *i* of a clue is the *i*-th of them.
+
+    ``implied`` names the attributes, with their types, that the rule asks for or writes.
+    """
+    search = _Search(unit, subjects)
+    promising = search.promising()
+    marks = search.mark(promising)
+    search.look_around(promising)
+    return [
+        Clue(
+            feature,
+            int.from_bytes(marks[feature], "little"),
+            search.share(feature),
+            feature.kind in _OF_ACTIONS or (feature.source, feature.name) in implied,
+        )
+        for feature in promising
+        if not search.is_individual(feature)
+    ]
+
+
+class _Search:
+    """Reads what subjects and others say, and counts."""
+
+    def __init__(self, unit: UnitOfWork, subjects: Subjects) -> None:
+        self._unit = unit
+        self._subjects = subjects
+        self._types = {each.id: f"{each.silo}/{each.name}" for each in unit.scans.types()}
+        self._scans: Sequence[str] = ()
+        self._variety = _Variety()
+        self._having: Counter[Feature] = Counter()
+        self._present: Counter[tuple[str, str]] = Counter()
+        self._total: Counter[str] = Counter()
+
+    # --- what is worth looking at --------------------------------------------------------------
+
+    def promising(self) -> list[Feature]:
+        """Return the features that several of the first subjects have, most frequent first."""
+        step = -(-self._subjects.count // ASKED_FIRST)
+        first = range(0, self._subjects.count, step)
+        said = {index: set(self._subjects.own(index)) for index in first}
+        written: dict[str, _Written] = defaultdict(dict)
+        for indexes, trait in self._subjects.rows(first):
+            attributes = orjson.loads(trait.attributes)
+            source = self._types[trait.silo_type]
+            self._variety.see(source, attributes, attributes)
+            features = frozenset(self._subjects.features(source, trait, attributes))
+            self._note_scan(written, indexes, trait)
+            for index in indexes:
+                if index in said:
+                    said[index] |= features
+        self._scans = sorted(written, key=lambda scan: (-len(written[scan]), scan))[:_SCANS]
+        for scan in self._scans:
+            for indexes, feature in self._changes(scan, written[scan]):
+                for index in indexes:
+                    if index in said:
+                        said[index].add(feature)
+        return _frequent(said.values(), max(2, len(said) // _RARE))
+
+    def _note_scan(
+        self, written: dict[str, _Written], indexes: Sequence[int], trait: Trait
+    ) -> None:
+        """Remember by which scan an object that is there was written."""
+        scan = scan_of(trait.source)
+        if scan is not None and trait.absence is None and self._subjects.by_scan:
+            written[scan][trait.id] = (self._types[trait.silo_type], indexes)
+
+    def _changes(self, scan: str, written: _Written) -> Iterator[tuple[Sequence[int], Feature]]:
+        """Yield what a scan changed about the objects that it wrote."""
+        for object_id, after in self._unit.objects.changed_by(f"scan:{scan}", list(written)):
+            source, indexes = written[object_id]
+            for feature in of_changes(Kind.CHANGED, source, orjson.loads(after)):
+                yield indexes, feature
+
+    # --- who has it ----------------------------------------------------------------------------
+
+    def mark(self, promising: Sequence[Feature]) -> Mapping[Feature, bytearray]:
+        """Return for each feature the subjects that have it, as little-endian bits."""
+        marks = {feature: bytearray(self._subjects.count // 8 + 1) for feature in promising}
+        everybody = range(self._subjects.count)
+        for index in everybody:
+            for feature in self._subjects.own(index):
+                if feature in marks:
+                    _set(marks[feature], (index,))
+        for indexes, feature in self._found(self._subjects.rows(everybody), promising):
+            _set(marks[feature], indexes)
+        return marks
+
+    def _found(
+        self, rows: Iterable[tuple[Sequence[int], Trait]], promising: Sequence[Feature]
+    ) -> Iterator[tuple[Sequence[int], Feature]]:
+        """Yield every promising feature of every object."""
+        wanted = Wanted(promising)
+        changed = {feature for feature in promising if feature.kind is Kind.CHANGED}
+        written: dict[str, _Written] = {scan: {} for scan in self._scans}
+        for indexes, trait in rows:
+            source = self._types[trait.silo_type]
+            attributes = orjson.loads(trait.attributes)
+            if not indexes:
+                self._count_other(source, attributes, wanted.names(source))
+            for feature in wanted.found(source, trait, attributes):
+                yield indexes, feature
+            if changed and scan_of(trait.source) in written:
+                self._note_scan(written, indexes, trait)
+        for scan, objects in written.items():
+            for indexes, feature in self._changes(scan, objects):
+                if feature in changed:
+                    yield indexes, feature
+
+    # --- everybody else ------------------------------------------------------------------------
+
+    def look_around(self, promising: Sequence[Feature]) -> None:
+        """Count how many of the others have each feature."""
+        sources = {each.source for each in promising if each.kind is not Kind.GROUP}
+        types = [number for number, source in self._types.items() if source in sources]
+        become = [f._replace(kind=Kind.ATTRIBUTE) for f in promising if f.kind is Kind.BECOMES]
+        for _, feature in self._found(self._others(types), [*promising, *become]):
+            self._having[feature] += 1
+
+    def _others(self, types: Iterable[int]) -> Iterator[tuple[Sequence[int], Trait]]:
+        for silo_type in types:
+            for trait in self._unit.objects.sample(silo_type, OTHERS):
+                if not self._subjects.has(trait):
+                    yield (), trait
+
+    def _count_other(self, source: str, attributes: Json, names: Iterable[str]) -> None:
+        self._total[source] += 1
+        self._variety.see(source, attributes, names)
+        self._present.update((source, name) for name in names if name in attributes)
+
+    def share(self, feature: Feature) -> Share | None:
+        """Return how many of the others have what a feature says."""
+        kind, source, name, value = feature
+        total = self._total[source]
+        if kind is Kind.GROUP:
+            return None
+        if kind is Kind.BECOMES and value is None:
+            return Share(total - self._present[source, name], total)
+        if kind is Kind.BECOMES:
+            return Share(self._having[feature._replace(kind=Kind.ATTRIBUTE)], total)
+        return Share(self._having[feature], total)
+
+    def is_individual(self, feature: Feature) -> bool:
+        """Tell whether nearly everybody has another value: then equal ones mean nothing."""
+        return bool(feature.name) and self._variety.is_high(feature.source, feature.name)
+
+
+class _Variety:
+    """How many different values attributes have."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str], set[object]] = defaultdict(set)
+        self._count: Counter[tuple[str, str]] = Counter()
+
+    def see(self, source: str, attributes: Json, names: Iterable[str]) -> None:
+        """Take in some attributes of one object."""
+        for name in names:
+            for value in scalars(attributes.get(name)):
+                self._values[source, name].add(value)
+                self._count[source, name] += 1
+
+    def is_high(self, source: str, name: str) -> bool:
+        """Tell whether more than every second value is another one."""
+        return 2 * len(self._values[source, name]) > self._count[source, name] > 0
+
+
+def _frequent(said: Collection[set[Feature]], least: int) -> list[Feature]:
+    counts = Counter(feature for features in said for feature in features)
+    found = [feature for feature, count in counts.items() if count >= least]
+    found.sort(key=lambda each: (-counts[each], each.kind.value, each[1:3], str(each.value)))
+    return found[:LOOKED_AT]
+
+
+def _set(bits: bytearray, indexes: Iterable[int]) -> None:
+    for index in indexes:
+        bits[index >> 3] |= 1 << (index & 7)
