@@ -130,14 +130,16 @@ class UnlockRefused(HyperSyncError):
 class PlanFileRefused(UsageError):
     """The plan file cannot be used.
 
-    ``line`` counts from 1, ``None`` when no single line is wrong.
+    ``line`` counts from 1, ``None`` when no single line is wrong; ``file`` is its path, where that
+    is known.
     """
 
     code = "plan_file"
 
-    def __init__(self, message: str, line: int | None = None) -> None:
+    def __init__(self, message: str, line: int | None = None, file: str | None = None) -> None:
         super().__init__(message)
         self.line = line
+        self.file = file
 
 
 class PlanMoved(HyperSyncError):

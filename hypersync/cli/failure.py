@@ -18,7 +18,7 @@ import click
 
 from hypersync.cli.frame import Exit
 from hypersync.cli.output import print_document
-from hypersync.errors import ConfigurationError, HyperSyncError, UsageError
+from hypersync.errors import ConfigurationError, HyperSyncError, PlanFileRefused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,8 @@ def _expected(error: click.ClickException | HyperSyncError) -> Failure:
         first = error.mistakes[0]
         file, line = first.file or None, first.line or None
         return Failure(error.code, error.message, Exit.USAGE, file, line)
+    if isinstance(error, PlanFileRefused):
+        return Failure(error.code, error.message, Exit.USAGE, error.file, error.line)
     is_usage = isinstance(error, ConfigurationError | UsageError)
     return Failure(error.code, error.message, Exit.USAGE if is_usage else Exit.FAILED)
 

@@ -11,18 +11,14 @@ import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from hypersync.cli.frame import Exit, Invocation, command
 from hypersync.cli.output import print_answer
+from hypersync.cli.private_key import PASSPHRASE, read_private_key
 from hypersync.errors import UnlockRefused, UsageError
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-PASSPHRASE = "HYPERSYNC_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -101,7 +97,7 @@ def issue(
         reason=reason,
         issued_at=SystemClock().now().replace(microsecond=0),
     )
-    private = _private_key(file)
+    private = read_private_key(file)
     try:
         text = write(claims, partial(sign, private))
     except UnlockRefused as error:
@@ -112,21 +108,6 @@ def issue(
     document = {"key": text, "id": claims.id, **claims_document(claims)}
     print_answer(invocation, document, lambda: text)
     return Exit.DONE
-
-
-def _private_key(file: Path) -> Ed25519PrivateKey:
-    from hypersync.model.signing import load_private
-
-    try:
-        pem = file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror or error}") from error
-    if b"ENCRYPTED" not in pem:
-        return load_private(pem)
-    given = os.environ.get(PASSPHRASE)
-    if given is None:
-        given = click.prompt("Passphrase of the private key", hide_input=True, err=True)
-    return load_private(pem, os.fsencode(given))
 
 
 def _new_passphrase() -> bytes:

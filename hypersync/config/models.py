@@ -50,6 +50,7 @@ __all__ = [
     "MailConfig",
     "PersonConfig",
     "PlanConfig",
+    "PlanFilesConfig",
     "ProjectFile",
     "RoleConfig",
     "RuleFile",
@@ -248,6 +249,21 @@ class UnlockConfig(Located):
     """The public half, as `hypersync unlock keygen` prints it."""
 
 
+class PlanFilesConfig(Located):
+    """Who signs plan files, and whether `apply` takes unsigned ones."""
+
+    public_keys: tuple[PublicKey, ...] = ()
+    """Whose signatures are trusted, as `hypersync unlock keygen` prints them."""
+    require_signature: Flag = False
+    """Whether `hypersync apply` refuses what none of them signed."""
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> Self:
+        if self.require_signature and not self.public_keys:
+            raise ValueError("nobody can sign; write public_keys: [...] beside require_signature")
+        return self
+
+
 class ProjectFile(Located):
     """The file ``config/hypersync.yaml``.
 
@@ -288,6 +304,8 @@ class ProjectFile(Located):
     """The groups that grant a role, by role."""
     webhooks: WebhooksConfig = Field(default_factory=WebhooksConfig)
     """Where webhooks may go."""
+    plan_files: PlanFilesConfig = Field(default_factory=PlanFilesConfig)
+    """Who signs plan files."""
     unlock: UnlockConfig | None = None
     """Who may let limits above the ceiling stand; nobody when not said."""
 

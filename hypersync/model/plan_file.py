@@ -36,7 +36,11 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedAction:
-    """One action of a plan; ``key`` is that of open actions, ``title`` says who it is about."""
+    """One action of a plan.
+
+    ``key`` is that of open actions, ``title`` says who it is about, ``irreversible`` why it cannot
+    be undone.
+    """
 
     rule: str
     identity: IdentityId
@@ -52,6 +56,7 @@ class PlannedAction:
     fingerprint: str
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
+    irreversible: str | None = None
 
     def change(self) -> bytes:
         """Return what has to be the same for it to be this action, as one canonical text."""
@@ -74,9 +79,13 @@ class PlannedAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanCounts:
-    """How many actions a plan has, by verdict, rule, operation and SILO/TYPE/ATTRIBUTE."""
+    """How many actions a plan has, by verdict, rule, operation and SILO/TYPE/ATTRIBUTE.
+
+    ``irreversible`` are those that cannot be undone.
+    """
 
     actions: int = 0
+    irreversible: int = 0
     verdicts: Mapping[str, int] = field(default_factory=dict)
     rules: Mapping[str, int] = field(default_factory=dict)
     operations: Mapping[str, int] = field(default_factory=dict)
@@ -150,20 +159,33 @@ def count(actions: Iterable[PlannedAction]) -> PlanCounts:
     rules: Counter[str] = Counter()
     operations: Counter[str] = Counter()
     attributes: Counter[str] = Counter()
+    irreversible = 0
     for each in actions:
         verdicts[each.verdict.value] += 1
         rules[each.rule] += 1
         operations[each.operation.value] += 1
+        irreversible += each.irreversible is not None
         if each.silo:
             names = {*(each.before or ()), *(each.after or ()), *each.once}
             attributes.update(f"{each.silo}/{each.type}/{name}" for name in names)
     return PlanCounts(
         actions=verdicts.total(),
+        irreversible=irreversible,
         verdicts=dict(verdicts),
         rules=dict(rules),
         operations=dict(operations),
         attributes=dict(attributes),
     )
+
+
+def check_home(header: PlanHeader, installation: str, environment: str) -> None:
+    """Raise `PlanFileRefused` for a plan that was made for another installation."""
+    home = f"{header.installation} ({header.environment})"
+    here = f"{installation} ({environment})"
+    if home != here:
+        raise PlanFileRefused(f"the plan was made for {home}, this is {here}")
+    if header.kind is RunKind.UNDO:
+        raise PlanFileRefused("the plan of an undo cannot be applied; use hypersync undo")
 
 
 # --- trusting ----------------------------------------------------------------------------------

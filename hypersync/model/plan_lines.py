@@ -12,7 +12,7 @@ line where it can be told; so is one that ends early or goes on after its end.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -49,8 +49,15 @@ _T = TypeVar("_T")
 # --- writing -----------------------------------------------------------------------------------
 
 
-def plan_lines(header: PlanHeader, actions: Iterable[PlannedAction]) -> Iterator[bytes]:
-    """Return the lines of an unsigned plan file one by one, each with its end."""
+def plan_lines(
+    header: PlanHeader,
+    actions: Iterable[PlannedAction],
+    signatures: Callable[[str], Sequence[Signature]] = lambda _: (),
+) -> Iterator[bytes]:
+    """Return the lines of a plan file one by one, each with its end.
+
+    ``signatures`` are asked for with the hash, when all else is written.
+    """
     digest = sha256()
     first = _header_line(header)
     digest.update(first)
@@ -59,7 +66,8 @@ def plan_lines(header: PlanHeader, actions: Iterable[PlannedAction]) -> Iterator
         line = _action_line(action)
         digest.update(line)
         yield line
-    yield end_line(digest.hexdigest(), ())
+    plan_hash = digest.hexdigest()
+    yield end_line(plan_hash, signatures(plan_hash))
 
 
 def end_line(plan_hash: str, signatures: Sequence[Signature]) -> bytes:
@@ -102,6 +110,7 @@ def _header_line(header: PlanHeader) -> bytes:
 def _counts(counts: PlanCounts) -> dict[str, object]:
     return {
         "actions": counts.actions,
+        "irreversible": counts.irreversible,
         "verdicts": dict(counts.verdicts),
         "rules": dict(counts.rules),
         "operations": dict(counts.operations),
@@ -123,6 +132,7 @@ def _action_line(action: PlannedAction) -> bytes:
         "after": None if action.after is None else dict(action.after),
         "once": dict(action.once),
         "fingerprint": action.fingerprint,
+        "irreversible": action.irreversible,
         "verdict": action.verdict.value,
         "reasons": [
             {"guard": each.guard, "name": each.name, "text": each.text} for each in action.reasons
@@ -232,6 +242,7 @@ def _read_action(line: bytes, number: int) -> PlannedAction:
             fingerprint=wire.fingerprint,
             verdict=wire.verdict,
             reasons=wire.reasons,
+            irreversible=wire.irreversible,
         )
         again = _action_line(action)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -302,6 +313,7 @@ class _Action(msgspec.Struct, frozen=True):
     fingerprint: str
     verdict: Verdict
     reasons: tuple[Reason, ...]
+    irreversible: str | None
 
 
 class _Signature(msgspec.Struct, frozen=True):
