@@ -97,7 +97,8 @@ class TypeReading:
         return Evidence(
             live=stored.live,
             high=high,
-            seen=self.counts.seen if self.sees_everything else None,
+            seen=self.counts.seen,
+            is_complete=self.sees_everything,
             missing=len(self.missing) + len(self.deleted),
             rekeyed=self.rekeyed,
             lost_canaries=lost_canaries,

@@ -42,14 +42,15 @@ class Evidence:
     """What a scan found of one type, and what was known before.
 
     ``live`` are the objects after the last applied scan, ``high`` the most within seven days.
-    ``seen`` counts what is there now and is ``None`` for a delta, which does not see everything;
+    ``seen`` counts what is there now; a delta is not complete and does not see everything.
     ``missing`` counts live objects that were not seen or are reported deleted.
     """
 
     live: int
     high: int
-    seen: int | None
+    seen: int
     missing: int
+    is_complete: bool = True
     rekeyed: int = 0
     lost_canaries: Collection[str] = ()
     scope_changed: bool = False
@@ -57,7 +58,7 @@ class Evidence:
 
 def judge(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
     """Return why the scan must not be believed, sentence by sentence; nothing when it may be."""
-    if evidence.seen == 0 and evidence.live > 0:
+    if _is_emptied(evidence):
         return (f"it is empty, and {evidence.live} objects were there", *_canaries(evidence))
     return (
         *_canaries(evidence),
@@ -65,6 +66,13 @@ def judge(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
         *_drop(evidence, guard),
         *_rekeyed(evidence, guard),
     )
+
+
+def _is_emptied(evidence: Evidence) -> bool:
+    """Tell whether nothing is left; of a delta, whether it deletes everything."""
+    if evidence.live == 0 or evidence.seen > 0:
+        return False
+    return evidence.is_complete or evidence.missing >= evidence.live
 
 
 def _canaries(evidence: Evidence) -> tuple[str, ...]:

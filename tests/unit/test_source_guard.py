@@ -46,7 +46,16 @@ def test_no_population_is_small_enough_to_become_empty():
 
 
 def test_an_empty_delta_is_no_empty_silo():
-    assert judge(evidence(seen=None), SourceGuard()) == ()
+    assert judge(evidence(seen=0, is_complete=False), SourceGuard()) == ()
+
+
+def test_a_delta_that_deletes_the_last_objects_of_a_small_silo_is_not_believed():
+    small = {"live": 3, "high": 3, "is_complete": False}
+    assert judge(evidence(**small, seen=0, missing=2), SourceGuard()) == ()
+    assert judge(evidence(**small, seen=1, missing=3), SourceGuard()) == ()
+    assert judge(evidence(**small, seen=0, missing=3), SourceGuard()) == (
+        "it is empty, and 3 objects were there",
+    )
 
 
 def test_a_silo_that_was_empty_may_stay_empty():
