@@ -56,6 +56,9 @@ from hypersync.store.engine import open_engine
 from hypersync.store.schema import prepare
 from hypersync.store.unit import Store
 
+_FILES = frozenset({"csv"})
+"""The connectors whose silos are files, and are called so when one is shorter than before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
@@ -330,6 +333,9 @@ def _engine(
         open_request=partial(open_request, settings=settings),
         is_blackout=settings.is_blackout,
         lock=lock_of(configuration),
+        files=frozenset(
+            name for name, silo in configuration.silos.items() if silo.connector in _FILES
+        ),
         vip_keys=[
             (slot.name, person.identity)
             for person in settings.directory.people.values()

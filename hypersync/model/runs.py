@@ -78,7 +78,7 @@ class RunError:
 
 @dataclass(slots=True)
 class RuleReport:
-    """One rule's counts in one run, and the limit that was in force."""
+    """One rule's counts in one run, the limit that was in force, and what the stopped share."""
 
     counts: Counts = field(default_factory=Counts)
     limit: int | None = None
@@ -86,6 +86,7 @@ class RuleReport:
     population: int | None = None
     lookback: int = 0
     reason: str | None = None
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,10 +21,10 @@ from hypersync.pipeline.clues import find_clues
 from hypersync.pipeline.collect import Candidate
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.features import of_changes
-from hypersync.pipeline.subjects import MissingObjects, StoppedActions
+from hypersync.pipeline.subjects import StoppedActions
 from hypersync.ports.store import Store, UnitOfWork
-from hypersync.rulebook.nodes import Attribute, SlotState, walk
-from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
+from hypersync.rulebook.nodes import Attribute, SlotState, State, walk
+from hypersync.rulebook.rules import Rule, Rulebook, RuleKind, Slot
 
 _logger = logging.getLogger(__name__)
 
@@ -63,18 +63,6 @@ def common_causes(
             text = f"what the stopped actions share could not be computed: {error}"
             errors.append(RunError(rule, None, "cause", text))
     return found, errors
-
-
-def cause_of_missing(store: Store, silo_type: int, anchors: Sequence[str], now: datetime) -> str:
-    """Say what the objects that a scan misses share; nothing when that cannot be told."""
-    try:
-        with store.snapshot() as unit:
-            clues = find_clues(unit, MissingObjects(unit, silo_type, anchors))
-        count = len(anchors)
-        return cause_of(partition(clues, count), clues, count, {}, now).text
-    except Exception:
-        _logger.exception("silo type %d: no common cause of what is missing", silo_type)
-        return ""
 
 
 def _common_cause(ground: Ground, candidates: Sequence[Candidate]) -> Common:
@@ -118,17 +106,22 @@ def _own(draft: Draft) -> Iterator[Feature]:
 
 def _implied(rulebook: Rulebook, rule: Rule, drafts: Sequence[Draft]) -> set[tuple[str, str]]:
     """Return the attributes, by type, that the rule's condition reads or its actions write."""
-    where = {slot.name: slot for slot in rulebook.slots}
-    implied = set(_written(drafts))
-    for expression in (rule.pure, rule.counting):
-        for node in () if expression is None else walk(expression.node):
-            if isinstance(node, Attribute | SlotState) and node.slot in where:
-                slot = where[node.slot]
-                named = node.name if isinstance(node, Attribute) else None
-                if named is None and slot.enabled is not None:
-                    named = slot.enabled.attribute
-                implied.add((f"{slot.silo}/{slot.type}", named or ""))
-    return implied
+    slots = {slot.name: slot for slot in rulebook.slots}
+    read = {
+        (f"{slot.silo}/{slot.type}", name)
+        for expression in (rule.pure, rule.counting)
+        for node in (() if expression is None else walk(expression.node))
+        if isinstance(node, Attribute | SlotState) and (slot := slots.get(node.slot)) is not None
+        if (name := _named(node, slot)) is not None
+    }
+    return read | set(_written(drafts))
+
+
+def _named(node: Attribute | SlotState, slot: Slot) -> str | None:
+    """Return the attribute that an expression reads, ``None`` for whether an object is there."""
+    if isinstance(node, Attribute):
+        return node.name
+    return slot.enabled.attribute if node.state is State.ENABLED and slot.enabled else None
 
 
 def _written(drafts: Iterable[Draft]) -> Iterator[tuple[str, str]]:

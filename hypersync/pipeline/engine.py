@@ -46,7 +46,8 @@ class Engine:
 
     ``vip_keys`` are (slot, normal join value) of people who are always VIPs. ``is_blackout`` says
     whether nothing may be released or executed at a time. ``open_request`` asks people, inside the
-    plan's transaction. ``lock`` is what unlock keys must fit.
+    plan's transaction. ``lock`` is what unlock keys must fit, ``files``
+    names the silos that are read from files.
     """
 
     store: Store
@@ -60,6 +61,7 @@ class Engine:
     is_blackout: Callable[[datetime], bool]
     lock: Lock
     vip_keys: Sequence[tuple[str, str]] = ()
+    files: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from hypersync.model.time_span import parse_time_span
 from hypersync.pipeline import guard
 from hypersync.pipeline.collect import Before, Collected
 from hypersync.pipeline.collect import Candidate as Wish
+from hypersync.pipeline.common_cause import Common
 from hypersync.pipeline.count import Contexts
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.measure import group_left, limits_of, silos_of, total
@@ -55,6 +56,7 @@ class Judgement:
     quotas: Mapping[str, QuotaState] = field(default_factory=dict)
     unlocked: list[Use] = field(default_factory=list)
     reservations: Sequence[tuple[str, str, IdentityId, str]] = ()
+    causes: Mapping[str, Common] = field(default_factory=dict)
 
 
 class Judge:

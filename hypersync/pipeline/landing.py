@@ -14,6 +14,7 @@ from hypersync.pipeline.apply import apply
 from hypersync.pipeline.engine import OpenRequest
 from hypersync.pipeline.graph import Target
 from hypersync.pipeline.join import Joins
+from hypersync.pipeline.missing_cause import cause_of_missing
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.events import Event
 from hypersync.ports.store.leases import Fence
@@ -159,12 +160,18 @@ class Landing:
         if self.is_covered(scan, types, ScanState.REJECTED, since=since):
             return self._reject_again(scan, now, f"{reason}; rejected before")
         suspended = replace(scan, state=ScanState.SUSPENDED, finished_at=now, reason=reason)
+        causes = {
+            name: cause_of_missing(self._store, scan.id, types[name].id, ABSENCES, now)
+            for name, verdict in scan.types.items()
+            if verdict.reasons
+        }
         with self._store.begin(self._fence) as unit:
             unit.scans.save(suspended, [ScanState.RUNNING])
             self._supersede(unit, suspended, now)
             for name, verdict in scan.types.items():
                 if verdict.reasons:
-                    open_request(unit, self._draft(unit, suspended, types[name], verdict), now)
+                    draft = self._draft(unit, suspended, types[name], verdict)
+                    open_request(unit, replace(draft, cause=causes[name]), now)
         return suspended
 
     def _reject_again(self, scan: Scan, now: datetime, reason: str) -> Scan:

@@ -19,6 +19,7 @@ from hypersync.pipeline.collect import Before, Collected, Collector
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Row, Scope, evaluate
+from hypersync.pipeline.explain_stops import explain_stops
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge, Judgement
 from hypersync.pipeline.propose import Proposer
@@ -81,6 +82,7 @@ class Planner:
         found = collector.found
         with self._engine.store.snapshot() as unit:
             judgement = judge.judge(found, unit)
+        explain_stops(self._engine, judgement, self._now)
         return self._settle(run, before, found, judgement)
 
     # --- what the run looks at -----------------------------------------------------------------

@@ -7,6 +7,7 @@ stored with it. A preview marks its proposals as planned and touches nothing els
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from hypersync.model.actions import ActionState, OnExpiry, Reason
@@ -191,6 +192,7 @@ def _ask(engine: Engine, unit: UnitOfWork, run: Run, judgement: Judgement, now: 
             on_expiry=judgement.stops[each.id].on_expiry,
             expires_at=judgement.stops[each.id].expires_at,
             vip=judgement.stops[each.id].vip,
+            cluster=_cluster(judgement, each),
         )
         for each in judgement.suspended
     }
@@ -200,9 +202,17 @@ def _ask(engine: Engine, unit: UnitOfWork, run: Run, judgement: Judgement, now: 
         where = (each.draft.rule.id, judgement.stops[each.id].vip)
         groups.setdefault(where, []).append(each)
     for (rule, vip), candidates in groups.items():
-        engine.open_request(
-            unit, _request(engine, run, rule, vip, candidates, judgement.stops), now
-        )
+        draft = _request(engine, run, rule, vip, candidates, judgement.stops)
+        common = judgement.causes.get(rule) if vip is None else None
+        if common is not None:
+            draft = replace(draft, cause=common.cause.text, clusters=common.cause.clusters)
+        engine.open_request(unit, draft, now)
+
+
+def _cluster(judgement: Judgement, candidate: Candidate) -> str | None:
+    """Return the key of the cluster that holds a candidate; VIPs are in none."""
+    common = judgement.causes.get(candidate.draft.rule.id)
+    return None if common is None else common.clusters.get(candidate.id)
 
 
 def _request(

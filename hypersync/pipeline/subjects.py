@@ -9,7 +9,9 @@ from hypersync.model.ids import IdentityId
 from hypersync.pipeline.cause import Feature, Kind
 from hypersync.pipeline.features import Json, of_anchor, of_attributes, scan_of
 from hypersync.ports.store import UnitOfWork
-from hypersync.ports.store.objects import Trait
+from hypersync.ports.store.objects import Current, Trait
+
+_AT_ONCE = 2_000
 
 
 class Subjects(Protocol):
@@ -92,18 +94,10 @@ class MissingObjects:
 
     def rows(self, indexes: Sequence[int]) -> Iterator[tuple[Sequence[int], Trait]]:
         """Yield these objects as they were when they were seen last."""
-        wanted = [self._anchors[index] for index in indexes]
-        for anchor, known in self._unit.objects.current(self._silo_type, wanted).items():
-            trait = Trait(
-                known.identity,
-                known.id,
-                self._silo_type,
-                anchor,
-                known.attributes,
-                known.absence,
-                known.source,
-            )
-            yield (self._index[anchor],), trait
+        for start in range(0, len(indexes), _AT_ONCE):
+            wanted = [self._anchors[index] for index in indexes[start : start + _AT_ONCE]]
+            for known in self._unit.objects.current(self._silo_type, wanted).values():
+                yield (self._index[known.anchor],), _trait(known, self._silo_type)
 
     def has(self, trait: Trait) -> bool:
         """Tell whether an object is missing."""
@@ -113,3 +107,15 @@ class MissingObjects:
         """Yield what an object says, and how its anchor begins."""
         yield from of_attributes(source, attributes)
         yield from of_anchor(source, trait.anchor)
+
+
+def _trait(known: Current, silo_type: int) -> Trait:
+    return Trait(
+        known.identity,
+        known.id,
+        silo_type,
+        known.anchor,
+        known.attributes,
+        known.absence,
+        known.source,
+    )
