@@ -302,6 +302,6 @@ def _moment(at: datetime | None) -> str:
 
 
 def _event(
-    kind: str, unlock: str, silo: str | None, by: str | None, now: datetime, **more: object
+    kind: str, unlock: str, silo: str | None, by: str | None, now: datetime, /, **more: object
 ) -> Event:
     return Event(kind=kind, at=now, silo=silo, by=by, data={"unlock": unlock, **more})
