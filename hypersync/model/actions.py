@@ -52,8 +52,8 @@ class OnExpiry(Enum):
 class Reason:
     """Why a guard stopped an action, in a sentence a person understands.
 
-    ``guard`` is throttle, vip, count, quota, threshold, limit or source; ``name`` names the VIP
-    rule, the context or the limit.
+    ``guard`` is throttle, vip, count, quota, threshold, limit, change, expiry or unknown; ``name``
+    names the VIP rule, the context or the limit.
     """
 
     guard: str
@@ -107,21 +107,22 @@ class Action:
     undoes: ActionId | None = None
 
 
-_UNDO = "undo:"
+UNDO = "undo:"
+"""What stands before the rule whose actions are taken back."""
 
 
 def undo_name(rule: str) -> str:
     """Return the name under which the actions of a rule are undone; no rule can be called so."""
-    return f"{_UNDO}{rule}"
+    return f"{UNDO}{rule}"
 
 
 def is_undo(rule: str) -> bool:
     """Tell whether actions under this name take others back."""
-    return rule.startswith(_UNDO)
+    return rule.startswith(UNDO)
 
 
 def undone_rule(rule: str) -> str:
     """Return the rule whose actions are undone, or done again, under this name."""
     while is_undo(rule):
-        rule = rule.removeprefix(_UNDO)
+        rule = rule.removeprefix(UNDO)
     return rule

@@ -19,6 +19,7 @@ from hypersync.ports.store import Store, UnitOfWork
 from hypersync.rulebook.rules import Rulebook
 
 OpenRequest = Callable[[UnitOfWork, RequestDraft, datetime], RequestId]
+WritePlan = Callable[[PlanHeader, Iterable[PlannedAction]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class GuardSettings:
     simulate: bool = False
     release_any: bool = True
     vip_memory: timedelta = timedelta(days=30)
+    reject_hold: timedelta = timedelta(days=30)
     delta_duration: timedelta = timedelta(seconds=60)
     delta_identities: int = 100_000
 
@@ -71,7 +73,7 @@ class PlanOut:
     version: str
     installation: str
     environment: str
-    write: Callable[[PlanHeader, Iterable[PlannedAction]], None]
+    write: WritePlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

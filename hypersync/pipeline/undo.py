@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from hypersync.model.actions import Action, ActionState
+from hypersync.model.actions import OPEN_STATES, Action, ActionState
 from hypersync.model.ids import ActionId, IdentityId, ObjectId, RunId
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Attributes, EnabledSpec, ObjectType, Operation, Value
@@ -179,6 +179,10 @@ def still_to_undo(action: Action, undoers: Mapping[ActionId, Sequence[Action]]) 
     """
     if action.state in _UNFINISHED:
         return Kept(Because.UNFINISHED, _UNFINISHED[action.state])
+    for each in undoers.get(action.id, ()):
+        if each.state in OPEN_STATES:
+            text = f"run {each.run} is to undo it already: {each.id} is {each.state.value}"
+            return Kept(Because.WAITING, text)
     run = undone_by(action.id, undoers)
     return None if run is None else Kept(Because.UNDONE, f"already undone by run {run}")
 

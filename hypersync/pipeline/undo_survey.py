@@ -1,0 +1,109 @@
+"""Finds what an undo takes back: goes through what a run did, newest first.
+
+Failure direction: what cannot be taken back, was changed since, or cannot be told is left as it is,
+with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from hypersync.model.actions import Action
+from hypersync.model.ids import ActionId, IdentityId, RunId
+from hypersync.model.objects import Operation
+from hypersync.pipeline.drafts import Draft
+from hypersync.pipeline.engine import Engine
+from hypersync.pipeline.irreversible import is_irreversible
+from hypersync.pipeline.undo import (
+    Because,
+    Found,
+    Inverse,
+    Kept,
+    inverse,
+    still_to_undo,
+    with_what_is_there,
+)
+from hypersync.pipeline.undo_drafts import Drafter
+from hypersync.pipeline.undo_state import find
+from hypersync.ports.progress import Progress
+from hypersync.ports.store import UnitOfWork
+
+_BATCH = 1_000
+
+
+@dataclass(slots=True)
+class Undone:
+    """What an undo found besides its drafts.
+
+    ``cannot`` are the actions that are left as they are, ``incomplete`` those whose undo does not
+    bring everything back, each with the reason.
+    """
+
+    cannot: list[tuple[Action, Kept]] = field(default_factory=list)
+    incomplete: list[tuple[Action, str]] = field(default_factory=list)
+
+
+class Survey:
+    """Goes through the actions of a run; ``undone`` is what it notes."""
+
+    def __init__(self, engine: Engine, undone: Undone) -> None:
+        self._engine = engine
+        self._undone = undone
+        self._originals: dict[ActionId, Action] = {}
+        self.drafter = Drafter(engine)
+
+    def drafts(
+        self, unit: UnitOfWork, run: RunId, rule: str | None, progress: Progress
+    ) -> dict[IdentityId, list[Draft]]:
+        """Return by identity what takes a run back, or what it did for one rule."""
+        progress.start("undoing", None)
+        drafts: dict[IdentityId, list[Draft]] = {}
+        actions = (each for each in unit.actions.carried_out(run) if rule in (None, each.rule))
+        while batch := list(islice(actions, _BATCH)):
+            for draft in self._of_batch(unit, batch):
+                drafts.setdefault(draft.identity, []).append(draft)
+            progress.advance(len(batch))
+        return drafts
+
+    def leave(self, drafts: Iterable[Draft], why: Kept) -> None:
+        """Leave the actions behind these drafts as they are after all."""
+        gone = {draft.undoes for draft in drafts}
+        self._undone.cannot += [(each, why) for key, each in self._originals.items() if key in gone]
+        self._undone.incomplete = [
+            (each, loss) for each, loss in self._undone.incomplete if each.id not in gone
+        ]
+
+    def _of_batch(self, unit: UnitOfWork, batch: Sequence[Action]) -> Iterator[Draft]:
+        undoers = unit.actions.undoers([each.id for each in batch])
+        silos = self._engine.silos
+        groups = {key for key, kind in silos.types.items() if kind.members is not None}
+        stored = find(unit, batch, slots=silos.slots, groups=groups)
+        for action in batch:
+            wanted = self._wanted(action, undoers, stored.get(action.id))
+            if isinstance(wanted, Kept):
+                self._undone.cannot.append((action, wanted))
+                continue
+            if wanted.loses:
+                self._undone.incomplete.append((action, wanted.loses))
+            self._originals[action.id] = action
+            yield self.drafter.draft(
+                action, wanted, stored[action.id], name=action.rule, undoes=action.id
+            )
+
+    def _wanted(
+        self, action: Action, undoers: Mapping[ActionId, Sequence[Action]], found: Found | None
+    ) -> Inverse | Kept:
+        """Return what takes an action back now, or why it is left as it is."""
+        kept = still_to_undo(action, undoers)
+        if kept is not None:
+            return kept
+        if action.operation is Operation.EVENT:
+            return Kept(Because.IRREVERSIBLE, is_irreversible(action.operation, recreates=False))
+        ability = self.drafter.ability(action)
+        if ability is None or not self.drafter.knows(action.slot):
+            text = "its object type or its slot is no longer in the configuration"
+            return Kept(Because.UNKNOWN, text)
+        wanted = inverse(action, ability)
+        return wanted if isinstance(wanted, Kept) else with_what_is_there(wanted, found, ability)
