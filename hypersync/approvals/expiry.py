@@ -75,6 +75,7 @@ def _expire(
         [action.id for action in actions if action.id not in kept],
         now=now,
         reason="nobody decided in time",
+        ask_until=now + settings.reject_hold,
     )
     refused = [action for action in wanted if why[action.id] and action.id in set(cleared)]
     _say_refused(unit, request, refused, why, now)
@@ -152,12 +153,15 @@ def _say_refused(
         _logger.warning("run %s, rule %s: %s", run, rule, text)
 
 
-def end_approvals(store: Store, *, now: datetime) -> int:
+def end_approvals(store: Store, *, now: datetime, settings: Settings) -> int:
     """Clear what was approved but that no committing sync released in time; return how many."""
     with store.begin() as unit:
         over = unit.requests.run_out(now)
         reason = "the approval ran out before a sync released it"
-        done = unit.requests.clear(over, now=now, reason=reason, is_approved=True)
+        ask_until = now + settings.reject_hold
+        done = unit.requests.clear(
+            over, now=now, reason=reason, ask_until=ask_until, is_approved=True
+        )
         ended = Counter(
             (action.run, action.rule, action.request) for action in unit.actions.get(done)
         )

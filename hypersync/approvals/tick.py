@@ -44,7 +44,7 @@ def tick(store: Store, *, now: datetime, settings: Settings) -> TickReport:
     """Do everything that is due now, once."""
     report = TickReport()
     report.expired = expire_actions(store, now=now, settings=settings)
-    report.run_out = end_approvals(store, now=now)
+    report.run_out = end_approvals(store, now=now, settings=settings)
     _move_on(store, now, settings, report)
     _close(store, now, settings, report)
     with store.begin() as unit:

@@ -35,9 +35,9 @@ class Candidate(NamedTuple, Generic[K]):
     ``key`` is the caller's. ``target`` is group and member, empty when it is no membership.
     ``throttle`` is the least time since ``last_start``; ``None`` is no throttle, and never started.
     ``allows`` asks the rule's Count or Quota; unknown does not let through. ``changed`` marks an
-    action that takes the place of one people were asked about: it is asked again. ``clears`` is how
-    many values become empty, ``attributes`` are those that change. ``group`` is set for removals
-    from a group.
+    action that takes the place of one people were asked about, ``unanswered`` says that the time to
+    answer ran out before: both are asked again. ``clears`` is how many values become empty,
+    ``attributes`` are those that change. ``group`` is set for removals from a group.
     """
 
     key: K
@@ -49,6 +49,7 @@ class Candidate(NamedTuple, Generic[K]):
     vip: Holder | None = None
     allows: Asker | None = None
     changed: bool = False
+    unanswered: str = ""
     clears: int = 0
     attributes: AbstractSet[str] = frozenset()
     group: str | None = None

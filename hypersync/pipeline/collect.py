@@ -1,15 +1,14 @@
 """Collects what evaluation found: new candidates, and what becomes of actions that are open.
 
-One open action per key. What a rule wants again is compared with the open action of the same key:
-the same change is nothing new, an approved one is released, another change replaces it and is asked
-again. What a rule certainly no longer wants makes its undecided actions stale. A rejection holds
-until the condition was once false, the change differs, or its time is over.
+One open action per key; `release.next_of` says what becomes of it. What cannot be told now
+(unknown, an error, an ambiguity) and what may not be released now (a pause, a blackout) waits, with
+the reason written to the action. A rejection holds until the condition was once false, the change
+differs, or its time is over; what nobody answered in time is asked again, however little it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from hypersync.model.actions import ActionState
@@ -17,67 +16,25 @@ from hypersync.model.ids import ActionId, IdentityId, new_public_id
 from hypersync.model.runs import RunError
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.evaluate import Look
+from hypersync.pipeline.found import Before, Candidate, Collected
 from hypersync.pipeline.release import (
     MOST_REPLACEMENTS,
-    Against,
-    against_open,
+    UNDONE,
+    Next,
+    Truth,
+    asks_again,
     fingerprint,
     hold_applies,
+    next_of,
 )
 from hypersync.pipeline.vip import Vip, Vips
 from hypersync.ports.store.actions import OpenAction, Proposal
 from hypersync.ports.store.marks import Hold
 from hypersync.rulebook.rules import Rule, RuleKind
 
-_UNDONE = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
+__all__ = ["Before", "Candidate", "Collected", "Collector"]
 
-
-@dataclass(slots=True)
-class Candidate:
-    """A new action before the guards, its payload already spooled."""
-
-    id: ActionId
-    draft: Draft
-    vip: Vip | None
-    replaces: OpenAction | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Before:
-    """What stood when the run began: open actions and holds by key, and marks of events."""
-
-    open: dict[str, OpenAction] = field(default_factory=dict)
-    holds: dict[str, Hold] = field(default_factory=dict)
-    held: set[tuple[str, IdentityId]] = field(default_factory=set)
-    memory: dict[IdentityId, Mapping[str, str | None]] = field(default_factory=dict)
-
-    def watched(self) -> Collection[int]:
-        """Return the identities that have to be looked at closely."""
-        return (
-            {each.identity for each in self.open.values()}
-            | {each.identity for each in self.holds.values()}
-            | {identity for _, identity in self.held}
-            | set(self.memory)
-        )
-
-
-@dataclass(slots=True)
-class Collected:
-    """Everything a run found, before the guards."""
-
-    candidates: dict[str, dict[str, Candidate]] = field(default_factory=dict)
-    release: dict[ActionId, OpenAction] = field(default_factory=dict)
-    again: dict[ActionId, OpenAction] = field(default_factory=dict)
-    stale: dict[ActionId, OpenAction] = field(default_factory=dict)
-    void: dict[ActionId, OpenAction] = field(default_factory=dict)
-    dropped_holds: set[str] = field(default_factory=set)
-    stopped_events: set[tuple[str, IdentityId]] = field(default_factory=set)
-    repeated: list[tuple[str, IdentityId, str, str]] = field(default_factory=list)
-    errors: list[RunError] = field(default_factory=list)
-    vips: dict[IdentityId, tuple[str, ...]] = field(default_factory=dict)
-    wakes: dict[IdentityId, datetime] = field(default_factory=dict)
-    unfinished: set[IdentityId] = field(default_factory=set)
-    identities: int = 0
+UNTOLD = "it cannot be told whether its condition still holds: a value is missing"
 
 
 class Collector:
@@ -91,7 +48,7 @@ class Collector:
         discard: Callable[[ActionId], None],
         *,
         now: datetime,
-        may_release: Callable[[OpenAction, Draft], bool],
+        rests: Callable[[OpenAction, Draft], str],
         vips: Vips,
     ) -> None:
         self.found = Collected()
@@ -100,8 +57,9 @@ class Collector:
         self._spool = spool
         self._discard = discard
         self._now = now
-        self._may_release = may_release
+        self._rests = rests
         self._vips = vips
+        self._looked: set[IdentityId] = set()
         self._by_identity: dict[IdentityId, list[tuple[str, str]]] = {}
         self._open_of: dict[IdentityId, list[OpenAction]] = {}
         self._holds_of: dict[IdentityId, list[Hold]] = {}
@@ -124,9 +82,8 @@ class Collector:
         before.held = {each for each in before.held if each[1] not in identities}
         before.memory = {k: v for k, v in before.memory.items() if k not in identities}
         for identity in identities:
-            for closing in (self.found.release, self.found.again, self.found.stale):
-                for action in self._open_of.get(IdentityId(identity), ()):
-                    closing.pop(action.id, None)
+            for action in self._open_of.get(IdentityId(identity), ()):
+                self.found.leave(action.id)
             self._open_of.pop(IdentityId(identity), None)
             self._holds_of.pop(IdentityId(identity), None)
 
@@ -136,9 +93,6 @@ class Collector:
         for hold in before.holds.values():
             self._holds_of.setdefault(hold.identity, []).append(hold)
 
-    def _memory(self, identity: IdentityId) -> Mapping[str, str | None]:
-        return self._before.memory.get(identity, {})
-
     def void_orphans(self, *, is_simulated: bool) -> None:
         """Close the open actions of rules that are gone, and the queued ones of simulated rules.
 
@@ -147,7 +101,7 @@ class Collector:
         for action in self._before.open.values():
             rule = self._rules.get(action.rule)
             if rule is None:
-                is_orphan = action.state in _UNDONE
+                is_orphan = action.state in UNDONE
             else:
                 is_orphan = action.state is ActionState.QUEUED and (is_simulated or rule.simulate)
             if is_orphan:
@@ -156,108 +110,157 @@ class Collector:
     def take(self, look: Look) -> None:
         """Take in what one identity says."""
         self._forget(look.identity)
+        self._looked.add(look.identity)
         for problem in look.problems:
             self.found.errors.append(
                 RunError(problem.rule, problem.identity, problem.code, problem.message)
             )
             self.found.unfinished.add(look.identity)
         if look.waits:
-            self.found.errors.append(RunError(None, look.identity, "ambiguous", look.waits))
-            self.found.unfinished.add(look.identity)
+            self._wait(look)
             return
         if look.vips:
             self.found.vips[look.identity] = tuple(look.vips)
         if look.wake is not None:
             self.found.wakes[look.identity] = look.wake
-        seen = {draft.key for draft in look.drafts}
-        for draft in look.drafts:
-            self._consider(draft, look)
-        self._withdraw(look, seen)
+        drafts = {draft.key: draft for draft in look.drafts}
+        for action in self._open_of.get(look.identity, ()):
+            is_asked = look.asked is None or action.rule in look.asked
+            if is_asked and action.rule in self._rules:
+                self._go_on(action, drafts.pop(action.key, None), look)
+        for draft in drafts.values():
+            self._consider(draft, look, None)
+        self._let_go(look)
 
     def _forget(self, identity: IdentityId) -> None:
+        """Take back what an earlier look at an identity said."""
+        if identity not in self._looked:
+            return
         for rule, key in self._by_identity.pop(identity, ()):
             candidate = self.found.candidates[rule].pop(key, None)
             if candidate is not None:
                 self._discard(candidate.id)
-        self.found.vips.pop(identity, None)
+        self.found.forget(identity)
         for action in self._open_of.get(identity, ()):
-            for closing in (self.found.release, self.found.again, self.found.stale):
-                closing.pop(action.id, None)
+            self.found.leave(action.id)
 
-    def _consider(self, draft: Draft, look: Look) -> None:
+    def _wait(self, look: Look) -> None:
+        """Leave everything as it is: no rule runs for this identity now."""
+        self.found.errors.append(RunError(None, look.identity, "ambiguous", look.waits))
+        self.found.unfinished.add(look.identity)
+        for action in self._open_of.get(look.identity, ()):
+            self._say(action, look.waits)
+
+    # --- what is open --------------------------------------------------------------------------
+
+    def _go_on(self, action: OpenAction, draft: Draft | None, look: Look) -> None:
+        """Do with an open action what `next_of` says; ``draft`` is what is wanted in its place."""
+        fresh = None if draft is None else fingerprint(draft, draft.rule.content_hash)
+        is_vip = draft is not None and self._vip(draft, look) is not None
+        why = ""
+        match next_of(action, _truth(action.rule, draft, look), fresh, is_vip=is_vip):
+            case Next.STALE:
+                self.found.stale[action.id] = action
+            case Next.WAIT:
+                why = _problem_of(action.rule, look) or UNTOLD
+            case Next.AGAIN:
+                self.found.again[action.id] = action
+            case Next.RELEASE if draft is not None:
+                why = self._release(action, draft)
+            case Next.REPLACE if draft is not None:
+                self._consider(draft, look, action)
+            case Next.UNSTABLE:
+                why = f"unstable: it changed more than {MOST_REPLACEMENTS} times while waiting"
+                self.found.errors.append(RunError(action.rule, action.identity, "unstable", why))
+            case _:
+                pass
+        self._say(action, why)
+
+    def _release(self, action: OpenAction, draft: Draft) -> str:
+        """Release what was approved, or say what keeps it."""
+        why = self._rests(action, draft)
+        if not why:
+            self.found.release[action.id] = action
+        return why
+
+    def _say(self, action: OpenAction, why: str) -> None:
+        """Note what an open action waits for, where that is another reason than before."""
+        if action.state in UNDONE and (why or None) != action.waits:
+            self.found.waits[action.id] = why or None
+
+    # --- what is new ---------------------------------------------------------------------------
+
+    def _consider(self, draft: Draft, look: Look, existing: OpenAction | None) -> None:
+        """Make a candidate of what is wanted, unless a rejection or an earlier event holds it."""
         rule = draft.rule
-        print_ = fingerprint(draft, rule.content_hash)
-        existing = self._before.open.get(draft.key)
-        if existing is not None and not self._is_replaced(existing, draft, print_, look):
-            return
         is_event = rule.kind is RuleKind.EVENT
         if is_event and existing is None and (rule.id, draft.identity) in self._before.held:
             return
+        print_ = fingerprint(draft, rule.content_hash)
         hold = self._before.holds.get(draft.key)
         if hold is not None and hold_applies(hold, print_, self._now):
-            text = f"rejected; it holds until {hold.until:%Y-%m-%d %H:%M} UTC"
-            self.found.repeated.append((rule.id, draft.identity, draft.key, text))
-            if existing is not None and existing.state is ActionState.QUEUED:
-                self.found.stale[existing.id] = existing
+            self._hold_back(draft, hold, existing)
             return
-        self._add(draft, look, print_, existing)
+        self._add(draft, look, print_, existing, _asked_again(hold, self._now))
 
-    def _is_replaced(self, existing: OpenAction, draft: Draft, print_: str, look: Look) -> bool:
-        """Compare with the open action of the same key; true when a new one takes its place."""
-        match against_open(existing, print_):
-            case Against.RELEASE:
-                return self._release(existing, draft, look)
-            case Against.AGAIN if self._is_new_vip(existing, draft, look):
-                return True
-            case Against.AGAIN:
-                self.found.again[existing.id] = existing
-            case Against.UNSTABLE:
-                text = f"unstable: it changed more than {MOST_REPLACEMENTS} times while waiting"
-                self.found.errors.append(
-                    RunError(existing.rule, existing.identity, "unstable", text)
-                )
-            case Against.REPLACE:
-                return True
-            case Against.NOTHING:
-                pass
-        return False
+    def _hold_back(self, draft: Draft, hold: Hold, existing: OpenAction | None) -> None:
+        times = "" if hold.times < 2 else f" {hold.times} times"
+        text = f"rejected{times}; it holds until {hold.until:%Y-%m-%d %H:%M} UTC"
+        self.found.repeated[draft.key] = (draft.rule.id, draft.identity, draft.key, text)
+        if existing is not None and existing.state is ActionState.QUEUED:
+            self.found.stale[existing.id] = existing
 
-    def _add(self, draft: Draft, look: Look, print_: str, existing: OpenAction | None) -> None:
+    def _add(
+        self,
+        draft: Draft,
+        look: Look,
+        print_: str,
+        existing: OpenAction | None,
+        unanswered: str,
+    ) -> None:
         action = ActionId(new_public_id())
         replacements = 0 if existing is None else existing.replacements + 1
         self._spool(_proposal(action, draft, print_, replacements))
         rule = draft.rule.id
-        vip = self._vips.of(draft, look.vips, self._memory(look.identity), self._now)
         self.found.candidates.setdefault(rule, {})[draft.key] = Candidate(
-            action, draft, vip, existing
+            action, draft, self._vip(draft, look), existing, unanswered
         )
         self._by_identity.setdefault(draft.identity, []).append((rule, draft.key))
 
-    def _release(self, action: OpenAction, draft: Draft, look: Look) -> bool:
-        """Release what was approved; a volume approval does not cover a VIP: that asks again."""
-        if not self._may_release(action, draft):
-            return False
-        if self._is_new_vip(action, draft, look):
-            return True
-        self.found.release[action.id] = action
-        return False
+    def _vip(self, draft: Draft, look: Look) -> Vip | None:
+        memory = self._before.memory.get(look.identity, {})
+        return self._vips.of(draft, look.vips, memory, self._now)
 
-    def _is_new_vip(self, action: OpenAction, draft: Draft, look: Look) -> bool:
-        """Tell whether a VIP is concerned now who was none when the action was let through."""
-        memory = self._memory(look.identity)
-        return action.vip is None and bool(self._vips.of(draft, look.vips, memory, self._now))
-
-    def _withdraw(self, look: Look, seen: Collection[str]) -> None:
-        """Close what is no longer wanted: only a clean false, or nothing left to do, decides."""
-        for action in self._open_of.get(look.identity, ()):
-            over = action.rule in look.clean_false or action.rule in look.fired
-            if over and action.key not in seen and action.state in _UNDONE:
-                self.found.stale[action.id] = action
+    def _let_go(self, look: Look) -> None:
+        """End the holds and event marks whose condition is certainly false."""
+        wanted = {draft.key for draft in look.drafts}
         for hold in self._holds_of.get(look.identity, ()):
-            if hold.rule in look.clean_false and hold.key not in seen:
+            if hold.rule in look.clean_false and hold.key not in wanted:
                 self.found.dropped_holds.add(hold.key)
         held = {(rule, look.identity) for rule in look.clean_false}
         self.found.stopped_events |= held & self._before.held
+
+
+def _truth(rule: str, draft: Draft | None, look: Look) -> Truth:
+    """Return what a rule says; a change it wants now is wanted, whatever else there is."""
+    if draft is not None or rule in look.fired:
+        return Truth.TRUE
+    if _problem_of(rule, look):
+        return Truth.ERROR
+    return Truth.FALSE if rule in look.clean_false else Truth.UNKNOWN
+
+
+def _problem_of(rule: str, look: Look) -> str:
+    return next((each.message for each in look.problems if each.rule == rule), "")
+
+
+def _asked_again(hold: Hold | None, now: datetime) -> str:
+    """Say that nobody answered when this was asked before, or nothing."""
+    if hold is None or not asks_again(hold, now):
+        return ""
+    when = "" if hold.at is None else f" at {hold.at:%Y-%m-%d %H:%M} UTC"
+    times = "" if hold.times < 2 else f", {hold.times} times so far"
+    return f"its time ran out{when} without an answer{times}; asked again"
 
 
 def _proposal(action: ActionId, draft: Draft, print_: str, replacements: int) -> Proposal:

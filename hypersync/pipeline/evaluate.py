@@ -39,8 +39,9 @@ class Look:
 
     ``fired`` are the ids of the rules that were asked and hold, without those whose change could
     not be told. ``clean_false`` are those among the asked ones that certainly do not hold; it is
-    only filled for watched identities. ``vips`` names the VIP rules
-    that are true, unknown or in error. ``wake`` is the next time to look again.
+    only filled for watched identities. ``vips`` names the VIP rules that are true, unknown or in
+    error. ``wake`` is the next time to look again, ``waits`` why no rule runs, ``asked`` the ids of
+    the rules that were asked, ``None`` for all.
     """
 
     identity: IdentityId
@@ -51,6 +52,7 @@ class Look:
     clean_false: frozenset[str] = frozenset()
     wake: datetime | None = None
     waits: str = ""
+    asked: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +209,7 @@ class _Worker:
             fired=frozenset(rule.id for rule in wanted) - failed,
             clean_false=self._clean_false(identity, held) - failed if watched else frozenset(),
             wake=wake,
+            asked=asked,
         )
 
     def _leave(self, identity: Identity, rule: Rule, problems: list[Problem]) -> list[Draft]:
@@ -228,7 +231,8 @@ class _Worker:
         return value is True
 
     def _plain(self, identity: Identity) -> Look:
-        return Look(identity.id, clean_false=self._clean_false(identity, set()))
+        asked = self._scope.rules.get(identity.id)
+        return Look(identity.id, clean_false=self._clean_false(identity, set()), asked=asked)
 
     def _clean_false(self, identity: Identity, held: set[int]) -> frozenset[str]:
         asked = self._scope.rules.get(identity.id)

@@ -102,17 +102,18 @@ def _throttle_text(started: datetime, throttle: timedelta, now: datetime) -> str
 def _hold(
     candidates: Iterable[Candidate[K]], verdicts: Verdicts[K]
 ) -> tuple[list[Candidate[K]], list[Candidate[K]]]:
-    """Suspend VIPs, and what changed since people were asked; return those, and the others."""
-    held, free = [], []
+    """Suspend VIPs, and what people have to be asked again; return those, and the others."""
+    held: list[Candidate[K]] = []
+    free: list[Candidate[K]] = []
     for each in candidates:
-        if each.vip is None and not each.changed:
-            free.append(each)
-            continue
-        reasons = [_CHANGED] if each.changed else []
-        if each.vip is not None:
-            reasons.insert(0, Reason("vip", each.vip.name, each.vip.text))
-        verdicts.suspended[each.key] = reasons
-        held.append(each)
+        reasons = [] if each.vip is None else [Reason("vip", each.vip.name, each.vip.text)]
+        if each.changed:
+            reasons.append(_CHANGED)
+        if each.unanswered:
+            reasons.append(Reason("expiry", "", each.unanswered))
+        if reasons:
+            verdicts.suspended[each.key] = reasons
+        (held if reasons else free).append(each)
     return held, free
 
 

@@ -166,6 +166,7 @@ class Judge:
                 vip=each.vip,
                 allows=None if rule.counting is None else self._asker(rule.counting, each),
                 changed=_was_asked(each),
+                unanswered=each.unanswered,
                 clears=_clears(each),
                 attributes=frozenset(each.draft.after or ()),
                 group=group_left(each),
@@ -310,7 +311,7 @@ class Judge:
 
     def _count_held(self, found: Collected, judgement: Judgement) -> None:
         """Say how many wishes a rejection still holds back."""
-        held = Counter(rule for rule, *_ in found.repeated)
+        held = Counter(rule for rule, *_ in found.repeated.values())
         for rule, count in held.items():
             report = judgement.reports[rule]
             text = f"{guard.number(count)} held back by an earlier rejection"

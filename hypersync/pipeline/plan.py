@@ -72,7 +72,7 @@ class Planner:
                 self._spool,
                 self._discarded.add,
                 now=self._now,
-                may_release=self._may_release,
+                rests=self._rests,
                 vips=self._vips(unit),
             )
             collector.void_orphans(is_simulated=self._engine.guards.simulate)
@@ -191,19 +191,26 @@ class Planner:
                 people.add(found.identity)
         return Vips(self._engine.rulebook.vips, people, self._engine.guards.vip_memory)
 
-    def _may_release(self, action: OpenAction, draft: Draft) -> bool:
-        """Tell whether this run releases what was approved.
+    def _rests(self, action: OpenAction, draft: Draft) -> str:
+        """Say why this run does not release what was approved, or nothing.
 
-        Not in a preview or a blackout, for a paused silo or a simulated rule, or once the approval
-        ran out, whether somebody noted that already or not.
+        It does not in a preview or a blackout, for a paused silo or a simulated rule, or once the
+        approval ran out, whether somebody noted that already or not.
         """
-        if not self._commit or self._engine.is_blackout(self._now):
-            return False
-        is_simulated = self._engine.guards.simulate or draft.rule.simulate
-        if is_simulated or draft.silo in self._resting or action.id in self._over:
-            return False
+        if not self._commit:
+            return "a preview releases nothing"
+        if action.id in self._over:
+            return "its approval ran out"
+        if self._engine.is_blackout(self._now):
+            return "a blackout window is open"
+        if self._engine.guards.simulate or draft.rule.simulate:
+            return f"{draft.rule.id} is only simulated"
+        if draft.silo in self._resting:
+            return f"the silo {draft.silo} is paused"
         own = self._order.object_key is None or self._engine.guards.release_any
-        return own or action.identity in self._claimed
+        if own or action.identity in self._claimed:
+            return ""
+        return "an object sync releases only what is about its own identity"
 
     # --- evaluating ----------------------------------------------------------------------------
 

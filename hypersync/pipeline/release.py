@@ -1,8 +1,9 @@
 """Decides about actions that wait, when their identity is looked at again. Pure.
 
-One open action per key. What a rule wants again is compared with the open action of the same key by
-fingerprint: what was approved is what runs, or it is asked again. Only a clean false, or nothing
-left to change, ends an action undecided; what cannot be told waits.
+One open action per key, and one place that says what becomes of it: `next_of`. What a rule wants
+again is compared with the open action of the same key by fingerprint: what was approved is what
+runs, or it is asked again. Only a clean false, or nothing left to change, ends an action undecided;
+what cannot be told waits.
 
 Failure direction: a change that was not shown is never released; a volume approval does not cover
 somebody who became a VIP.
@@ -21,6 +22,9 @@ from hypersync.model.ids import IdentityId, ObjectId
 from hypersync.model.objects import Attributes, Operation
 from hypersync.ports.store.actions import OpenAction
 from hypersync.ports.store.marks import Hold
+
+UNDONE = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
+"""The open states in which nothing of the action was begun."""
 
 MOST_REPLACEMENTS = 3
 """How often a waiting action may be replaced before its rule is in error for the identity."""
@@ -62,37 +66,6 @@ def fingerprint(wanted: Wanted, content_hash: str) -> str:
     return blake2b(encode_value(parts), digest_size=20).hexdigest()
 
 
-class Against(Enum):
-    """What becomes of an open action when its rule wants something under the same key again."""
-
-    NOTHING = "nothing"
-    RELEASE = "release"
-    AGAIN = "again"
-    REPLACE = "replace"
-    UNSTABLE = "unstable"
-
-
-def against_open(existing: OpenAction, fresh: str) -> Against:
-    """Compare an open action with what its rule wants now, by fingerprint.
-
-    ``RELEASE``: it was approved and is the same. ``AGAIN``: it was queued and is the same, so it
-    may start. ``REPLACE``: void it; the new one is asked about, or judged when the old one was only
-    queued. ``UNSTABLE``: it would be replaced
-    once too often; the rule is in error for this identity.
-    """
-    is_same = existing.fingerprint == fresh
-    match existing.state:
-        case ActionState.QUEUED:
-            return Against.AGAIN if is_same else Against.REPLACE
-        case ActionState.APPROVED if is_same:
-            return Against.RELEASE
-        case ActionState.SUSPENDED | ActionState.APPROVED if not is_same:
-            is_unstable = existing.replacements >= MOST_REPLACEMENTS
-            return Against.UNSTABLE if is_unstable else Against.REPLACE
-        case _:
-            return Against.NOTHING
-
-
 class Truth(Enum):
     """What a rule says for an identity now; error includes everything that cannot be asked."""
 
@@ -102,36 +75,51 @@ class Truth(Enum):
     ERROR = "error"
 
 
-class Recheck(Enum):
-    """What becomes of an approved or queued action when it is looked at before it starts."""
+class Next(Enum):
+    """What becomes of an open action when its identity is looked at again."""
 
-    SAME = "same"
-    STALE = "stale"
-    DIFFERS = "differs"
-    VIP = "vip"
+    NOTHING = "nothing"
     WAIT = "wait"
+    STALE = "stale"
+    RELEASE = "release"
+    AGAIN = "again"
+    REPLACE = "replace"
+    UNSTABLE = "unstable"
 
 
-def recheck(action: OpenAction, truth: Truth, fresh: str | None, *, is_vip: bool) -> Recheck:
-    """Compare what was let through with what its rule wants now.
+def next_of(existing: OpenAction, truth: Truth, fresh: str | None, *, is_vip: bool) -> Next:
+    """Compare an open action with what its rule wants now.
 
-    ``fresh`` is the fingerprint of the change the rule would make, ``None`` when there is nothing
-    left to change. ``is_vip`` is whether a VIP rule holds the identity now.
+    ``fresh`` is the fingerprint of the change under the same key that the rule wants now, ``None``
+    when it wants none; ``is_vip`` is whether a VIP rule holds that change now.
+
+    ``NOTHING``: it goes on as it is. ``WAIT``: it cannot be told. ``STALE``: certainly no longer
+    wanted, or nothing is left to change. ``RELEASE``: it was approved and is the same. ``AGAIN``:
+    it was queued and is the same, so it may start. ``REPLACE``: void it; the new one is asked
+    about, or judged when the old one was only queued. ``UNSTABLE``: it would be replaced once too
+    often; the rule is in error for this identity.
     """
+    if existing.state not in UNDONE:
+        return Next.NOTHING
     if truth in (Truth.UNKNOWN, Truth.ERROR):
-        return Recheck.WAIT
-    if truth is Truth.FALSE or fresh is None:
-        return Recheck.STALE
-    if action.fingerprint != fresh:
-        return Recheck.DIFFERS
-    if is_vip and action.vip is None:
-        return Recheck.VIP
-    return Recheck.SAME
+        return Next.WAIT
+    if fresh is None:
+        return Next.STALE
+    if existing.fingerprint != fresh:
+        return _when_it_differs(existing)
+    if existing.state is ActionState.SUSPENDED:
+        return Next.NOTHING
+    if is_vip and existing.vip is None:
+        return Next.REPLACE
+    return Next.RELEASE if existing.state is ActionState.APPROVED else Next.AGAIN
 
 
-def is_withdrawn(state: ActionState, truth: Truth) -> bool:
-    """Tell whether an undecided action lost its cause: only a clean false decides."""
-    return state is ActionState.SUSPENDED and truth is Truth.FALSE
+def _when_it_differs(existing: OpenAction) -> Next:
+    """Ask again, but not for ever; nobody was asked about what is only queued."""
+    is_asked = existing.state is not ActionState.QUEUED
+    return (
+        Next.UNSTABLE if is_asked and existing.replacements >= MOST_REPLACEMENTS else Next.REPLACE
+    )
 
 
 def hold_applies(hold: Hold, fresh: str, now: datetime) -> bool:
@@ -139,4 +127,13 @@ def hold_applies(hold: Hold, fresh: str, now: datetime) -> bool:
 
     Holds whose condition was once false are dropped by the run that sees it.
     """
-    return hold.fingerprint == fresh and now < hold.until
+    return not hold.is_unanswered and hold.fingerprint == fresh and now < hold.until
+
+
+def asks_again(hold: Hold, now: datetime) -> bool:
+    """Tell whether people have to be asked, however few it is about: nobody answered before.
+
+    Whatever the change under that key is now: what was stopped among many does not come back in
+    another shape or in small portions.
+    """
+    return hold.is_unanswered and now < hold.until

@@ -42,16 +42,19 @@ def settle(
         _replace(unit, judgement.suspended, now)
         _replace(unit, judgement.queued, now)
         _replace(unit, _outdated(judgement), now)
-    _settle_proposals(unit, run, judgement, now)
+    _settle_proposals(unit, run, found, judgement, now)
     if run.mode is RunMode.PREVIEW:
         return
+    unit.actions.note_waits(found.waits)
     _close_earlier(unit, run, found, now)
     _remember(engine, unit, before, found, judgement, now)
     _ask(engine, unit, run, judgement, now)
     unit.identities.finish(run.id, _unfinished(found, judgement, now))
 
 
-def _settle_proposals(unit: UnitOfWork, run: Run, judgement: Judgement, now: datetime) -> None:
+def _settle_proposals(
+    unit: UnitOfWork, run: Run, found: Collected, judgement: Judgement, now: datetime
+) -> None:
     gone = [each.id for each in (*judgement.throttled, *judgement.limited, *judgement.skipped)]
     unit.actions.discard(run.id, gone)
     verdicts = [
@@ -62,6 +65,8 @@ def _settle_proposals(unit: UnitOfWork, run: Run, judgement: Judgement, now: dat
         )
         for each in candidates
     ]
+    for rule, identity, key, text in found.repeated.values():
+        verdicts.append((rule, identity, key, "held", text))
     unit.runs.record_verdicts(run.id, verdicts)
     planned: dict[ActionId, tuple[Reason, ...]] = {each.id: () for each in judgement.planned}
     if run.mode is RunMode.PREVIEW:

@@ -31,6 +31,7 @@ _OPEN_COLUMNS = (
     "expires_at",
     "request",
     "run",
+    "waits",
 )
 
 

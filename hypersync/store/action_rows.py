@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from hypersync.model.actions import Action, ActionState, OnExpiry, Reason
+from hypersync.model.actions import OPEN_STATES, Action, ActionState, OnExpiry, Reason
 from hypersync.model.canonical import decode_mapping
 from hypersync.model.ids import RunId
 from hypersync.ports.store.actions import Proposal
@@ -48,7 +48,7 @@ def action_of(row: Row[Any]) -> Action:
         approved_until=row.approved_until,
         released_by=row.released_by,
         error=row.error,
-        waits=row.waits,
+        waits=row.waits if row.state in OPEN_STATES else None,
         once=decode_mapping(row.once) or {},
         cluster=row.cluster,
         undoes=row.undoes,

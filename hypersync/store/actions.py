@@ -111,6 +111,14 @@ class Actions(ActionReads):
             values["finished_at"] = now
         return self._guarded(ids, states, **values)
 
+    def note_waits(self, waits: Mapping[ActionId, str | None]) -> None:
+        """Write down what open actions wait for; ``None`` where they no longer do."""
+        by_reason: dict[str | None, list[ActionId]] = {}
+        for action, why in waits.items():
+            by_reason.setdefault(why, []).append(action)
+        for why, actions in by_reason.items():
+            self._guarded(actions, OPEN_STATES, waits=why)
+
     def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
         """Queue approved actions; return those that were still approved."""
         return self._guarded(
@@ -120,6 +128,7 @@ class Actions(ActionReads):
             queued_at=now,
             released_by=run,
             let_through=False,
+            waits=None,
         )
 
     def requeue(self, ids: Collection[ActionId], now: datetime) -> None:

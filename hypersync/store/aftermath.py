@@ -1,7 +1,8 @@
 """What follows for a rule and an identity when an action is rejected or cleared.
 
-The throttle starts, a rejection is held, and what may be proposed again is pending again. All of it
-is one statement for any number of actions, in the transaction that decides.
+The throttle starts, a rejection is held, what nobody answered is remembered so that it is asked
+again, and what may be proposed again is pending again. All of it is one statement for any number of
+actions, in the transaction that decides.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _ACTION = tables.action
 _MARK = tables.execution_mark
 _HOLD = tables.hold
 _PENDING = tables.pending_identity
+
+EXPIRY = "expiry"
+"""Who decided when nobody did."""
 
 
 def start_throttles(connection: Connection, actions: Collection[ActionId], now: datetime) -> None:
@@ -58,7 +62,10 @@ def hold(
     now: datetime,
     until: datetime,
 ) -> None:
-    """Remember rejections, so that the same is not asked again at once."""
+    """Remember rejections, so that the same is not asked again at once.
+
+    By `EXPIRY` nobody answered: then it is remembered that it has to be asked again.
+    """
     for some in chunks(actions):
         rows = select(
             _ACTION.c.key,
@@ -92,8 +99,15 @@ def make_pending(connection: Connection, actions: Collection[ActionId]) -> None:
         _upsert_pending(connection, rows)
 
 
+def answer(connection: Connection, actions: Collection[ActionId]) -> None:
+    """Forget that nobody answered about the keys of these actions: now somebody did."""
+    for some in chunks(actions):
+        keys = select(_ACTION.c.key).where(_ACTION.c.id.in_(some))
+        connection.execute(delete(_HOLD).where(_HOLD.c.key.in_(keys), _HOLD.c.by == EXPIRY))
+
+
 def end_holds(connection: Connection, now: datetime) -> int:
-    """Drop the rejections whose time is over; return how many."""
+    """Drop the rejections, and what nobody answered, whose time is over; return how many."""
     over = _HOLD.c.until <= now
     _upsert_pending(connection, select(_HOLD.c.identity).where(over))
     return connection.execute(delete(_HOLD).where(over)).rowcount

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, false, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
@@ -15,6 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from hypersync.model.ids import IdentityId
 from hypersync.ports.store.marks import Hold, Mark, QuotaState
 from hypersync.store import tables
+from hypersync.store.aftermath import EXPIRY
 
 _MARK = tables.execution_mark
 _HOLD = tables.hold
@@ -81,10 +82,12 @@ class Marks:
             self._connection.execute(upsert, rows)
 
     def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
-        """Return the rejections in force by action key, of these identities or of all."""
-        columns = (_HOLD.c.key, _HOLD.c.rule, _HOLD.c.identity, _HOLD.c.fingerprint)
-        query = select(*columns, _HOLD.c.until, _HOLD.c.times)
-        return {row.key: Hold(*row) for row in self._rows(query, _HOLD.c.identity, identities)}
+        """Return what is remembered of asked keys, of these identities or of all."""
+        names = ("key", "rule", "identity", "fingerprint", "until", "times", "at")
+        unanswered = func.coalesce(_HOLD.c.by == EXPIRY, false()).label("is_unanswered")
+        query = select(*(_HOLD.c[name] for name in names), unanswered)
+        rows = self._rows(query, _HOLD.c.identity, identities)
+        return {row.key: Hold(**row._mapping) for row in rows}
 
     def drop_holds(self, keys: Collection[str]) -> None:
         """End rejections."""

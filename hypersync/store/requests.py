@@ -203,7 +203,7 @@ class Requests:
         self, actions: Collection[ActionId], *, by: str, now: datetime, until: datetime
     ) -> Sequence[ActionId]:
         """Approve suspended actions; return those that were still suspended."""
-        return self._decide(
+        done = self._decide(
             actions,
             ActionState.SUSPENDED,
             state=ActionState.APPROVED,
@@ -211,6 +211,8 @@ class Requests:
             decided_at=now,
             approved_until=until,
         )
+        aftermath.answer(self._connection, done)
+        return done
 
     def reject(
         self, actions: Collection[ActionId], *, by: str, now: datetime, hold_until: datetime
@@ -234,11 +236,13 @@ class Requests:
         *,
         now: datetime,
         reason: str,
+        ask_until: datetime,
         is_approved: bool = False,
     ) -> Sequence[ActionId]:
         """Clear suspended (or approved but never released) actions at their end.
 
-        Their throttles start and their identities are pending again.
+        Their throttles start and their identities are pending again. What is wanted under their
+        keys up to ``ask_until`` is asked again, however little it is.
         """
         done = self._decide(
             actions,
@@ -250,6 +254,7 @@ class Requests:
             error=reason,
         )
         aftermath.start_throttles(self._connection, done, now)
+        aftermath.hold(self._connection, done, by=aftermath.EXPIRY, now=now, until=ask_until)
         aftermath.make_pending(self._connection, done)
         return done
 

@@ -7,7 +7,7 @@ import pytest
 
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Operation
-from hypersync.pipeline.collect import Before, Collector
+from hypersync.pipeline.collect import UNTOLD, Before, Collector
 from hypersync.pipeline.drafts import Draft, Problem
 from hypersync.pipeline.evaluate import Look
 from hypersync.pipeline.release import MOST_REPLACEMENTS, fingerprint
@@ -101,7 +101,7 @@ class Desk:
             self.spooled.append,
             self.discarded.append,
             now=NOW,
-            may_release=lambda action, draft: releases,
+            rests=lambda action, draft: "" if releases else "not now",
             vips=Vips((CHIEFS,), (), timedelta(days=30)),
         )
         self.found = self.collector.found
@@ -210,6 +210,43 @@ def test_what_cannot_be_told_waits():
     assert [(e.rule, e.identity, e.message) for e in found.errors] == [("title", 1, "why")]
 
 
+@pytest.mark.parametrize("state", [S.SUSPENDED, S.APPROVED, S.QUEUED])
+def test_what_cannot_be_told_says_so_once(state):
+    old = opened(state)
+    found = Desk(old).take()
+    assert found.waits == {old.id: UNTOLD}
+    assert not Desk(replace(old, waits=UNTOLD)).take().waits
+
+
+def test_an_error_is_the_reason_why_it_waits():
+    old = opened()
+    found = Desk(old).take(problems=[Problem("title", 1, "evaluation", "5 is no text")])
+    assert found.waits == {old.id: "5 is no text"}
+
+
+def test_an_ambiguity_is_the_reason_why_it_waits():
+    old = opened()
+    assert Desk(old).take(waits="two accounts").waits == {old.id: "two accounts"}
+
+
+def test_what_may_not_be_released_now_says_why():
+    old = opened(S.APPROVED)
+    assert Desk(old, releases=False).take(draft()).waits == {old.id: "not now"}
+
+
+def test_what_no_longer_waits_for_anything_says_nothing():
+    old = opened(S.APPROVED, waits="the silo ad is paused")
+    assert Desk(old).take(draft()).waits == {old.id: None}
+    assert not Desk(opened(S.SUSPENDED)).take(draft()).waits
+
+
+def test_rules_that_were_not_asked_leave_their_actions_alone():
+    old = opened(S.APPROVED, waits="the silo ad is paused")
+    found = Desk(old).take(asked=frozenset({"leave"}))
+    assert not found.waits
+    assert not found.stale
+
+
 def test_other_rules_end_nothing():
     assert not Desk(opened()).take(clean_false=frozenset({"leave"})).stale
 
@@ -224,9 +261,27 @@ def test_who_waits_ends_nothing_and_stays_pending():
 def test_a_rejection_holds_for_the_same_change_until_its_time():
     found = Desk(holds=[hold()]).take(draft())
     assert candidates(found) == []
-    assert [each[:3] for each in found.repeated] == [("title", 1, "title|1|7")]
+    assert [each[:3] for each in found.repeated.values()] == [("title", 1, "title|1|7")]
     assert len(candidates(Desk(holds=[hold(until=NOW)]).take(draft()))) == 1
     assert len(candidates(Desk(holds=[hold()]).take(draft(value="newer")))) == 1
+
+
+def test_what_nobody_answered_is_asked_again_whatever_it_has_become():
+    known = hold(at=NOW - timedelta(days=1), is_unanswered=True)
+    for value in ("new", "newer"):
+        (candidate,) = candidates(Desk(holds=[known]).take(draft(value=value)))
+        assert candidate.unanswered == (
+            f"its time ran out at {NOW - timedelta(days=1):%Y-%m-%d %H:%M} UTC without an answer; "
+            "asked again"
+        )
+    over = replace(known, until=NOW)
+    (candidate,) = candidates(Desk(holds=[over]).take(draft()))
+    assert candidate.unanswered == ""
+
+
+def test_a_rejection_says_how_often_it_came_to_that():
+    (held,) = Desk(holds=[hold(times=3)]).take(draft()).repeated.values()
+    assert held[3].startswith("rejected 3 times; it holds until ")
 
 
 def test_a_clean_false_ends_a_rejection():
@@ -260,6 +315,13 @@ def test_a_second_look_replaces_the_first():
     assert not found.release
     assert list(found.stale) == ["old leave|1|7"]
     assert found.vips == {}
+
+
+def test_a_second_look_takes_back_what_the_first_complained_about():
+    desk = Desk(holds=[hold()])
+    desk.take(draft(), problems=[Problem("leave", 1, "evaluation", "why")])
+    found = desk.take(clean_false=frozenset({"title"}))
+    assert (found.errors, found.unfinished, found.repeated) == ([], set(), {})
 
 
 def test_what_is_learnt_late_counts():

@@ -10,14 +10,12 @@ from hypersync.model.ids import ActionId, IdentityId, ObjectId, RunId
 from hypersync.model.objects import Attributes, Operation
 from hypersync.pipeline.release import (
     MOST_REPLACEMENTS,
-    Against,
-    Recheck,
+    Next,
     Truth,
-    against_open,
+    asks_again,
     fingerprint,
     hold_applies,
-    is_withdrawn,
-    recheck,
+    next_of,
 )
 from hypersync.ports.store.actions import OpenAction
 from hypersync.ports.store.marks import Hold
@@ -104,77 +102,78 @@ def test_before_and_after_are_not_mixed_up():
 
 # --- an open action against what is wanted now -------------------------------------------------
 
+BEING_DONE = (ActionState.EXECUTING, ActionState.UNKNOWN)
+WAITING = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
+
 
 @pytest.mark.parametrize(
     ("state", "fresh", "answer"),
     [
-        (ActionState.SUSPENDED, "same", Against.NOTHING),
-        (ActionState.SUSPENDED, "other", Against.REPLACE),
-        (ActionState.APPROVED, "same", Against.RELEASE),
-        (ActionState.APPROVED, "other", Against.REPLACE),
-        (ActionState.QUEUED, "same", Against.AGAIN),
-        (ActionState.QUEUED, "other", Against.REPLACE),
-        (ActionState.EXECUTING, "same", Against.NOTHING),
-        (ActionState.EXECUTING, "other", Against.NOTHING),
-        (ActionState.UNKNOWN, "same", Against.NOTHING),
-        (ActionState.UNKNOWN, "other", Against.NOTHING),
+        (ActionState.SUSPENDED, "same", Next.NOTHING),
+        (ActionState.SUSPENDED, "other", Next.REPLACE),
+        (ActionState.SUSPENDED, None, Next.STALE),
+        (ActionState.APPROVED, "same", Next.RELEASE),
+        (ActionState.APPROVED, "other", Next.REPLACE),
+        (ActionState.APPROVED, None, Next.STALE),
+        (ActionState.QUEUED, "same", Next.AGAIN),
+        (ActionState.QUEUED, "other", Next.REPLACE),
+        (ActionState.QUEUED, None, Next.STALE),
     ],
 )
-def test_one_open_action_per_key(state, fresh, answer):
-    assert against_open(open_action(state), fresh) is answer
+def test_what_was_approved_is_what_runs(state, fresh, answer):
+    assert next_of(open_action(state), Truth.TRUE, fresh, is_vip=False) is answer
+
+
+@pytest.mark.parametrize("is_vip", [False, True])
+@pytest.mark.parametrize("fresh", ["same", "other", None])
+@pytest.mark.parametrize("truth", Truth)
+@pytest.mark.parametrize("state", BEING_DONE)
+def test_what_is_being_done_goes_on_whatever_is_wanted_now(state, truth, fresh, is_vip):
+    assert next_of(open_action(state), truth, fresh, is_vip=is_vip) is Next.NOTHING
+
+
+@pytest.mark.parametrize("fresh", ["same", "other", None])
+@pytest.mark.parametrize("truth", [Truth.UNKNOWN, Truth.ERROR])
+@pytest.mark.parametrize("state", WAITING)
+def test_what_cannot_be_told_waits(state, truth, fresh):
+    assert next_of(open_action(state), truth, fresh, is_vip=True) is Next.WAIT
+
+
+@pytest.mark.parametrize("state", WAITING)
+def test_a_clean_false_ends_what_waits(state):
+    assert next_of(open_action(state), Truth.FALSE, None, is_vip=False) is Next.STALE
+
+
+@pytest.mark.parametrize(
+    ("state", "vip", "answer"),
+    [
+        (ActionState.SUSPENDED, None, Next.NOTHING),
+        (ActionState.APPROVED, None, Next.REPLACE),
+        (ActionState.QUEUED, None, Next.REPLACE),
+        (ActionState.APPROVED, "executives", Next.RELEASE),
+        (ActionState.QUEUED, "executives", Next.AGAIN),
+    ],
+)
+def test_what_was_let_through_for_volume_does_not_cover_a_vip(state, vip, answer):
+    assert next_of(open_action(state, vip=vip), Truth.TRUE, "same", is_vip=True) is answer
 
 
 @pytest.mark.parametrize("state", [ActionState.SUSPENDED, ActionState.APPROVED])
 def test_after_three_replacements_people_are_not_asked_again(state):
-    assert against_open(open_action(state, MOST_REPLACEMENTS - 1), "other") is Against.REPLACE
-    assert against_open(open_action(state, MOST_REPLACEMENTS), "other") is Against.UNSTABLE
+    almost = open_action(state, MOST_REPLACEMENTS - 1)
+    assert next_of(almost, Truth.TRUE, "other", is_vip=False) is Next.REPLACE
+    often = open_action(state, MOST_REPLACEMENTS)
+    assert next_of(often, Truth.TRUE, "other", is_vip=False) is Next.UNSTABLE
+
+
+def test_what_is_only_queued_is_replaced_however_often():
+    queued = open_action(ActionState.QUEUED, MOST_REPLACEMENTS)
+    assert next_of(queued, Truth.TRUE, "other", is_vip=False) is Next.REPLACE
 
 
 def test_the_same_change_is_not_unstable_however_often_it_was_replaced():
     approved = open_action(ActionState.APPROVED, MOST_REPLACEMENTS)
-    assert against_open(approved, "same") is Against.RELEASE
-
-
-# --- recheck -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("truth", "fresh", "is_vip", "answer"),
-    [
-        (Truth.TRUE, "same", False, Recheck.SAME),
-        (Truth.TRUE, "other", False, Recheck.DIFFERS),
-        (Truth.TRUE, "same", True, Recheck.VIP),
-        (Truth.TRUE, "other", True, Recheck.DIFFERS),
-        (Truth.TRUE, None, False, Recheck.STALE),
-        (Truth.FALSE, None, False, Recheck.STALE),
-        (Truth.FALSE, "same", False, Recheck.STALE),
-        (Truth.UNKNOWN, None, False, Recheck.WAIT),
-        (Truth.UNKNOWN, "same", False, Recheck.WAIT),
-        (Truth.ERROR, None, True, Recheck.WAIT),
-    ],
-)
-def test_what_was_approved_is_what_runs(truth, fresh, is_vip, answer):
-    approved = open_action(ActionState.APPROVED)
-    assert recheck(approved, truth, fresh, is_vip=is_vip) is answer
-
-
-def test_approval_that_was_given_for_a_vip_covers_the_vip():
-    approved = open_action(ActionState.APPROVED, vip="executives")
-    assert recheck(approved, Truth.TRUE, "same", is_vip=True) is Recheck.SAME
-
-
-@pytest.mark.parametrize(
-    ("state", "truth", "answer"),
-    [
-        (ActionState.SUSPENDED, Truth.FALSE, True),
-        (ActionState.SUSPENDED, Truth.UNKNOWN, False),
-        (ActionState.SUSPENDED, Truth.ERROR, False),
-        (ActionState.SUSPENDED, Truth.TRUE, False),
-        (ActionState.EXECUTING, Truth.FALSE, False),
-    ],
-)
-def test_only_a_clean_false_withdraws_an_undecided_action(state, truth, answer):
-    assert is_withdrawn(state, truth) is answer
+    assert next_of(approved, Truth.TRUE, "same", is_vip=False) is Next.RELEASE
 
 
 # --- rejections --------------------------------------------------------------------------------
@@ -191,3 +190,16 @@ def test_only_a_clean_false_withdraws_an_undecided_action(state, truth, answer):
 def test_rejection_holds_for_the_same_change_until_its_time_has_passed(fresh, later, holds):
     hold = Hold("r|1|7", "r", IdentityId(1), "same", NOW + timedelta(days=30), 1)
     assert hold_applies(hold, fresh, NOW + later) is holds
+
+
+def test_what_nobody_answered_holds_nothing_back_but_is_asked_again_until_its_time_has_passed():
+    until = NOW + timedelta(days=30)
+    hold = Hold("r|1|7", "r", IdentityId(1), "same", until, 1, NOW, is_unanswered=True)
+    assert not hold_applies(hold, "same", NOW)
+    assert asks_again(hold, until - timedelta(microseconds=1))
+    assert not asks_again(hold, until)
+
+
+def test_a_rejection_is_not_asked_again():
+    hold = Hold("r|1|7", "r", IdentityId(1), "same", NOW + timedelta(days=30), 1, NOW)
+    assert not asks_again(hold, NOW)

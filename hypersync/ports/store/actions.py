@@ -53,6 +53,7 @@ class OpenAction:
     expires_at: datetime | None
     request: RequestId | None
     run: RunId
+    waits: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,9 @@ class Actions(Protocol):
         error: str | None = None,
     ) -> Sequence[ActionId]:
         """Move actions that are in one of ``states``; return those that were."""
+
+    def note_waits(self, waits: Mapping[ActionId, str | None]) -> None:
+        """Write down what open actions wait for; ``None`` where they no longer do."""
 
     def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
         """Queue approved actions; return those that were still approved."""

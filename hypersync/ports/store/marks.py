@@ -12,7 +12,11 @@ from hypersync.model.ids import IdentityId
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A rejection that still holds for one action key."""
+    """What is remembered of one action key after people were asked about it.
+
+    A rejection holds the same change back. ``is_unanswered`` is what nobody answered in time: it
+    is asked again. ``times`` is how often it came to that.
+    """
 
     key: str
     rule: str
@@ -20,6 +24,8 @@ class Hold:
     fingerprint: str
     until: datetime
     times: int
+    at: datetime | None = None
+    is_unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,10 @@ class Marks(Protocol):
         """Remember whether the conditions of event rules hold."""
 
     def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
-        """Return the rejections in force by action key, of these identities or of all."""
+        """Return what is remembered of asked keys, of these identities or of all."""
 
     def drop_holds(self, keys: Collection[str]) -> None:
-        """End rejections."""
+        """Forget what is remembered of asked keys."""
 
     def quotas(self) -> Mapping[str, QuotaState]:
         """Return the state of every quota by context."""

@@ -145,11 +145,13 @@ class Requests(Protocol):
         *,
         now: datetime,
         reason: str,
+        ask_until: datetime,
         is_approved: bool = False,
     ) -> Sequence[ActionId]:
         """Clear suspended (or approved but never released) actions at their end.
 
-        Their throttles start and their identities are pending again.
+        Their throttles start and their identities are pending again. What is wanted under their
+        keys up to ``ask_until`` is asked again, however little it is.
         """
 
     # --- what ends by itself -------------------------------------------------------------------

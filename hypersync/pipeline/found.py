@@ -1,0 +1,84 @@
+"""What a run finds before the guards look: what stood, new candidates, what becomes of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hypersync.model.ids import ActionId, IdentityId
+from hypersync.model.runs import RunError
+from hypersync.pipeline.drafts import Draft
+from hypersync.pipeline.vip import Vip
+from hypersync.ports.store.actions import OpenAction
+from hypersync.ports.store.marks import Hold
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A new action before the guards, its payload already spooled.
+
+    ``unanswered`` says that people were asked before and nobody answered in time.
+    """
+
+    id: ActionId
+    draft: Draft
+    vip: Vip | None
+    replaces: OpenAction | None = None
+    unanswered: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Before:
+    """What stood when the run began: open actions and holds by key, and marks of events."""
+
+    open: dict[str, OpenAction] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    held: set[tuple[str, IdentityId]] = field(default_factory=set)
+    memory: dict[IdentityId, Mapping[str, str | None]] = field(default_factory=dict)
+
+    def watched(self) -> Collection[int]:
+        """Return the identities that have to be looked at closely."""
+        return (
+            {each.identity for each in self.open.values()}
+            | {each.identity for each in self.holds.values()}
+            | {identity for _, identity in self.held}
+            | set(self.memory)
+        )
+
+
+@dataclass(slots=True)
+class Collected:
+    """Everything a run found, before the guards.
+
+    ``waits`` is what open actions wait for, ``None`` where they no longer do; ``repeated`` are by
+    key (rule, identity, key, text) of what a rejection holds back.
+    """
+
+    candidates: dict[str, dict[str, Candidate]] = field(default_factory=dict)
+    release: dict[ActionId, OpenAction] = field(default_factory=dict)
+    again: dict[ActionId, OpenAction] = field(default_factory=dict)
+    stale: dict[ActionId, OpenAction] = field(default_factory=dict)
+    void: dict[ActionId, OpenAction] = field(default_factory=dict)
+    dropped_holds: set[str] = field(default_factory=set)
+    stopped_events: set[tuple[str, IdentityId]] = field(default_factory=set)
+    repeated: dict[str, tuple[str, IdentityId, str, str]] = field(default_factory=dict)
+    waits: dict[ActionId, str | None] = field(default_factory=dict)
+    errors: list[RunError] = field(default_factory=list)
+    vips: dict[IdentityId, tuple[str, ...]] = field(default_factory=dict)
+    wakes: dict[IdentityId, datetime] = field(default_factory=dict)
+    unfinished: set[IdentityId] = field(default_factory=set)
+    identities: int = 0
+
+    def leave(self, action: ActionId) -> None:
+        """Take back what was decided about an open action."""
+        for decided in (self.release, self.again, self.stale, self.waits):
+            decided.pop(action, None)
+
+    def forget(self, identity: IdentityId) -> None:
+        """Take back what an earlier look at an identity said besides its candidates."""
+        self.errors = [each for each in self.errors if each.identity != identity]
+        self.repeated = {key: row for key, row in self.repeated.items() if row[1] != identity}
+        self.unfinished.discard(identity)
+        self.vips.pop(identity, None)
+        self.wakes.pop(identity, None)
