@@ -268,4 +268,5 @@ def _sentence(
     reason = first.reasons[0].text
     if vip is None and report is not None and report.reason:
         reason = report.reason
-    return f"{rule} would {what} {whom}{where}: {reason}"
+    who = rule if run.undoes is None else f"undo of run {run.undoes}"
+    return f"{who} would {what} {whom}{where}: {reason}"
