@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -29,15 +30,23 @@ from hypersync.connectors.registry import build as build_connector
 from hypersync.errors import UsageError
 from hypersync.messages.render import Renderer
 from hypersync.model.actions import Action
-from hypersync.model.ids import IdentityId, new_public_id
+from hypersync.model.ids import IdentityId, RunId, new_public_id
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import EnabledSpec, ObjectType, Operation
+from hypersync.model.plan_file import ReviewedPlan, check_home
 from hypersync.model.runs import Run, RunKind, RunMode
 from hypersync.model.scans import ScanReport
-from hypersync.model.unlock import Lock
 from hypersync.pipeline import why as questions
 from hypersync.pipeline.drafts import Types
-from hypersync.pipeline.engine import Engine, GuardSettings, Order, SiloLimits
+from hypersync.pipeline.engine import (
+    Engine,
+    GuardSettings,
+    Order,
+    PlanOut,
+    SiloLimits,
+    WritePlan,
+)
+from hypersync.pipeline.irreversible import Irreversible, irreversible
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.raises import check_raises
 from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
@@ -45,9 +54,11 @@ from hypersync.pipeline.silos import Silos
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
 from hypersync.pipeline.unlock import note_expiries
+from hypersync.pipeline.undo_survey import Undone
+from hypersync.pipeline.undoing import UndoOrder, undo
 from hypersync.ports.channel import Channel
 from hypersync.ports.clock import Clock
-from hypersync.ports.connector import Connector
+from hypersync.ports.connector import Connector, recreates
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.rulebook.explain import makes_password
 from hypersync.rulebook.load import load_rulebook
@@ -101,11 +112,12 @@ class App:
         raises: Mapping[str, int] | None = None,
         reason: str | None = None,
         started_by: str | None = None,
+        out: WritePlan | None = None,
     ) -> Run:
         """Sync once; a preview unless ``commit``.
 
-        ``raises`` are limits for this run only, by rule, and ``reason`` says why. Raises
-        `LeaseHeld`, and what `check_raises` does.
+        ``raises`` are limits for this run only, by rule, and ``reason`` says why. ``out`` gets the
+        plan, while nobody sees it yet. Raises `LeaseHeld`, and what `check_raises` does.
         """
         self.check_raises(raises or {}, reason, commit=commit)
         if commit:
@@ -118,14 +130,65 @@ class App:
             scans=scans,
             raises=raises or {},
             reason=reason,
+            out=None if out is None else self._plan_out(out),
         )
         return sync(self.engine, order, self.progress)
+
+    def apply(self, plan: ReviewedPlan, *, commit: bool = True) -> Run:
+        """Carry out exactly a reviewed plan; without ``commit`` only say whether that can be.
+
+        Raises `PlanMoved` when the world is another one, `PlanFileRefused` for the plan of another
+        installation, `LeaseHeld`, and what `check_raises` does.
+        """
+        header = plan.header
+        check_home(header, self.configuration.installation, self.configuration.environment_name)
+        self.check_raises(header.raises, header.reason, commit=commit)
+        order = Order(
+            mode=RunMode.COMMIT if commit else RunMode.PREVIEW,
+            kind=header.kind,
+            object_key=header.object_key,
+            started_by=self.started_by,
+            raises=header.raises,
+            reason=header.reason,
+            expected=plan,
+        )
+        return sync(self.engine, order, self.progress)
+
+    def _plan_out(self, write: WritePlan) -> PlanOut:
+        return PlanOut(
+            version=version("hypersync"),
+            installation=self.configuration.installation,
+            environment=self.configuration.environment_name,
+            write=write,
+        )
 
     def check_raises(self, raises: Mapping[str, int], reason: str | None, *, commit: bool) -> None:
         """Refuse raises that cannot be: `UsageError`, and `DecisionRefused` for who is no admin."""
         check_raises(raises, reason, [rule.id for rule in self.rulebook.rules])
         if raises and commit:
             administrator(self.started_by, "raise a limit in a committing sync", self.settings)
+
+    def undo(
+        self, run: RunId, rule: str | None = None, *, commit: bool = False
+    ) -> tuple[Run, Undone]:
+        """Take back what a run did, or did for one rule; a preview unless ``commit``.
+
+        Returns the run that does, and what is left as it is. Raises `NotFound`, `UsageError` and
+        `LeaseHeld`.
+        """
+        order = UndoOrder(
+            run=run,
+            rule=rule,
+            mode=RunMode.COMMIT if commit else RunMode.PREVIEW,
+            started_by=self.started_by,
+        )
+        return undo(self.engine, order, self.progress)
+
+    def irreversible(self, run: Run) -> Irreversible:
+        """Count the actions of a run that nothing takes back."""
+        silos = frozenset(name for name, each in self.connectors.items() if recreates(each))
+        with self.store.snapshot() as unit:
+            return irreversible(unit.actions.operations(run.id), silos)
 
     def scan(self, silos: Collection[str] = (), *, full: bool = False) -> list[ScanReport]:
         """Scan these silos, or all; raises `UsageError` for unknown ones and `LeaseHeld`."""
@@ -256,16 +319,6 @@ def _settings(configuration: Configuration, rulebook: Rulebook) -> Settings:
     )
 
 
-def lock_of(configuration: Configuration) -> Lock:
-    """Return what unlock keys must fit."""
-    unlock = configuration.unlock
-    return Lock(
-        installation=configuration.installation,
-        silos=frozenset(configuration.silos),
-        public_key=None if unlock is None else unlock.public_key,
-    )
-
-
 def _owner(file: Path) -> str | None:
     """Return the system user who owns the configuration, where there are such users."""
     try:
@@ -321,6 +374,7 @@ def _engine(
             simulate=guards.simulate,
             release_any=guards.release == "any",
             vip_memory=guards.vip_memory,
+            reject_hold=guards.reject_hold,
             delta_duration=guards.delta.max_duration,
             delta_identities=guards.delta.max_identities,
         ),
@@ -332,7 +386,7 @@ def _engine(
         clock=clock.now,
         open_request=partial(open_request, settings=settings),
         is_blackout=settings.is_blackout,
-        lock=lock_of(configuration),
+        lock=configuration.lock,
         files=frozenset(
             name for name, silo in configuration.silos.items() if silo.connector in _FILES
         ),

@@ -7,7 +7,7 @@ says what every candidate becomes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from hypersync.errors import EvaluationError
 from hypersync.model.actions import ActionState, Reason
 from hypersync.model.ids import ActionId, IdentityId, ObjectId
 from hypersync.model.objects import Operation
+from hypersync.model.plan_file import PlannedAction, Verdict
 from hypersync.model.runs import RuleReport, Run, RunError
 from hypersync.model.time_span import parse_time_span
 from hypersync.pipeline import guard
@@ -25,6 +26,7 @@ from hypersync.pipeline.common_cause import Common
 from hypersync.pipeline.count import Contexts
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.measure import group_left, limits_of, silos_of, total
+from hypersync.pipeline.reviewed import held_back, reason_of
 from hypersync.pipeline.stops import Stop, Stops
 from hypersync.pipeline.unlock import Use, unlocks
 from hypersync.pipeline.world import World
@@ -57,6 +59,16 @@ class Judgement:
     unlocked: list[Use] = field(default_factory=list)
     reservations: Sequence[tuple[str, str, IdentityId, str]] = ()
     causes: Mapping[str, Common] = field(default_factory=dict)
+
+    def held(self) -> list[Wish]:
+        """Return everything that is not let through."""
+        return [
+            *self.suspended,
+            *self.planned,
+            *self.throttled,
+            *self.limited,
+            *self.skipped,
+        ]
 
 
 class Judge:
@@ -96,20 +108,29 @@ class Judge:
         if self._world is not None:
             self._world.see(unit)
         wishes: dict[ActionId, Wish] = {}
-        for rule in self._engine.rulebook.rules:
+        for rule in self._rules(found):
             of_rule = list(found.candidates.get(rule.id, {}).values())
             wishes |= {each.id: each for each in of_rule}
             judgement.reports[rule.id] = self._rule(rule, of_rule, unit, judgement)
         self._simulate(judgement)
         self._silo_limits(unit, judgement)
         self._keep_groups(unit, judgement)
+        self._hold_back(judgement)
         self._count_held(found, judgement)
-        for each in (*judgement.suspended, *judgement.planned):
+        for each in judgement.held():
             self._contexts.give_back(self._drawn.pop(each.id, Counter()))
         judgement.quotas = self._contexts.quotas()
         judgement.reservations = self._reservations(judgement)
         self._write_counts(judgement, found)
         return judgement
+
+    def _rules(self, found: Collected) -> Iterator[Rule]:
+        """Yield the rules of the rulebook, and those that judge undos which are asked again."""
+        yield from self._engine.rulebook.rules
+        known = {rule.id for rule in self._engine.rulebook.rules}
+        for name, candidates in found.candidates.items():
+            if name not in known and candidates:
+                yield next(iter(candidates.values())).draft.rule
 
     # --- one rule ------------------------------------------------------------------------------
 
@@ -278,11 +299,42 @@ class Judge:
     def _suspend_all(self, wishes: Collection[Wish], reason: Reason, judgement: Judgement) -> None:
         stopped = {each.id for each in wishes}
         judgement.queued = [each for each in judgement.queued if each.id not in stopped]
-        judgement.suspended += wishes
         for each in wishes:
-            judgement.stops[each.id] = self._stops.of(each.draft.rule, each, (reason,))
-            report = judgement.reports[each.draft.rule.id]
-            report.reason = report.reason or reason.text
+            self._suspend(each, reason, judgement)
+
+    def _suspend(self, wish: Wish, reason: Reason, judgement: Judgement) -> None:
+        judgement.suspended.append(wish)
+        judgement.stops[wish.id] = self._stops.of(wish.draft.rule, wish, (reason,))
+        report = judgement.reports[wish.draft.rule.id]
+        report.reason = report.reason or reason.text
+
+    def _hold_back(self, judgement: Judgement) -> None:
+        """Let nothing through that the reviewed plan had held back."""
+        held = held_back(self._order.expected)
+        if not held:
+            return
+        queued, judgement.queued = judgement.queued, []
+        for wish in queued:
+            planned = held.get(wish.draft.key)
+            if planned is None:
+                judgement.queued.append(wish)
+            else:
+                self._hold(wish, planned, judgement)
+
+    def _hold(self, wish: Wish, planned: PlannedAction, judgement: Judgement) -> None:
+        text = reason_of(planned)
+        judgement.texts[wish.id] = text
+        match planned.verdict:
+            case Verdict.THROTTLED:
+                judgement.throttled.append(wish)
+            case Verdict.LIMITED:
+                judgement.limited.append(wish)
+            case Verdict.SIMULATED:
+                judgement.planned.append(wish)
+            case Verdict.SKIPPED:
+                judgement.skipped.append(wish)
+            case Verdict.SUSPENDED | Verdict.QUEUED:
+                self._suspend(wish, Reason("plan", "reviewed", text), judgement)
 
     # --- what is only looked at, and names that are kept --------------------------------------
 
@@ -313,7 +365,7 @@ class Judge:
         """Say how many wishes a rejection still holds back."""
         held = Counter(rule for rule, *_ in found.repeated.values())
         for rule, count in held.items():
-            report = judgement.reports[rule]
+            report = judgement.reports.setdefault(rule, RuleReport())
             text = f"{guard.number(count)} held back by an earlier rejection"
             report.reason = f"{report.reason}; {text}" if report.reason else text
 

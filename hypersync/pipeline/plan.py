@@ -22,20 +22,23 @@ from hypersync.pipeline.evaluate import Row, Scope, evaluate
 from hypersync.pipeline.explain_stops import explain_stops
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge, Judgement
+from hypersync.pipeline.plan_file import basis, check_expected, record_plan, write_plan
 from hypersync.pipeline.propose import Proposer
 from hypersync.pipeline.raises import record_raises
+from hypersync.pipeline.reviewed import check_same
 from hypersync.pipeline.settle import settle
+from hypersync.pipeline.spool import Spool
+from hypersync.pipeline.undo_open import OpenUndos
 from hypersync.pipeline.unlock import record_uses
 from hypersync.pipeline.vip import Vips
 from hypersync.pipeline.world import World
 from hypersync.ports.progress import Progress
 from hypersync.ports.store import UnitOfWork
-from hypersync.ports.store.actions import OpenAction, Proposal
+from hypersync.ports.store.actions import OpenAction
 from hypersync.ports.store.leases import Fence
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.rules import RuleKind
 
-SPOOL = 5_000
 MOST_ERRORS = 10_000
 
 
@@ -53,15 +56,17 @@ class Planner:
         self._now = engine.clock()
         self._commit = order.mode is RunMode.COMMIT
         self._rules = {rule.id: rule for rule in engine.rulebook.rules}
-        self._buffer: list[Proposal] = []
-        self._discarded: set[ActionId] = set()
+        self._spool = Spool(engine.store, run, fence, self._now)
         self._claimed: set[IdentityId] = set()
         self._resting: frozenset[str] = frozenset()
         self._over: frozenset[ActionId] = frozenset()
         self._bound: tuple[World, Evaluator] | None = None
 
     def plan(self) -> Run:
-        """Evaluate, guard, and make the plan visible in one transaction."""
+        """Evaluate, guard, and make the plan visible in one transaction.
+
+        Raises `PlanMoved` when a reviewed plan is expected and the world is another one.
+        """
         run = self._start()
         with self._engine.store.snapshot() as unit:
             before, wanted = self._look_back(unit, run)
@@ -69,19 +74,21 @@ class Planner:
             collector = Collector(
                 before,
                 self._rules,
-                self._spool,
-                self._discarded.add,
+                self._spool.add,
+                self._spool.discard,
                 now=self._now,
                 rests=self._rests,
-                vips=self._vips(unit),
+                vips=known_vips(self._engine, unit),
             )
             collector.void_orphans(is_simulated=self._engine.guards.simulate)
             self._evaluate(unit, before, wanted, collector, judge)
         self._enrol(run, before, collector, judge)
-        self._flush()
+        self._spool.flush()
         found = collector.found
         with self._engine.store.snapshot() as unit:
+            self._insist(unit, found, before)
             judgement = judge.judge(found, unit)
+            write_plan(self._engine, self._order, unit, run, found, judgement)
         explain_stops(self._engine, judgement, self._now)
         return self._settle(run, before, found, judgement)
 
@@ -90,6 +97,7 @@ class Planner:
     def _start(self) -> Run:
         with self._engine.store.snapshot() as unit:
             kind = self._kind(unit)
+            check_expected(self._engine, self._order, unit)
         run = Run(
             id=self._id,
             kind=kind,
@@ -155,7 +163,7 @@ class Planner:
 
     def _releasable(self, unit: UnitOfWork) -> dict[IdentityId, frozenset[str]]:
         """Return the rules of approved and overdue actions by identity."""
-        if not self._commit:
+        if not self._commit or self._order.expected is not None:
             return {}
         approved = unit.actions.approved()
         self._resting = frozenset(unit.silos.paused())
@@ -182,15 +190,6 @@ class Planner:
             memory=dict(unit.identities.vips(identities)),
         )
 
-    def _vips(self, unit: UnitOfWork) -> Vips:
-        """Return the VIP rules, and who of the people who answer has which identity."""
-        people = set()
-        for slot, key in self._engine.vip_keys:
-            found = unit.objects.in_slot_by_key(slot, key)
-            if found is not None:
-                people.add(found.identity)
-        return Vips(self._engine.rulebook.vips, people, self._engine.guards.vip_memory)
-
     def _rests(self, action: OpenAction, draft: Draft) -> str:
         """Say why this run does not release what was approved, or nothing.
 
@@ -199,6 +198,8 @@ class Planner:
         """
         if not self._commit:
             return "a preview releases nothing"
+        if self._order.expected is not None:
+            return "a reviewed plan is carried out, and nothing besides"
         if action.id in self._over:
             return "its approval ran out"
         if self._engine.is_blackout(self._now):
@@ -238,6 +239,7 @@ class Planner:
         else:
             self._progress.start("evaluating", len(wanted))
             rows = unit.objects.of_identities(sorted(wanted))
+        undos = OpenUndos.read(unit, self._engine, before.open.values())
         looks = evaluate(
             rows, rulebook, evaluator, proposer, scope, now=self._now, enter=world.enter
         )
@@ -245,7 +247,7 @@ class Planner:
         for look in looks:
             count += 1
             if look is not None:
-                collector.take(look)
+                collector.take(undos.join(look))
             if count % 1000 == 0:
                 self._progress.advance(1000)
         collector.found.identities += count
@@ -278,38 +280,57 @@ class Planner:
                 everything: dict[int, frozenset[str]] = dict.fromkeys(more, frozenset())
                 self._evaluate(unit, before, everything, collector, judge)
 
-    def _spool(self, proposal: Proposal) -> None:
-        self._buffer.append(proposal)
-        if len(self._buffer) >= SPOOL:
-            self._flush()
+    def _insist(self, unit: UnitOfWork, found: Collected, before: Before) -> None:
+        """Refuse to go on when something else is found than a reviewed plan has.
 
-    def _flush(self) -> None:
-        if not (self._buffer or self._discarded):
-            return
-        with self._engine.store.begin(self._fence) as unit:
-            unit.actions.spool(self._id, self._buffer, self._now)
-            unit.actions.discard(self._id, self._discarded)
-        self._buffer.clear()
-        self._discarded.clear()
+        What earlier runs left in the queue is no part of it and waits for the next sync.
+        """
+        if self._order.expected is not None:
+            check_same(self._order.expected, found, before, basis(unit, self._now))
+            found.again.clear()
 
     # --- the end of the plan -------------------------------------------------------------------
 
     def _settle(self, run: Run, before: Before, found: Collected, judgement: Judgement) -> Run:
-        planned = replace(
-            run,
-            state=RunState.EXECUTING if self._commit else RunState.DONE,
-            finished_at=None if self._commit else self._engine.clock(),
-            rules=judgement.reports,
-        )
-        for report in judgement.reports.values():
-            planned.counts.add(report.counts)
-        planned.counts.identities = found.identities
-        planned.counts.errors = len(found.errors) + len(judgement.errors)
+        planned = planned_run(self._engine, run, found, judgement)
         with self._engine.store.begin(self._fence) as unit:
             settle(self._engine, unit, planned, before, found, judgement, self._now)
+            save(unit, planned, found, judgement)
             if self._commit:
-                record_uses(unit, judgement.unlocked, planned)
                 record_raises(unit, self._order.raises, planned)
-            unit.runs.report_errors(run.id, (found.errors + judgement.errors)[:MOST_ERRORS])
-            unit.runs.save(planned)
+                planned = record_plan(unit, self._order, planned)
         return planned
+
+
+def known_vips(engine: Engine, unit: UnitOfWork) -> Vips:
+    """Return the VIP rules, and who of the people who answer has which identity."""
+    people = set()
+    for slot, key in engine.vip_keys:
+        found = unit.objects.in_slot_by_key(slot, key)
+        if found is not None:
+            people.add(found.identity)
+    return Vips(engine.rulebook.vips, people, engine.guards.vip_memory)
+
+
+def planned_run(engine: Engine, run: Run, found: Collected, judgement: Judgement) -> Run:
+    """Return a run as it is once its plan is visible, everything counted."""
+    is_commit = run.mode is RunMode.COMMIT
+    planned = replace(
+        run,
+        state=RunState.EXECUTING if is_commit else RunState.DONE,
+        finished_at=None if is_commit else engine.clock(),
+        rules=judgement.reports,
+    )
+    for report in judgement.reports.values():
+        planned.counts.add(report.counts)
+    planned.counts.identities = found.identities
+    planned.counts.errors = len(found.errors) + len(judgement.errors)
+    return planned
+
+
+def save(unit: UnitOfWork, run: Run, found: Collected, judgement: Judgement) -> None:
+    """Write a planned run and what went wrong."""
+    unit.runs.report_errors(run.id, (found.errors + judgement.errors)[:MOST_ERRORS])
+    unit.runs.save(run)
+    if run.mode is RunMode.COMMIT:
+        record_uses(unit, judgement.unlocked, run)

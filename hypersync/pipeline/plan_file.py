@@ -103,10 +103,12 @@ def _planned_actions(
 ) -> Sequence[PlannedAction]:
     """Return everything a run found with its verdict, by rule in file order."""
     known = dict(_verdicts(judgement))
+    order = [rule.id for rule in engine.rulebook.rules]
+    others = [rule for rule in found.candidates if rule not in order]
     return [
         planned_action(candidate, *known[candidate.id], _lasting(engine, candidate))
-        for rule in engine.rulebook.rules
-        for candidate in found.candidates.get(rule.id, {}).values()
+        for rule in (*order, *others)
+        for candidate in found.candidates.get(rule, {}).values()
     ]
 
 

@@ -13,11 +13,12 @@ committing run. An identity leaves the pending set only when nothing about it is
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from hypersync.errors import PlanMoved
 from hypersync.model.actions import ActionState
 from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.runs import Run, RunError, RunMode, RunState
@@ -34,6 +35,7 @@ from hypersync.ports.store.events import Event
 from hypersync.ports.store.leases import Fence
 
 LONGEST_PREVIEW = timedelta(days=1)
+_INTERRUPTED = RunError(None, None, "interrupted", "stopped while planning; nothing was changed")
 
 
 def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
@@ -41,6 +43,25 @@ def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
 
     Raises `LeaseHeld` when another committing sync runs, and `NotFound` when the object of an
     object sync is not in the store.
+    """
+    shown = progress or NoProgress()
+
+    def plan(run_id: RunId, fence: Fence | None) -> Run:
+        return Planner(engine, order, run_id, fence, shown).plan()
+
+    return run_once(engine, order, plan, shown)
+
+
+def run_once(
+    engine: Engine,
+    order: Order,
+    plan: Callable[[RunId, Fence | None], Run],
+    progress: Progress,
+) -> Run:
+    """Run once with a plan that ``plan`` makes and stores; a committing run then carries it out.
+
+    Raises `LeaseHeld` when another committing run is under way. What ``plan`` raises leaves nothing
+    but a failed run.
     """
     run_id = RunId(new_public_id())
     commit = order.mode is RunMode.COMMIT
@@ -56,9 +77,11 @@ def sync(engine: Engine, order: Order, progress: Progress | None = None) -> Run:
             _bury_the_dead(engine, fence)
             note_expiries(engine.store, engine.lock, engine.clock())
             settled = _settle_lost(engine, run_id, fence)
-        planner = Planner(engine, order, run_id, fence, progress or NoProgress())
         try:
-            run = planner.plan()
+            run = plan(run_id, fence)
+        except PlanMoved as error:
+            _abandon(engine, run_id, RunError(None, None, error.code, error.message))
+            raise
         except BaseException:
             _abandon(engine, run_id)
             raise
@@ -88,20 +111,19 @@ def _settle_lost(engine: Engine, run_id: RunId, fence: Fence) -> Execution:
     )
 
 
-def _abandon(engine: Engine, run_id: RunId) -> None:
+def _abandon(engine: Engine, run_id: RunId, why: RunError = _INTERRUPTED) -> None:
     """Take back a run that was stopped while it planned."""
     with engine.store.begin() as unit:
         run = unit.runs.get(run_id)
         if run is not None and run.state is RunState.PLANNING:
-            _fail(unit, run, engine.clock())
+            _fail(unit, run, engine.clock(), why)
 
 
-def _fail(unit: UnitOfWork, run: Run, now: datetime) -> None:
+def _fail(unit: UnitOfWork, run: Run, now: datetime, why: RunError = _INTERRUPTED) -> None:
     unit.actions.discard(run.id)
     unit.identities.free(run.id)
     unit.runs.save(replace(run, state=RunState.FAILED, finished_at=now))
-    text = "stopped while planning; nothing was changed"
-    unit.runs.report_errors(run.id, [RunError(None, None, "interrupted", text)])
+    unit.runs.report_errors(run.id, [why])
     unit.events.record(Event(kind="run_failed", at=now, run=run.id, by=run.started_by))
 
 
