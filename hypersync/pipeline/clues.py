@@ -8,7 +8,7 @@ is read one by one, and nothing at all unless something was stopped.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import orjson
 
@@ -24,7 +24,7 @@ ASKED_FIRST = 2_000
 LOOKED_AT = 200
 """The most features that are looked at."""
 
-OTHERS = 20_000
+OTHERS = 10_000
 """About how many objects of a type stand for everybody else."""
 
 _OF_ACTIONS = (Kind.BECOMES, Kind.GROUP)
@@ -42,18 +42,18 @@ def find_clues(
 
     ``implied`` names the attributes, with their types, that the rule asks for or writes.
     """
-    search = _Search(unit, subjects)
+    search = _Search(unit, subjects, frozenset(implied))
     promising = search.promising()
     marks = search.mark(promising)
     search.look_around(promising)
     return [
         Clue(
             feature,
-            int.from_bytes(marks[feature], "little"),
+            int.from_bytes(bits, "little"),
             search.share(feature),
-            feature.kind in _OF_ACTIONS or (feature.source, feature.name) in implied,
+            feature.kind in _OF_ACTIONS or search.is_implied(feature),
         )
-        for feature in promising
+        for feature, bits in zip(promising, marks, strict=True)
         if not search.is_individual(feature)
     ]
 
@@ -61,15 +61,22 @@ def find_clues(
 class _Search:
     """Reads what subjects and others say, and counts."""
 
-    def __init__(self, unit: UnitOfWork, subjects: Subjects) -> None:
+    def __init__(
+        self, unit: UnitOfWork, subjects: Subjects, implied: Collection[tuple[str, str]]
+    ) -> None:
         self._unit = unit
         self._subjects = subjects
+        self._implied = implied
         self._types = {each.id: f"{each.silo}/{each.name}" for each in unit.scans.types()}
         self._scans: Sequence[str] = ()
         self._variety = _Variety()
         self._having: Counter[Feature] = Counter()
         self._present: Counter[tuple[str, str]] = Counter()
         self._total: Counter[str] = Counter()
+
+    def is_implied(self, feature: Feature) -> bool:
+        """Tell whether the rule asks for the attribute or writes it."""
+        return (feature.source, feature.name) in self._implied
 
     # --- what is worth looking at --------------------------------------------------------------
 
@@ -109,42 +116,49 @@ class _Search:
         for object_id, after in self._unit.objects.changed_by(f"scan:{scan}", list(written)):
             source, indexes = written[object_id]
             for feature in of_changes(Kind.CHANGED, source, orjson.loads(after)):
-                yield indexes, feature
+                if not self.is_implied(feature):
+                    yield indexes, feature
 
     # --- who has it ----------------------------------------------------------------------------
 
-    def mark(self, promising: Sequence[Feature]) -> Mapping[Feature, bytearray]:
+    def mark(self, promising: Sequence[Feature]) -> Sequence[bytearray]:
         """Return for each feature the subjects that have it, as little-endian bits."""
-        marks = {feature: bytearray(self._subjects.count // 8 + 1) for feature in promising}
+        marks = [bytearray(self._subjects.count // 8 + 1) for _ in promising]
+        places = {feature: place for place, feature in enumerate(promising)}
         everybody = range(self._subjects.count)
         for index in everybody:
             for feature in self._subjects.own(index):
-                if feature in marks:
-                    _set(marks[feature], (index,))
-        for indexes, feature in self._found(self._subjects.rows(everybody), promising):
-            _set(marks[feature], indexes)
+                if feature in places:
+                    marks[places[feature]][index >> 3] |= 1 << (index & 7)
+        for indexes, found in self._found(self._subjects.rows(everybody), promising):
+            for index in indexes:
+                byte, bit = index >> 3, 1 << (index & 7)
+                for place in found:
+                    marks[place][byte] |= bit
         return marks
 
     def _found(
         self, rows: Iterable[tuple[Sequence[int], Trait]], promising: Sequence[Feature]
-    ) -> Iterator[tuple[Sequence[int], Feature]]:
-        """Yield every promising feature of every object."""
+    ) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+        """Yield whose each object is, and the places of the promising features that it has."""
         wanted = Wanted(promising)
-        changed = {feature for feature in promising if feature.kind is Kind.CHANGED}
-        written: dict[str, _Written] = {scan: {} for scan in self._scans}
+        changed = {each: place for place, each in enumerate(promising) if each.kind is Kind.CHANGED}
+        written: dict[str, _Written] = defaultdict(dict)
+        sources = {each.source for each in promising}
         for indexes, trait in rows:
+            if changed:
+                self._note_scan(written, indexes, trait)
             source = self._types[trait.silo_type]
+            if source not in sources:
+                continue
             attributes = orjson.loads(trait.attributes)
             if not indexes:
                 self._count_other(source, attributes, wanted.names(source))
-            for feature in wanted.found(source, trait, attributes):
-                yield indexes, feature
-            if changed and scan_of(trait.source) in written:
-                self._note_scan(written, indexes, trait)
-        for scan, objects in written.items():
-            for indexes, feature in self._changes(scan, objects):
+            yield indexes, wanted.found(source, trait, attributes)
+        for scan in self._scans:
+            for indexes, feature in self._changes(scan, written[scan]):
                 if feature in changed:
-                    yield indexes, feature
+                    yield indexes, (changed[feature],)
 
     # --- everybody else ------------------------------------------------------------------------
 
@@ -153,8 +167,9 @@ class _Search:
         sources = {each.source for each in promising if each.kind is not Kind.GROUP}
         types = [number for number, source in self._types.items() if source in sources]
         become = [f._replace(kind=Kind.ATTRIBUTE) for f in promising if f.kind is Kind.BECOMES]
-        for _, feature in self._found(self._others(types), [*promising, *become]):
-            self._having[feature] += 1
+        looked_for = [*promising, *become]
+        for _, found in self._found(self._others(types), looked_for):
+            self._having.update(looked_for[place] for place in found)
 
     def _others(self, types: Iterable[int]) -> Iterator[tuple[Sequence[int], Trait]]:
         for silo_type in types:
@@ -164,7 +179,8 @@ class _Search:
 
     def _count_other(self, source: str, attributes: Json, names: Iterable[str]) -> None:
         self._total[source] += 1
-        self._variety.see(source, attributes, names)
+        if self._total[source] <= ASKED_FIRST:
+            self._variety.see(source, attributes, names)
         self._present.update((source, name) for name in names if name in attributes)
 
     def share(self, feature: Feature) -> Share | None:
@@ -208,8 +224,3 @@ def _frequent(said: Collection[set[Feature]], least: int) -> list[Feature]:
     found = [feature for feature, count in counts.items() if count >= least]
     found.sort(key=lambda each: (-counts[each], each.kind.value, each[1:3], str(each.value)))
     return found[:LOOKED_AT]
-
-
-def _set(bits: bytearray, indexes: Iterable[int]) -> None:
-    for index in indexes:
-        bits[index >> 3] |= 1 << (index & 7)

@@ -7,7 +7,8 @@ are stored; the containers of an object are all those above it but the root of t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from hypersync.model.joins import normal_reference
@@ -50,6 +51,7 @@ _NAMES = frozenset(
 )
 
 
+@cache
 def is_telling(name: str) -> bool:
     """Tell whether people may share the values of an attribute for a reason, and see them."""
     return name.casefold() not in _NAMES and not _SECRET.search(name)
@@ -118,35 +120,41 @@ def scalars(value: object) -> Iterator[str | int | float | bool]:
 
 
 class Wanted:
-    """Finds a few features again in many objects, at the price of a look at their attributes."""
+    """Finds a few features again in many objects, at the price of a look at their attributes.
 
-    def __init__(self, features: Iterable[Feature]) -> None:
-        self._values: dict[str, dict[str, dict[object, Feature]]] = {}
-        self._others: dict[tuple[Kind, str], dict[object, Feature]] = {}
-        for feature in features:
-            if feature.kind is Kind.ATTRIBUTE:
-                names = self._values.setdefault(feature.source, {})
-                names.setdefault(feature.name, {})[feature.value] = feature
-            else:
-                kind = (feature.kind, feature.source)
-                self._others.setdefault(kind, {})[feature.value] = feature
+    A feature is named by its place in the list.
+    """
 
-    def names(self, source: str) -> Iterable[str]:
+    def __init__(self, features: Sequence[Feature]) -> None:
+        values: dict[str, dict[str, dict[object, int]]] = {}
+        besides: dict[str, dict[Kind, dict[object, int]]] = {}
+        for place, (kind, source, name, value) in enumerate(features):
+            if kind is Kind.ATTRIBUTE:
+                values.setdefault(source, {}).setdefault(name, {})[value] = place
+            elif kind in _BESIDES:
+                besides.setdefault(source, {}).setdefault(kind, {})[value] = place
+        self._values = {source: list(names.items()) for source, names in values.items()}
+        self._besides = {
+            source: [(_BESIDES[kind], places) for kind, places in kinds.items()]
+            for source, kinds in besides.items()
+        }
+
+    def names(self, source: str) -> list[str]:
         """Return the attributes of a type of which values are looked for."""
-        return self._values.get(source, {})
+        return [name for name, _ in self._values.get(source, ())]
 
-    def found(self, source: str, trait: Trait, attributes: Json) -> Iterator[Feature]:
-        """Yield those that an object has, except what a scan changed."""
-        for name, features in self._values.get(source, {}).items():
+    def found(self, source: str, trait: Trait, attributes: Json) -> list[int]:
+        """Return the places of those that an object has, except what a scan changed."""
+        found = []
+        for name, places in self._values.get(source, ()):
             value = attributes.get(name)
             if isinstance(value, list):
-                yield from (features[each] for each in set(scalars(value)) if each in features)
-            elif not isinstance(value, dict) and value in features:
-                yield features[value]
-        for kind, of_trait in _BESIDES.items():
-            known = self._others.get((kind, source))
-            if known:
-                yield from (known[each] for each in of_trait(trait, attributes) if each in known)
+                found += [places[each] for each in set(scalars(value)) if each in places]
+            elif not isinstance(value, dict) and value in places:
+                found.append(places[value])
+        for said, places in self._besides.get(source, ()):
+            found += [places[each] for each in said(trait, attributes) if each in places]
+        return found
 
 
 _BESIDES: Mapping[Kind, Callable[[Trait, Json], Iterable[object]]] = {
