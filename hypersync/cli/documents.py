@@ -13,11 +13,11 @@ from hypersync.model.runs import RunMode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hypersync.app import App
     from hypersync.model.actions import Action
     from hypersync.model.objects import Attributes
     from hypersync.model.runs import Run
     from hypersync.model.scans import ScanReport
-    from hypersync.ports.store import Store
 
 _WORDS = ("throttled", "limited", "suspended", "planned", "queued", "released")
 _OUTCOMES = ("succeeded", "failed", "conflict", "unknown", "stale", "void", "errors")
@@ -54,9 +54,9 @@ def plain(attributes: Attributes | None) -> dict[str, object] | None:
     }
 
 
-def run_document(store: Store, run: Run, *, limit: int) -> dict[str, object]:
+def run_document(app: App, run: Run, *, limit: int) -> dict[str, object]:
     """Return one run with at most ``limit`` actions."""
-    with store.snapshot() as unit:
+    with app.store.snapshot() as unit:
         actions = unit.actions.of_run(run.id, limit=limit)
         total = unit.actions.count_of_run(run.id)
         errors = unit.runs.errors(run.id, limit=limit)
@@ -73,6 +73,7 @@ def run_document(store: Store, run: Run, *, limit: int) -> dict[str, object]:
         ],
         "actions": [action_document(action) for action in actions],
         "actions_total": total,
+        "irreversible": app.irreversible(run).count,
     }
 
 
@@ -95,6 +96,7 @@ def run_summary(run: Run) -> dict[str, object]:
         "counts": asdict(run.counts),
         "rules": rules,
         "scans": list(run.scans),
+        "undoes": run.undoes,
         "reason": run.reason,
     }
 
@@ -113,11 +115,12 @@ def scan_document(report: ScanReport) -> dict[str, object]:
 # --- for people --------------------------------------------------------------------------------
 
 
-def run_text(store: Store, run: Run, *, limit: int) -> str:
+def run_text(app: App, run: Run, *, limit: int) -> str:
     """Return what a run did, or would do, in a few lines."""
     would = run.mode is RunMode.PREVIEW
     word = "preview, nothing was changed" if would else "committed"
-    lines = [f"run {run.id}: {run.kind.value} sync, {word}; {run.counts.identities} identities"]
+    what = f"{run.kind.value} sync" if run.undoes is None else f"undo of run {run.undoes}"
+    lines = [f"run {run.id}: {what}, {word}; {run.counts.identities} identities"]
     if run.reason is not None:
         lines.append(f"  reason: {run.reason}")
     for rule, report in run.rules.items():
@@ -126,7 +129,9 @@ def run_text(store: Store, run: Run, *, limit: int) -> str:
             if report.reason:
                 lines.append(f"    {report.reason}")
     lines.append(f"  all: {_counted(asdict(run.counts), would=would)}")
-    with store.snapshot() as unit:
+    irreversible = str(app.irreversible(run))
+    lines += [f"  {irreversible}"] * bool(irreversible)
+    with app.store.snapshot() as unit:
         errors = unit.runs.errors(run.id, limit=10)
         actions = unit.actions.of_run(run.id, limit=min(limit, 20))
         total = unit.actions.count_of_run(run.id)

@@ -49,8 +49,8 @@ def history(invocation: Invocation, *, run: str | None, limit: int) -> Exit:
         shown = max(limit, 1000)
         print_answer(
             invocation,
-            run_document(app.store, found, limit=shown),
-            lambda: run_text(app.store, found, limit=shown),
+            run_document(app, found, limit=shown),
+            lambda: run_text(app, found, limit=shown),
         )
     return Exit.DONE
 

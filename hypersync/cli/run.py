@@ -93,8 +93,8 @@ def sync(
             text = "this sync was full: none committed in full under these rules yet"
             click.echo(text, err=True)
         app.tick()
-        document = {**run_document(app.store, run, limit=limit), "unlocks": unlocks}
-        text = run_text(app.store, run, limit=limit)
+        document = {**run_document(app, run, limit=limit), "unlocks": unlocks}
+        text = run_text(app, run, limit=limit)
     failed = [report for report in scans if report.state.value != "applied"]
     print_answer(invocation, document, lambda: "\n".join([*_scan_lines(scans), text]))
     if failed or run.counts.errors:

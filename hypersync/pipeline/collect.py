@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
-from hypersync.model.actions import ActionState
+from hypersync.model.actions import ActionState, is_undo
 from hypersync.model.ids import ActionId, IdentityId, new_public_id
 from hypersync.model.runs import RunError
 from hypersync.pipeline.drafts import Draft
@@ -25,6 +25,7 @@ from hypersync.pipeline.release import (
     asks_again,
     fingerprint,
     hold_applies,
+    hold_text,
     next_of,
 )
 from hypersync.pipeline.vip import Vip, Vips
@@ -96,14 +97,15 @@ class Collector:
     def void_orphans(self, *, is_simulated: bool) -> None:
         """Close the open actions of rules that are gone, and the queued ones of simulated rules.
 
-        ``is_simulated`` is whether all rules are.
+        ``is_simulated`` is whether all rules are. Undos need no rule.
         """
         for action in self._before.open.values():
             rule = self._rules.get(action.rule)
-            if rule is None:
+            if rule is None and not is_undo(action.rule):
                 is_orphan = action.state in UNDONE
             else:
-                is_orphan = action.state is ActionState.QUEUED and (is_simulated or rule.simulate)
+                is_idle = is_simulated or (rule is not None and rule.simulate)
+                is_orphan = is_idle and action.state is ActionState.QUEUED
             if is_orphan:
                 self.found.void[action.id] = action
 
@@ -126,7 +128,7 @@ class Collector:
         drafts = {draft.key: draft for draft in look.drafts}
         for action in self._open_of.get(look.identity, ()):
             is_asked = look.asked is None or action.rule in look.asked
-            if is_asked and action.rule in self._rules:
+            if is_asked and (action.rule in self._rules or is_undo(action.rule)):
                 self._go_on(action, drafts.pop(action.key, None), look)
         for draft in drafts.values():
             self._consider(draft, look, None)
@@ -158,11 +160,11 @@ class Collector:
         fresh = None if draft is None else fingerprint(draft, draft.rule.content_hash)
         is_vip = draft is not None and self._vip(draft, look) is not None
         why = ""
-        match next_of(action, _truth(action.rule, draft, look), fresh, is_vip=is_vip):
+        match next_of(action, _truth(action, draft, look), fresh, is_vip=is_vip):
             case Next.STALE:
                 self.found.stale[action.id] = action
             case Next.WAIT:
-                why = _problem_of(action.rule, look) or UNTOLD
+                why = look.untold.get(action.key) or _problem_of(action.rule, look) or UNTOLD
             case Next.AGAIN:
                 self.found.again[action.id] = action
             case Next.RELEASE if draft is not None:
@@ -204,8 +206,7 @@ class Collector:
         self._add(draft, look, print_, existing, _asked_again(hold, self._now))
 
     def _hold_back(self, draft: Draft, hold: Hold, existing: OpenAction | None) -> None:
-        times = "" if hold.times < 2 else f" {hold.times} times"
-        text = f"rejected{times}; it holds until {hold.until:%Y-%m-%d %H:%M} UTC"
+        text = hold_text(hold)
         self.found.repeated[draft.key] = (draft.rule.id, draft.identity, draft.key, text)
         if existing is not None and existing.state is ActionState.QUEUED:
             self.found.stale[existing.id] = existing
@@ -235,16 +236,19 @@ class Collector:
         """End the holds and event marks whose condition is certainly false."""
         wanted = {draft.key for draft in look.drafts}
         for hold in self._holds_of.get(look.identity, ()):
-            if hold.rule in look.clean_false and hold.key not in wanted:
+            if hold.rule in look.clean_false and hold.key not in wanted | look.kept:
                 self.found.dropped_holds.add(hold.key)
         held = {(rule, look.identity) for rule in look.clean_false}
         self.found.stopped_events |= held & self._before.held
 
 
-def _truth(rule: str, draft: Draft | None, look: Look) -> Truth:
+def _truth(action: OpenAction, draft: Draft | None, look: Look) -> Truth:
     """Return what a rule says; a change it wants now is wanted, whatever else there is."""
+    rule = action.rule
     if draft is not None or rule in look.fired:
         return Truth.TRUE
+    if action.key in look.over:
+        return Truth.FALSE
     if _problem_of(rule, look):
         return Truth.ERROR
     return Truth.FALSE if rule in look.clean_false else Truth.UNKNOWN
@@ -283,4 +287,5 @@ def _proposal(action: ActionId, draft: Draft, print_: str, replacements: int) ->
         title=draft.name,
         fingerprint=print_,
         replacements=replacements,
+        undoes=draft.undoes,
     )

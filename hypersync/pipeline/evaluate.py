@@ -42,6 +42,10 @@ class Look:
     only filled for watched identities. ``vips`` names the VIP rules that are true, unknown or in
     error. ``wake`` is the next time to look again, ``waits`` why no rule runs, ``asked`` the ids of
     the rules that were asked, ``None`` for all.
+
+    No rule says what becomes of open undos: ``over`` are the keys of those that certainly are no
+    longer to be done, ``untold`` why that cannot be told of others. ``kept`` are the keys of
+    rejections that stay whatever their rule says.
     """
 
     identity: IdentityId
@@ -53,6 +57,9 @@ class Look:
     wake: datetime | None = None
     waits: str = ""
     asked: frozenset[str] | None = None
+    over: frozenset[str] = frozenset()
+    untold: Mapping[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

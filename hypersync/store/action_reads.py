@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, func, or_, select
@@ -15,9 +15,26 @@ from hypersync.model.objects import Operation
 from hypersync.ports.store.actions import OpenAction, Unit
 from hypersync.store import tables
 from hypersync.store.action_rows import action_of
+from hypersync.store.bulk import chunks
 
 _ACTION = tables.action
 _UNDONE = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
+_UNSEEN = (ActionState.PROPOSED, ActionState.PLANNED)
+_CARRIED_OUT = (
+    ActionState.QUEUED,
+    ActionState.EXECUTING,
+    ActionState.UNKNOWN,
+    ActionState.SUCCEEDED,
+)
+_WITHOUT_EFFECT = (
+    ActionState.REJECTED,
+    ActionState.CLEARED,
+    ActionState.STALE,
+    ActionState.VOID,
+    ActionState.FAILED,
+    ActionState.CONFLICT,
+)
+_PAGE = 5_000
 _OPEN_COLUMNS = (
     "id",
     "key",
@@ -66,6 +83,45 @@ class ActionReads:
         query = select(func.count()).select_from(_ACTION).where(_of_run(run))
         return self._connection.execute(query).scalar_one()
 
+    def operations(self, run: RunId) -> Mapping[tuple[str, Operation], int]:
+        """Count the actions of a run by silo and operation, without those that did nothing."""
+        query = (
+            select(_ACTION.c.silo, _ACTION.c.operation, func.count())
+            .where(_of_run(run), _ACTION.c.state.not_in(_WITHOUT_EFFECT))
+            .group_by(_ACTION.c.silo, _ACTION.c.operation)
+        )
+        return {(row[0], row[1]): row[2] for row in self._connection.execute(query)}
+
+    def carried_out(self, run: RunId) -> Iterator[Action]:
+        """Yield what a run carried out or still may, newest first, what it released among it."""
+        mine = or_(
+            _ACTION.c.released_by == run,
+            and_(_ACTION.c.run == run, _ACTION.c.released_by.is_(None)),
+        )
+        query = select(_ACTION).where(mine, _ACTION.c.state.in_(_CARRIED_OUT))
+        query = query.order_by(_ACTION.c.seq.desc()).limit(_PAGE)
+        rows = self._connection.execute(query).all()
+        while rows:
+            yield from map(action_of, rows)
+            rows = self._connection.execute(query.where(_ACTION.c.seq < rows[-1].seq)).all()
+
+    def undoers(self, actions: Collection[ActionId]) -> Mapping[ActionId, Sequence[Action]]:
+        """Return what was ever to take these actions back, by what it takes back.
+
+        What takes those back is among it, and so on; what was only looked at is not.
+        """
+        found: dict[ActionId, list[Action]] = {}
+        asked = sorted(actions)
+        while asked:
+            more: list[Action] = []
+            for some in chunks(asked):
+                more += self._where(_ACTION.c.undoes.in_(some), _ACTION.c.state.not_in(_UNSEEN))
+            for each in more:
+                if each.undoes is not None:
+                    found.setdefault(each.undoes, []).append(each)
+            asked = sorted(each.id for each in more)
+        return found
+
     def suspended(self, limit: int | None = None) -> Sequence[Action]:
         """Return every action that waits for a decision, oldest first."""
         return self._where(_ACTION.c.state == ActionState.SUSPENDED, limit=limit)
@@ -102,11 +158,11 @@ class ActionReads:
     def orphans(
         self, rules: Collection[str], simulated: Collection[str]
     ) -> Mapping[str, OpenAction]:
-        """Return by key what is undone of rules that are not among these, or only simulated now.
+        """Return by key what is not begun of rules that are not among these, or only simulated now.
 
-        Of simulated rules these are the queued actions.
+        Of simulated rules these are the queued actions. What takes others back needs no rule.
         """
-        gone = and_(_ACTION.c.state.in_(_UNDONE), _ACTION.c.rule.not_in(rules))
+        gone = and_(_ACTION.c.rule.not_in(rules), _ACTION.c.undoes.is_(None))
         idle = and_(_ACTION.c.state == ActionState.QUEUED, _ACTION.c.rule.in_(simulated))
         query = select(*(_ACTION.c[name] for name in _OPEN_COLUMNS)).where(
             _ACTION.c.state.in_(_UNDONE), or_(gone, idle)

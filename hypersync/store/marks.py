@@ -12,9 +12,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
-from hypersync.model.ids import IdentityId
+from hypersync.model.ids import ActionId, IdentityId
 from hypersync.ports.store.marks import Hold, Mark, QuotaState
-from hypersync.store import tables
+from hypersync.store import aftermath, tables
 from hypersync.store.aftermath import EXPIRY
 
 _MARK = tables.execution_mark
@@ -83,11 +83,17 @@ class Marks:
 
     def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
         """Return what is remembered of asked keys, of these identities or of all."""
-        names = ("key", "rule", "identity", "fingerprint", "until", "times", "at")
+        names = ("key", "rule", "identity", "fingerprint", "until", "times", "at", "by")
         unanswered = func.coalesce(_HOLD.c.by == EXPIRY, false()).label("is_unanswered")
         query = select(*(_HOLD.c[name] for name in names), unanswered)
         rows = self._rows(query, _HOLD.c.identity, identities)
         return {row.key: Hold(**row._mapping) for row in rows}
+
+    def hold(
+        self, actions: Collection[ActionId], *, by: str, now: datetime, until: datetime
+    ) -> None:
+        """Hold these changes back as if they had been rejected."""
+        aftermath.hold(self._connection, actions, by=by, now=now, until=until)
 
     def drop_holds(self, keys: Collection[str]) -> None:
         """End rejections."""

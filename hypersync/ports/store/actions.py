@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -92,6 +92,18 @@ class Actions(Protocol):
     def count_of_run(self, run: RunId) -> int:
         """Return how many actions `of_run` would return without a limit."""
 
+    def operations(self, run: RunId) -> Mapping[tuple[str, Operation], int]:
+        """Count the actions of a run by silo and operation, without those that did nothing."""
+
+    def carried_out(self, run: RunId) -> Iterator[Action]:
+        """Yield what a run carried out or still may, newest first, what it released among it."""
+
+    def undoers(self, actions: Collection[ActionId]) -> Mapping[ActionId, Sequence[Action]]:
+        """Return what was ever to take these actions back, by what it takes back.
+
+        What takes those back is among it, and so on; what was only looked at is not.
+        """
+
     def suspended(self, limit: int | None = None) -> Sequence[Action]:
         """Return every action that waits for a decision, oldest first."""
 
@@ -110,9 +122,9 @@ class Actions(Protocol):
     def orphans(
         self, rules: Collection[str], simulated: Collection[str]
     ) -> Mapping[str, OpenAction]:
-        """Return by key what is undone of rules that are not among these, or only simulated now.
+        """Return by key what is not begun of rules that are not among these, or only simulated now.
 
-        Of simulated rules these are the queued actions.
+        Of simulated rules these are the queued actions. What takes others back needs no rule.
         """
 
     def approved(self) -> Sequence[Action]:

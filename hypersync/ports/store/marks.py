@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hypersync.model.ids import IdentityId
+from hypersync.model.ids import ActionId, IdentityId
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Hold:
     """What is remembered of one action key after people were asked about it.
 
     A rejection holds the same change back. ``is_unanswered`` is what nobody answered in time: it
-    is asked again. ``times`` is how often it came to that.
+    is asked again. ``times`` is how often it came to that. ``by`` is who decided,
+    ``undo:RUN`` where a run took the change back.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Hold:
     times: int
     at: datetime | None = None
     is_unanswered: bool = False
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class Marks(Protocol):
 
     def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
         """Return what is remembered of asked keys, of these identities or of all."""
+
+    def hold(
+        self, actions: Collection[ActionId], *, by: str, now: datetime, until: datetime
+    ) -> None:
+        """Hold these changes back as if they had been rejected."""
 
     def drop_holds(self, keys: Collection[str]) -> None:
         """Forget what is remembered of asked keys."""
