@@ -14,7 +14,7 @@ from datetime import datetime
 from hypersync.model.actions import ActionState, is_undo
 from hypersync.model.ids import ActionId, IdentityId, new_public_id
 from hypersync.model.runs import RunError
-from hypersync.pipeline.drafts import Draft
+from hypersync.pipeline.drafts import Draft, Problem
 from hypersync.pipeline.evaluate import Look
 from hypersync.pipeline.found import Before, Candidate, Collected
 from hypersync.pipeline.release import (
@@ -118,6 +118,9 @@ class Collector:
                 RunError(problem.rule, problem.identity, problem.code, problem.message)
             )
             self.found.unfinished.add(look.identity)
+        self.found.errors += [
+            RunError(each.rule, each.identity, each.code, each.message) for each in look.loops
+        ]
         if look.waits:
             self._wait(look)
             return
@@ -255,7 +258,11 @@ def _truth(action: OpenAction, draft: Draft | None, look: Look) -> Truth:
 
 
 def _problem_of(rule: str, look: Look) -> str:
-    return next((each.message for each in look.problems if each.rule == rule), "")
+    return next((each.message for each in _all_problems(look) if each.rule == rule), "")
+
+
+def _all_problems(look: Look) -> list[Problem]:
+    return [*look.problems, *look.loops]
 
 
 def _asked_again(hold: Hold | None, now: datetime) -> str:

@@ -41,7 +41,7 @@ class Look:
     not be told. ``clean_false`` are those among the asked ones that certainly do not hold; it is
     only filled for watched identities. ``vips`` names the VIP rules that are true, unknown or in
     error. ``wake`` is the next time to look again, ``waits`` why no rule runs, ``asked`` the ids of
-    the rules that were asked, ``None`` for all.
+    the rules that were asked, ``None`` for all. ``loops`` are flows that are stopped.
 
     No rule says what becomes of open undos: ``over`` are the keys of those that certainly are no
     longer to be done, ``untold`` why that cannot be told of others. ``kept`` are the keys of
@@ -60,6 +60,7 @@ class Look:
     over: frozenset[str] = frozenset()
     untold: Mapping[str, str] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
+    loops: list[Problem] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Row, Scope, evaluate
 from hypersync.pipeline.explain_stops import explain_stops
+from hypersync.pipeline.flows import steady
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge, Judgement
 from hypersync.pipeline.plan_file import basis, check_expected, record_plan, write_plan
@@ -244,7 +245,7 @@ class Planner:
             rows, rulebook, evaluator, proposer, scope, now=self._now, enter=world.enter
         )
         count = 0
-        for look in looks:
+        for look in steady(looks, unit, self._now):
             count += 1
             if look is not None:
                 collector.take(undos.join(look))

@@ -10,9 +10,10 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
 from hypersync.model.actions import OPEN_STATES, Action, ActionState
+from hypersync.model.canonical import decode_mapping
 from hypersync.model.ids import ActionId, ObjectId, RequestId, RunId
 from hypersync.model.objects import Operation
-from hypersync.ports.store.actions import OpenAction, Unit
+from hypersync.ports.store.actions import OpenAction, PastWrite, Unit
 from hypersync.store import tables
 from hypersync.store.action_rows import action_of
 from hypersync.store.bulk import chunks
@@ -140,6 +141,38 @@ class ActionReads:
         )
         row = self._connection.execute(query).one_or_none()
         return None if row is None else action_of(row)
+
+    def writes(
+        self,
+        objects: Collection[ObjectId],
+        operations: Collection[Operation],
+        *,
+        since: datetime,
+        least: int,
+    ) -> Mapping[ObjectId, Sequence[PastWrite]]:
+        """Return what was written to these objects, oldest first, where it was ``least`` times."""
+        succeeded = and_(
+            _ACTION.c.operation.in_(operations),
+            _ACTION.c.state == ActionState.SUCCEEDED,
+            _ACTION.c.finished_at >= since,
+        )
+        often = select(_ACTION.c.object).where(succeeded).group_by(_ACTION.c.object)
+        often = often.having(func.count() >= least)
+        run = func.coalesce(_ACTION.c.released_by, _ACTION.c.run)
+        columns = (_ACTION.c.object, _ACTION.c.finished_at, run, _ACTION.c.rule)
+        query = select(*columns, _ACTION.c.before, _ACTION.c.after).where(succeeded)
+        query = query.order_by(_ACTION.c.finished_at, _ACTION.c.seq)
+        found: dict[ObjectId, list[PastWrite]] = {}
+        for some in chunks(objects):
+            of_these = _ACTION.c.object.in_(some)
+            which = list(self._connection.execute(often.where(of_these)).scalars())
+            if not which:
+                continue
+            rows = self._connection.execute(query.where(_ACTION.c.object.in_(which)))
+            for number, *write, before, after in rows:
+                values = (decode_mapping(each) or {} for each in (before, after))
+                found.setdefault(ObjectId(number), []).append(PastWrite(*write, *values))
+        return found
 
     def open(self, identities: Collection[int] | None) -> Mapping[str, OpenAction]:
         """Return open actions by key, of these identities or of all."""

@@ -67,6 +67,16 @@ class Suspension:
     cluster: str | None = None
 
 
+class PastWrite(NamedTuple):
+    """What a rule wrote to an object, and the run that let it."""
+
+    at: datetime
+    run: str
+    rule: str
+    before: Attributes
+    after: Attributes
+
+
 class Unit(NamedTuple):
     """What a threshold counts: an identity, or for memberships one change of one member."""
 
@@ -109,6 +119,16 @@ class Actions(Protocol):
 
     def of_object(self, object_id: ObjectId, operations: Collection[Operation]) -> Action | None:
         """Return the newest succeeded action of these kinds on an object."""
+
+    def writes(
+        self,
+        objects: Collection[ObjectId],
+        operations: Collection[Operation],
+        *,
+        since: datetime,
+        least: int,
+    ) -> Mapping[ObjectId, Sequence[PastWrite]]:
+        """Return what was written to these objects, oldest first, where it was ``least`` times."""
 
     def spool(self, run: RunId, proposals: Sequence[Proposal], now: datetime) -> None:
         """Write proposals as ``proposed``, invisible until the plan is complete."""
