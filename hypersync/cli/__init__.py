@@ -30,6 +30,7 @@ COMMANDS = {
     "silo": ("silo", "silo", "Reach a silo, pause it, let it go on."),
     "scan": ("run", "scan", "Read silos into the store."),
     "sync": ("run", "sync", "Plan what the rules want; with --commit, do it."),
+    "apply": ("apply", "apply", "Carry out exactly a reviewed plan, or say what moved."),
     "undo": ("undo", "undo", "Take back what a run did, as far as that is possible."),
     "pending": ("decide", "pending", "What waits for a decision, with the links that decide."),
     "approve": ("decide", "approve", "Approve actions, requests, or a rule's of one run."),

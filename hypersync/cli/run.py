@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,11 +18,14 @@ from hypersync.model.runs import RunKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from hypersync.app import App
+    from hypersync.cli.plan_files import Written
     from hypersync.model.runs import Run
     from hypersync.model.scans import ScanReport
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
 WAIT = 2.0
 """Seconds between two looks at a lease that somebody else holds."""
 
@@ -57,6 +62,8 @@ def scan(invocation: Invocation, *, silos: tuple[str, ...], full: bool) -> Exit:
     "--raise", "raised", multiple=True, metavar="RULE=N", help="A rule's limit, for this run only."
 )
 @click.option("--reason", metavar="TEXT", help="Why a limit is raised.")
+@click.option("--out", type=_FILE, help="Store the plan in a file, for `hypersync apply`.")
+@click.option("--sign", "key", type=_FILE, help="Sign the stored plan with this private key.")
 @click.option("--limit", default=1000, show_default=True, help="The most actions in the answer.")
 @click.option("--exit-code", is_flag=True, help="Exit 4 when something is newly suspended.")
 def sync(
@@ -69,6 +76,8 @@ def sync(
     wait: bool,
     raised: tuple[str, ...],
     reason: str | None,
+    out: Path | None,
+    key: Path | None,
     limit: int,
     exit_code: bool,
 ) -> Exit:
@@ -82,18 +91,20 @@ def sync(
     if reason is not None and not raised:
         raise UsageError("--reason says why a limit is raised; give --raise RULE=N as well")
     raises = Raises(raises_of(raised), reason)
-    with started_app(invocation) as app:
+    with _out(out, key, commit=commit) as written, started_app(invocation) as app:
         app.check_raises(raises.limits, reason, commit=commit)
         unlocks = say_unlocks(app)
         scans = app.scan_for_rules() if with_scan else []
         if commit:
             _say_releases(app, is_object=target is not None)
-        run = _sync(app, kind, target, raises, commit=commit, wait=wait, scans=scans)
+        run = _sync(app, kind, target, raises, commit=commit, wait=wait, scans=scans, out=written)
         if kind is None and run.kind is RunKind.FULL:
             text = "this sync was full: none committed in full under these rules yet"
             click.echo(text, err=True)
         app.tick()
         document = {**run_document(app, run, limit=limit), "unlocks": unlocks}
+        if out is not None and written is not None:
+            document["plan"] = written.document(out)
         text = run_text(app, run, limit=limit)
     failed = [report for report in scans if report.state.value != "applied"]
     print_answer(invocation, document, lambda: "\n".join([*_scan_lines(scans), text]))
@@ -111,6 +122,7 @@ def _sync(
     commit: bool,
     wait: bool,
     scans: Sequence[ScanReport],
+    out: Written | None,
 ) -> Run:
     """Sync once; with ``wait`` again and again while somebody else does."""
     ids = [f"{report.silo}: {report.state.value}" for report in scans]
@@ -123,12 +135,32 @@ def _sync(
                 scans=ids,
                 raises=raises.limits,
                 reason=raises.reason,
+                out=out,
             )
         except LeaseHeld as error:
             if not wait:
                 raise
             click.echo(f"waiting: {error.message}", err=True)
             time.sleep(WAIT)
+
+
+def _out(
+    out: Path | None, key: Path | None, *, commit: bool
+) -> AbstractContextManager[Written | None]:
+    """Give what stores the plan, when it is to be stored; raises `UsageError`."""
+    from hypersync.cli.plan_files import plan_written
+    from hypersync.cli.private_key import read_private_key
+
+    if out is None:
+        if key is not None:
+            raise UsageError("--sign signs the plan that --out stores; give --out FILE as well")
+        return nullcontext()
+    if commit:
+        raise UsageError(
+            "--out stores a plan for others to review; leave out --commit, and carry it out with "
+            f"hypersync apply {out}"
+        )
+    return plan_written(out, None if key is None else read_private_key(key))
 
 
 def _say_releases(app: App, *, is_object: bool) -> None:
