@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 
 from hypersync.approvals.deliver import deliver
 from hypersync.messages.render import Renderer
+from hypersync.model.unlock import Lock
 from tests.asking import NOON, Stopped
+from tests.unlocking import HERE, PUBLIC
 from webui import Bundle, create_app
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Browser:
                 settings=self.world.settings,
                 renderer=Renderer(),
                 clock=lambda: self.now,
+                lock=Lock(installation=HERE, silos=frozenset({"directory"}), public_key=PUBLIC),
             )
             self._client = create_app(bundle).test_client()
         return self._client

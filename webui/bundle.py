@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from hypersync.approvals.settings import Settings
+from hypersync.model.unlock import Lock
 from hypersync.ports.store import Store
 
 
@@ -20,9 +21,10 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """Store, settings, renderer and clock."""
+    """Store, settings, renderer and clock; ``lock`` is what unlock keys must fit."""
 
     store: Store
     settings: Settings
     renderer: Renderer
     clock: Callable[[], datetime]
+    lock: Lock

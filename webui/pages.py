@@ -32,6 +32,7 @@ from hypersync.model.actions import Action, ActionState
 from hypersync.model.causes import Cluster, by_cluster, waiting_in
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.model.runs import Run, RunError
+from hypersync.pipeline.unlock import Unlock
 from hypersync.ports.channel import RowLinks
 from hypersync.ports.store.requests import Vote
 
@@ -229,21 +230,32 @@ def run_line(run: Run) -> RunLine:
         started=wording.moment(run.started_at, ZONE),
         by=wording.visible(run.started_by or "", 80),
         counts=counts_text(asdict(run.counts)),
+        reason=wording.visible(run.reason or "", 300),
     )
 
 
+def unlock_lines(keys: Sequence[Unlock]) -> list[str]:
+    """Return what everybody is to know of the unlock keys in force."""
+    return [wording.visible(each.banner, 500) for each in keys]
+
+
 def run_page(
-    run: Run, actions: Sequence[Action], total: int, errors: Sequence[RunError]
+    run: Run,
+    actions: Sequence[Action],
+    total: int,
+    errors: Sequence[RunError],
+    keys: Sequence[Unlock],
 ) -> RunPage:
-    """Return one run with its first actions."""
+    """Return one run with its first actions; ``keys`` are the unlock keys in force."""
     return RunPage(
         title=f"Run {run.id}",
+        unlocks=unlock_lines(keys),
         run=run_line(run),
         rules=[
             RuleLine(
                 rule=wording.visible(rule, 80),
                 counts=counts_text(asdict(report.counts)),
-                limit=wording.visible(report.limit_text or "", 40),
+                limit=wording.visible(report.limit_text or "", 120),
                 reason=wording.visible(report.reason or "", 300),
             )
             for rule, report in run.rules.items()

@@ -12,8 +12,9 @@ from hypersync.errors import DecisionRefused, NotFound
 from hypersync.messages.pages import PendingPage, RunsPage
 from hypersync.messages.views import row_view
 from hypersync.model.ids import RequestId, RunId
+from hypersync.pipeline.unlock import in_force
 from webui.bundle import Bundle
-from webui.pages import run_line, run_page, waiting_view
+from webui.pages import run_line, run_page, unlock_lines, waiting_view
 from webui.security import is_local
 
 MOST_ROWS = 200
@@ -38,7 +39,9 @@ def blueprint(bundle: Bundle) -> Blueprint:
         _only_here(bundle)
         with bundle.store.snapshot() as unit:
             recent = unit.runs.recent(MOST_RUNS)
-        view = RunsPage(title="Runs", runs=[run_line(run) for run in recent])
+            keys = in_force(unit, bundle.lock, bundle.clock())
+        lines = [run_line(run) for run in recent]
+        view = RunsPage(title="Runs", unlocks=unlock_lines(keys), runs=lines)
         return make_response(bundle.renderer.render("web/runs.html", view))
 
     @pages.get("/report/runs/<run_id>")
@@ -52,7 +55,8 @@ def blueprint(bundle: Bundle) -> Blueprint:
             actions = unit.actions.of_run(which, limit=MOST_ACTIONS)
             total = unit.actions.count_of_run(which)
             errors = unit.runs.errors(which, limit=MOST_ACTIONS)
-        view = run_page(found, actions, total, errors)
+            keys = in_force(unit, bundle.lock, bundle.clock())
+        view = run_page(found, actions, total, errors, keys)
         return make_response(bundle.renderer.render("web/run.html", view))
 
     return pages
@@ -69,6 +73,7 @@ def _pending(bundle: Bundle) -> PendingPage:
         found = waiting(bundle.store)
         return PendingPage(
             title="Waiting for a decision",
+            unlocks=_unlocks(bundle),
             requests=[
                 waiting_view(each, actions, bundle.settings, MOST_ROWS)
                 for each, actions in found.requests
@@ -82,4 +87,11 @@ def _pending(bundle: Bundle) -> PendingPage:
     now = bundle.clock()
     subject = show(bundle.store, target, token, now=now, settings=bundle.settings)
     one = waiting_view(subject.request, subject.undecided, bundle.settings, len(subject.undecided))
-    return PendingPage(title="Waiting for a decision", requests=[one], others=[])
+    return PendingPage(
+        title="Waiting for a decision", unlocks=_unlocks(bundle), requests=[one], others=[]
+    )
+
+
+def _unlocks(bundle: Bundle) -> list[str]:
+    with bundle.store.snapshot() as unit:
+        return unlock_lines(in_force(unit, bundle.lock, bundle.clock()))

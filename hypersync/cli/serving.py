@@ -85,7 +85,11 @@ def web_pages(app: App) -> WSGIApplication:
     from webui import Bundle, create_app
 
     bundle = Bundle(
-        store=app.store, settings=app.settings, renderer=app.renderer, clock=app.clock.now
+        store=app.store,
+        settings=app.settings,
+        renderer=app.renderer,
+        clock=app.clock.now,
+        lock=app.engine.lock,
     )
     return create_app(bundle)
 

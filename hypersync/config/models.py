@@ -39,6 +39,7 @@ from hypersync.config.values import (
     Zone,
 )
 from hypersync.model.signing import is_public_key
+from hypersync.model.unlock import Lock
 
 __all__ = [
     "BlackoutConfig",
@@ -336,6 +337,15 @@ class Configuration(ProjectFile):
         prefix, _, path = self.database.reveal().partition(":///")
         is_file = prefix.startswith("sqlite") and path and not path.startswith((":", "file:"))
         return self.root / path if is_file else None
+
+    @property
+    def lock(self) -> Lock:
+        """What unlock keys must fit."""
+        return Lock(
+            installation=self.installation,
+            silos=frozenset(self.silos),
+            public_key=None if self.unlock is None else self.unlock.public_key,
+        )
 
     def path(self, relative: str) -> Path:
         """Return a path of the configuration; a relative one starts at ``root``."""

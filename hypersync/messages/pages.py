@@ -61,9 +61,10 @@ class WaitingView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingPage:
-    """Everything that waits."""
+    """Everything that waits; ``unlocks`` says which unlock keys are in force."""
 
     title: str
+    unlocks: Sequence[str] = ()
     requests: Sequence[WaitingView]
     others: Sequence[RowView]
 
@@ -79,13 +80,15 @@ class RunLine:
     started: str
     by: str
     counts: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsPage:
-    """The newest runs."""
+    """The newest runs; ``unlocks`` says which unlock keys are in force."""
 
     title: str
+    unlocks: Sequence[str] = ()
     runs: Sequence[RunLine]
 
 
@@ -111,9 +114,10 @@ class RunActionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage:
-    """One run with its actions and errors."""
+    """One run with its actions and errors; ``unlocks`` says which unlock keys are in force."""
 
     title: str
+    unlocks: Sequence[str] = ()
     run: RunLine
     rules: Sequence[RuleLine]
     errors: Sequence[str]

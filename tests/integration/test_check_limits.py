@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from hypersync.check import check
+from hypersync.clock import SystemClock
 from hypersync.store import schema
 from hypersync.store.engine import open_engine
 from hypersync.store.unit import Store
 from tests.projects import ENVIRONMENT, MAIN, write_project
+from tests.unlocking import HERE, PUBLIC, claims, signed
 
 RULES = """\
 ruleset: users
@@ -73,13 +75,41 @@ def test_an_event_rule_has_no_ceiling(project):
 def test_a_percentage_above_the_ceiling_is_refused_on_a_large_silo(project):
     assert sentences(project(limit="6%", live=10_000)) == [
         "rules/users.yaml:3: the limit 6% is above the ceiling of 5%, which holds for large silos; "
-        "'app' has 10000 live objects; write 5% or less"
+        "'app' has 10000 live objects; write 5% or less, or have an unlock key issued and applied "
+        "with `hypersync unlock apply`"
     ]
 
 
 def test_a_number_above_the_ceiling_is_warned_about(project):
     (found,) = sentences(project(limit="6000", live=100_000))
     assert found.startswith("rules/users.yaml:3: warning: the limit 6000 is above the ceiling")
+
+
+@pytest.mark.parametrize(
+    ("kind", "issued", "level"),
+    [
+        ("permanent", timedelta(days=400), "warning: "),
+        ("day", timedelta(minutes=1), "warning: "),
+        ("day", timedelta(days=2), ""),
+    ],
+)
+def test_while_an_unlock_key_is_in_force_a_limit_above_the_ceiling_is_warned_about(
+    project, tmp_path, kind, issued, level
+):
+    path = project(limit="6%", live=10_000)
+    unlock = f'installation: {HERE}\nunlock: {{public_key: "{PUBLIC}"}}\n'
+    path.write_text(path.read_text() + unlock)
+    now = SystemClock().now()
+    said = claims(kind, silo="app", issued_at=(now - issued).replace(microsecond=0))
+    engine = open_engine(f"sqlite:///{tmp_path}/var/hypersync.db")
+    with Store(engine).begin() as unit:
+        unit.unlocks.apply(said.id, signed(said), silo="app", by="cli:ann", now=now)
+    engine.dispose()
+    (found,) = sentences(path)
+    assert found.startswith(f"rules/users.yaml:3: {level}the limit 6% is above the ceiling of 5%")
+    assert (f"it stands, by the unlock key {said.id}; `hypersync unlock list`" in found) is bool(
+        level
+    )
 
 
 def test_a_database_of_a_newer_version_is_a_mistake(project, tmp_path):
