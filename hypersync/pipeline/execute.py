@@ -74,8 +74,9 @@ def execute(
     report = Execution()
     open_silos = [silo for silo in (*sorted(silos.connectors), "") if silo not in resting]
     with store.snapshot() as unit:
-        shown.start("executing", unit.actions.due(clock()))
-    for silo in open_silos:
+        due = unit.actions.due(clock())
+    shown.start("executing", due)
+    for silo in open_silos if due else ():
         with ExitStack() as stack:
             _Worker(store, silos, silo, terms, shown, report, stack).work()
     return report
