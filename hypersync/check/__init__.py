@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypersync.check.contradictions import contradictions
 from hypersync.check.limits import limit_mistakes
 from hypersync.check.silos import option_mistakes, silo_mistakes
 from hypersync.config.load import examine_configuration
 from hypersync.messages.examine import template_mistakes
+from hypersync.model.mistake import Level
 from hypersync.rulebook.load import examine_rulebook
 
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ def check(
             mistakes += found
             if not found and not offline:
                 mistakes += silo_mistakes(configuration, name, schemas)
-        mistakes += examine_rulebook(configuration, schemas=schemas)[1]
+        rulebook, found_in_rules = examine_rulebook(configuration, schemas=schemas)
+        mistakes += found_in_rules
+        if all(mistake.level is Level.WARNING for mistake in found_in_rules):
+            mistakes += contradictions(configuration, rulebook)
         mistakes += template_mistakes(configuration)
         if not offline:
             mistakes += limit_mistakes(configuration)

@@ -107,7 +107,10 @@ def disabled_by_us(lookups: Lookups, slot: Slot) -> bool:
 
 
 def _counted_span(length: object) -> object:
-    return parse_time_span(length) if isinstance(length, str) else length
+    span = parse_time_span(length) if isinstance(length, str) else length
+    if isinstance(span, timedelta) and not span:
+        raise ValueError(f"{length!r} is no time at all; write a time span above zero")
+    return span
 
 
 def _count(lookups: Lookups, condition: bool, context: str, span: object) -> int:
