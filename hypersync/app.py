@@ -53,9 +53,9 @@ from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
 from hypersync.pipeline.silos import Silos
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
-from hypersync.pipeline.unlock import note_expiries
 from hypersync.pipeline.undo_survey import Undone
 from hypersync.pipeline.undoing import UndoOrder, undo
+from hypersync.pipeline.unlock import note_expiries
 from hypersync.ports.channel import Channel
 from hypersync.ports.clock import Clock
 from hypersync.ports.connector import Connector, recreates
