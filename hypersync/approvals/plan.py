@@ -164,8 +164,12 @@ def refusal(action: Action, request: Request | None, known: Circumstances) -> st
 
 
 def was_told_in_time(action: Action, told_at: Collection[datetime]) -> bool:
-    """Tell whether somebody knew for at least half of the time the action had."""
-    if action.suspended_at is None or action.expires_at is None:
+    """Tell whether somebody knew for at least half of the time the action had.
+
+    Nobody was told before it was asked: such a time is from before the clock was set.
+    """
+    asked, ends = action.suspended_at, action.expires_at
+    if asked is None or ends is None:
         return False
-    half = action.suspended_at + (action.expires_at - action.suspended_at) / 2
-    return any(told <= half for told in told_at)
+    half = asked + (ends - asked) / 2
+    return any(asked <= told <= half for told in told_at)

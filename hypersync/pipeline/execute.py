@@ -5,8 +5,8 @@
 Intent before effect: an action is stored as ``executing``, with its throttle started, before the
 silo is called, and its outcome is written in the transaction that also writes the object. After a
 crash it is ``unknown`` and is settled by reading the silo back, so nothing is lost and nothing
-runs twice. Creates run before references, references before deletes. What was
-queued before the run began is left to a sync, which looks at its condition again.
+runs twice. Creates run before references, references before deletes. What
+another run left in the queue is left to a sync, which looks at its condition again.
 
 One silo that does not answer leaves its actions queued; the others go on.
 """
@@ -59,17 +59,18 @@ def execute(
     clock: Callable[[], datetime],
     fence: Fence | None = None,
     resting: Collection[str] = (),
-    queued_since: datetime | None = None,
+    is_own_only: bool = False,
     is_blackout: Callable[[datetime], bool] | None = None,
     progress: Progress | None = None,
 ) -> Execution:
     """Carry out what is queued and due, silo by silo, except in silos that are ``resting``.
 
-    Nothing is begun that was queued before ``queued_since``, by default anything may: its condition
-    has to be looked at again. Pauses and blackouts that begin meanwhile are kept. With a fence
-    nothing more is begun once the lease is lost (`FenceLost`); what was begun is still recorded.
+    With ``is_own_only`` nothing is begun that this worker, a run, did not queue, release or confirm
+    itself: the condition of everything else has to be looked at again. Pauses and blackouts that
+    begin meanwhile are kept. With a fence nothing more is begun once the lease is lost
+    (`FenceLost`); what was begun is still recorded.
     """
-    terms = _Terms(worker, clock, fence, queued_since, is_blackout)
+    terms = _Terms(worker, clock, fence, is_own_only, is_blackout)
     shown = progress or NoProgress()
     report = Execution()
     open_silos = [silo for silo in (*sorted(silos.connectors), "") if silo not in resting]
@@ -89,7 +90,7 @@ class _Terms:
     worker: str
     clock: Callable[[], datetime]
     fence: Fence | None
-    queued_since: datetime | None = None
+    is_own_only: bool = False
     is_blackout: Callable[[datetime], bool] | None = None
 
 
@@ -133,7 +134,7 @@ class _Worker:
                     self._terms.worker,
                     silo=self._silo,
                     operations=operations,
-                    queued_since=self._terms.queued_since,
+                    confirmed_by=self._terms.worker if self._terms.is_own_only else None,
                     # an event cannot be read back: a crash leaves one of them in doubt, not all
                     limit=BATCH if self._silo else 1,
                     now=now,

@@ -45,9 +45,14 @@ class Target:
     read_at: datetime | None = None
 
     def is_outdated_by(self, known: Current) -> bool:
-        """Tell whether an action wrote the object after the scan began to read."""
-        is_written = known.source.startswith(ACTION)
-        return is_written and self.read_at is not None and known.changed_at > self.read_at
+        """Tell whether an action wrote the object after the scan began to read.
+
+        A time that is still to come was written before the clock was set back: then it says nothing
+        and the scan is believed.
+        """
+        if self.read_at is None or not known.source.startswith(ACTION):
+            return False
+        return self.read_at < known.changed_at <= self.now
 
 
 class Added(NamedTuple):

@@ -173,7 +173,7 @@ class Planner:
             for action in approved
             if action.approved_until is not None and action.approved_until <= self._now
         )
-        waiting = [*approved, *unit.actions.overdue(self._now)]
+        waiting = [*approved, *unit.actions.queued()]
         found: dict[IdentityId, frozenset[str]] = {}
         for action in waiting:
             found[action.identity] = found.get(action.identity, frozenset()) | {action.rule}

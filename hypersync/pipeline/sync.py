@@ -157,7 +157,7 @@ def _carry_out(
         clock=engine.clock,
         fence=fence,
         resting=resting,
-        queued_since=run.started_at,
+        is_own_only=True,
         is_blackout=engine.is_blackout,
         progress=progress,
     )

@@ -211,14 +211,12 @@ class ActionReads:
         """Return the actions of a silo whose outcome is unknown."""
         return self._where(_ACTION.c.state == ActionState.UNKNOWN, _ACTION.c.silo == silo)
 
-    def overdue(self, queued_before: datetime) -> Sequence[Action]:
-        """Return queued actions that did not start in time and have to be rechecked."""
-        return self._where(
-            _ACTION.c.state == ActionState.QUEUED, _ACTION.c.queued_at < queued_before
-        )
+    def queued(self) -> Sequence[Action]:
+        """Return everything that is queued, whenever that was: it is looked at again."""
+        return self._where(_ACTION.c.state == ActionState.QUEUED)
 
-    def due(self, now: datetime, queued_since: datetime | None = None) -> int:
-        """Return how many queued actions could be executed now, of those queued since then."""
+    def due(self, now: datetime) -> int:
+        """Return how many queued actions could be executed now."""
         query = (
             select(func.count())
             .select_from(_ACTION)
@@ -227,8 +225,6 @@ class ActionReads:
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
             )
         )
-        if queued_since is not None:
-            query = query.where(_ACTION.c.queued_at >= queued_since)
         return self._connection.execute(query).scalar_one()
 
     def let_through(self, rule: str, since: datetime) -> Sequence[Unit]:

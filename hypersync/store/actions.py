@@ -45,6 +45,7 @@ class Actions(ActionReads):
             [{"which": each} for each in ids],
             state=ActionState.QUEUED,
             queued_at=now,
+            worker=run,
             let_through=True,
         )
 
@@ -126,14 +127,15 @@ class Actions(ActionReads):
             (ActionState.APPROVED,),
             state=ActionState.QUEUED,
             queued_at=now,
+            worker=run,
             released_by=run,
             let_through=False,
             waits=None,
         )
 
-    def requeue(self, ids: Collection[ActionId], now: datetime) -> None:
-        """Say that queued actions were rechecked now and may start."""
-        self._guarded(ids, (ActionState.QUEUED,), queued_at=now)
+    def requeue(self, ids: Collection[ActionId], now: datetime, run: RunId) -> None:
+        """Say that a run rechecked queued actions now and that they may start."""
+        self._guarded(ids, (ActionState.QUEUED,), queued_at=now, worker=run)
 
     def _guarded(
         self,
@@ -165,14 +167,14 @@ class Actions(ActionReads):
         *,
         silo: str,
         operations: Collection[Operation],
-        queued_since: datetime | None,
+        confirmed_by: str | None = None,
         limit: int,
         now: datetime,
     ) -> Sequence[Action]:
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
-        Those queued before ``queued_since`` are left alone: their condition is looked at again.
-        So are those that wait for that, which were queued at no time.
+        With ``confirmed_by`` only what this run queued, released or confirmed itself: the
+        condition of all others is looked at again. So is that of those queued at no time.
         """
         due = (
             select(_ACTION.c.seq)
@@ -181,7 +183,7 @@ class Actions(ActionReads):
                 _ACTION.c.silo == silo,
                 _ACTION.c.operation.in_(operations),
                 _ACTION.c.queued_at.is_not(None),
-                *([] if queued_since is None else [_ACTION.c.queued_at >= queued_since]),
+                *([] if confirmed_by is None else [_ACTION.c.worker == confirmed_by]),
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
             )
             .order_by(_ACTION.c.seq)

@@ -101,7 +101,6 @@ def claim(unit, worker="w", now=NOW, **values):
     given = {
         "silo": "dir",
         "operations": tuple(Operation),
-        "queued_since": now - 10 * MINUTE,
         "limit": 100,
         "now": now,
     }
@@ -324,7 +323,7 @@ def test_a_claim_takes_what_is_due_in_order_and_only_once(store):
     assert first[0].started_at == NOW
 
 
-def test_a_claim_leaves_other_silos_other_operations_retries_and_what_is_overdue(store):
+def test_a_claim_leaves_other_silos_other_operations_and_retries(store):
     queued(store, "a", silo="other")
     queued(store, "b", operation=Operation.DELETE)
     queued(store, "c", "d")
@@ -335,11 +334,17 @@ def test_a_claim_leaves_other_silos_other_operations_retries_and_what_is_overdue
         assert claim(unit, operations=(Operation.UPDATE,), now=NOW + 2 * MINUTE) == []
         again = claim(unit, operations=(Operation.UPDATE,), now=NOW + 3 * MINUTE)
         assert [(a.id, a.attempts) for a in again] == [("c", 2)]
-        late = NOW + 11 * MINUTE
-        assert claim(unit, now=late) == []
-        assert [a.id for a in unit.actions.overdue(late - 10 * MINUTE)] == ["a", "b"]
-        unit.actions.requeue(["b"], late)
-        assert [a.id for a in claim(unit, now=late)] == ["b"]
+
+
+def test_a_claim_takes_only_what_its_run_confirmed_whatever_the_clock_says(store):
+    queued(store, "a", "b")
+    with store.begin() as unit:
+        for now in (NOW - 24 * 60 * MINUTE, NOW, NOW + 11 * MINUTE):
+            assert claim(unit, now=now, confirmed_by="later") == []
+        assert [a.id for a in unit.actions.queued()] == ["a", "b"]
+        unit.actions.requeue(["b"], NOW, "later")
+        assert [a.id for a in claim(unit, confirmed_by="later")] == ["b"]
+        assert [a.id for a in claim(unit, confirmed_by="run")] == ["a"]
 
 
 def test_what_others_were_executing_is_unknown_when_their_process_is_gone(store):

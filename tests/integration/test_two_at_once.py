@@ -113,7 +113,6 @@ def claim_in(unit, worker: str, limit: int = 5) -> Sequence[Action]:
         worker,
         silo="directory",
         operations=tuple(Operation),
-        queued_since=NOON,
         limit=limit,
         now=NOON,
     )

@@ -179,8 +179,8 @@ class Actions(Protocol):
     def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
         """Queue approved actions; return those that were still approved."""
 
-    def requeue(self, ids: Collection[ActionId], now: datetime) -> None:
-        """Say that queued actions were rechecked now and may start."""
+    def requeue(self, ids: Collection[ActionId], now: datetime, run: RunId) -> None:
+        """Say that a run rechecked queued actions now and that they may start."""
 
     def claim(
         self,
@@ -188,24 +188,24 @@ class Actions(Protocol):
         *,
         silo: str,
         operations: Collection[Operation],
-        queued_since: datetime | None,
+        confirmed_by: str | None = None,
         limit: int,
         now: datetime,
     ) -> Sequence[Action]:
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
-        Those queued before ``queued_since`` are left alone: their condition is looked at again.
-        So are those that wait for that, which were queued at no time.
+        With ``confirmed_by`` only what this run queued, released or confirmed itself: the
+        condition of all others is looked at again. So is that of those queued at no time.
         """
 
     def unknown(self, silo: str) -> Sequence[Action]:
         """Return the actions of a silo whose outcome is unknown."""
 
-    def overdue(self, queued_before: datetime) -> Sequence[Action]:
-        """Return queued actions that did not start in time and have to be rechecked."""
+    def queued(self) -> Sequence[Action]:
+        """Return everything that is queued, whenever that was: it is looked at again."""
 
-    def due(self, now: datetime, queued_since: datetime | None = None) -> int:
-        """Return how many queued actions could be executed now, of those queued since then."""
+    def due(self, now: datetime) -> int:
+        """Return how many queued actions could be executed now."""
 
     def finish(
         self,
