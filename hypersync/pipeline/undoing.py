@@ -225,10 +225,8 @@ class _Undoing:
             )
 
     def _hold(self, unit: UnitOfWork, kept: Iterable[Candidate]) -> None:
-        """Hold back the changes that are taken back; let go those that are done again."""
-        undos = unit.actions.get([each.id for each in kept])
-        found = list(roots(unit, undos))
-        held = [root.id for undo, root in found if is_held(undo)]
+        """Hold back the changes that are taken back; what is done again is let go when it is."""
+        undos = [undo for undo in unit.actions.get([each.id for each in kept]) if is_held(undo)]
+        held = [root.id for _, root in roots(unit, undos)]
         until = self._now + self._engine.guards.reject_hold
         unit.marks.hold(held, by=undo_name(self._id), now=self._now, until=until)
-        unit.marks.drop_holds({root.key for undo, root in found if not is_held(undo)})

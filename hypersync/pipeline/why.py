@@ -16,6 +16,7 @@ from hypersync.model.objects import Attributes
 from hypersync.pipeline.drafts import Identity
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.evaluate import grouped
+from hypersync.pipeline.release import hold_text
 from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
 from hypersync.rulebook.compile import Evaluator
@@ -60,7 +61,8 @@ def why(engine: Engine, identity: IdentityId) -> Answer:
             for index, slot in enumerate(rulebook.slots)
         }
         answers = tuple(_answer(evaluator, rule, seen) for rule in rulebook.rules)
-        return Answer(identity, slots, _with_rivals(evaluator, seen, answers))
+        answers = _with_rivals(evaluator, seen, answers)
+        return Answer(identity, slots, _with_holds(unit, identity, answers))
 
 
 def explain(engine: Engine, action: Action) -> tuple[Trace, ...]:
@@ -144,6 +146,22 @@ def _with_rivals(
             notes[rule.id].append(f"{first.id} does the same and comes first")
     return tuple(
         replace(answer, note="; ".join(filter(None, (answer.note, *notes.get(answer.rule, ())))))
+        for answer in answers
+    )
+
+
+def _with_holds(
+    unit: UnitOfWork, identity: IdentityId, answers: tuple[RuleAnswer, ...]
+) -> tuple[RuleAnswer, ...]:
+    """Say of which rules a rejection or an undo holds a change back."""
+    held: dict[str, list[str]] = {}
+    for hold in unit.marks.holds([identity]).values():
+        if not hold.is_unanswered:
+            held.setdefault(hold.rule, []).append(hold_text(hold))
+    return tuple(
+        replace(answer, note="; ".join(filter(None, (answer.note, *sorted(set(texts))))))
+        if (texts := held.get(answer.rule))
+        else answer
         for answer in answers
     )
 

@@ -13,7 +13,7 @@ from hypersync.model.actions import OPEN_STATES, Action, ActionState, Reason
 from hypersync.model.ids import ActionId, ObjectId, RunId
 from hypersync.model.objects import Operation
 from hypersync.ports.store.actions import Proposal, Suspension
-from hypersync.store import tables
+from hypersync.store import tables, undo_holds
 from hypersync.store.action_reads import ActionReads
 from hypersync.store.action_rows import action_of, proposed_row
 
@@ -156,9 +156,11 @@ class Actions(ActionReads):
                     *theirs,
                 )
                 .values(**values)
-                .returning(_ACTION.c.id)
+                .returning(_ACTION.c.id, _ACTION.c.rule, _ACTION.c.undoes, _ACTION.c.state)
             )
-            done += self._connection.execute(statement).scalars()
+            moved = self._connection.execute(statement).all()
+            undo_holds.let_go(self._connection, moved)
+            done += [row.id for row in moved]
         return done
 
     def claim(

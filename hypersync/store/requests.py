@@ -17,7 +17,7 @@ from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
 from hypersync.model.joins import normal_value
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.ports.store.requests import Tally, Vote
-from hypersync.store import aftermath, plan_json, tables
+from hypersync.store import aftermath, plan_json, tables, undo_holds
 from hypersync.store.bulk import chunks
 from hypersync.store.engine import is_writing
 
@@ -315,9 +315,11 @@ class Requests:
                 update(_ACTION)
                 .where(_ACTION.c.id.in_(some), _ACTION.c.state == was)
                 .values(**values)
-                .returning(_ACTION.c.id)
+                .returning(_ACTION.c.id, _ACTION.c.rule, _ACTION.c.undoes, _ACTION.c.state)
             )
-            done += self._connection.execute(statement).scalars()
+            moved = self._connection.execute(statement).all()
+            undo_holds.let_go(self._connection, moved)
+            done += [row.id for row in moved]
         return done
 
     def _guarded(self, seen: Request, **values: object) -> bool:

@@ -81,6 +81,15 @@ def test_rule_does_not_redo_at_once_what_was_undone(world: World, left: Run) -> 
     assert all(f"undone by run {done.id}" in str(row) for row in held)
 
 
+def test_why_says_that_an_undo_holds_a_rule_back(world: World, left: Run) -> None:
+    done = undo(world, left)
+    answer = world.app.why(world.identity(1))
+    (note,) = [rule.note for rule in answer.rules if rule.rule == "disable-leaver"]
+    assert note.startswith(f"held back: undone by run {done.id}; it holds until 2026-04-01")
+    other = world.app.why(world.identity(3))
+    assert [rule.note for rule in other.rules] == [""]
+
+
 def test_rule_acts_again_after_its_condition_was_false_once(world: World, left: Run) -> None:
     undo(world, left)
     world.change(1, status="active")

@@ -138,6 +138,45 @@ def test_rejected_undo_undoes_nothing(world, left):
     assert world.disabled() == {"u1", "u2", "u3", "u4"}
 
 
+def held(world):
+    """The keys of rules' own actions that are held back."""
+    return sorted(row[0] for row in world.rows("hold") if not row[0].startswith("undo:"))
+
+
+@both_databases
+def test_undo_that_came_to_nothing_holds_its_rule_no_longer(world, left):
+    undo(world, left)
+    first, second, *others = world.suspended()
+    assert len(held(world)) == 4
+    world.reject(first)
+    assert len(held(world)) == 3
+    world.account(second.anchor[1:], active="true", title="by hand")
+    world.run("delta")
+    assert world.again(second).state is ActionState.STALE
+    assert len(held(world)) == 2
+    world.later(hours=11)
+    world.tick()
+    assert world.states(others) == [ActionState.CLEARED] * 2
+    assert held(world) == []
+
+
+def test_doing_again_what_was_undone_lets_the_rule_go_only_once_it_is_done(world, left):
+    world.rules(rules(9))
+    undone = undo(world, left)
+    world.rules(rules(3))
+    undo(world, undone)
+    world.later(hours=3)
+    world.run("full")
+    assert world.disabled() == set()
+    assert len(held(world)) == 4
+    world.approve(*world.suspended())
+
+    world.run("delta")
+
+    assert world.disabled() == {"u1", "u2", "u3", "u4"}
+    assert held(world) == []
+
+
 def test_undo_is_asked_once_however_often_it_is_ordered(world, left):
     undo(world, left)
     world.later(minutes=1)
