@@ -134,5 +134,5 @@ def _sign(invocation: Invocation, file: Path, key_file: Path) -> Exit:
     with plan_written(file, key) as written:
         written.write(plan.header, plan.actions, others)
     text = plan_text(plan.header, written.hash, written.signed_by)
-    print_answer(invocation, {"plan": written.document(file)}, lambda: text)
+    print_answer(invocation, {"plan": written.document()}, lambda: text)
     return Exit.DONE

@@ -98,6 +98,7 @@ def run_summary(run: Run) -> dict[str, object]:
         "scans": list(run.scans),
         "undoes": run.undoes,
         "reason": run.reason,
+        "applied_plan": run.plan,
     }
 
 
@@ -123,6 +124,8 @@ def run_text(app: App, run: Run, *, limit: int) -> str:
     lines = [f"run {run.id}: {what}, {word}; {run.counts.identities} identities"]
     if run.reason is not None:
         lines.append(f"  reason: {run.reason}")
+    if run.plan is not None:
+        lines.append(f"  carries out the reviewed plan {run.plan}")
     for rule, report in run.rules.items():
         if report.counts.proposed or report.counts.released or report.counts.errors:
             lines.append(f"  {rule}: {_counted(asdict(report.counts), would=would)}")

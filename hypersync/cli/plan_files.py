@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class Written:
     """A plan file on its way to its place; called with the plan it writes it down."""
 
-    def __init__(self, file: IO[bytes], key: Ed25519PrivateKey | None) -> None:
+    def __init__(self, path: Path, file: IO[bytes], key: Ed25519PrivateKey | None) -> None:
+        self._path = path
         self._file = file
         self._key = key
         self.header: PlanHeader | None = None
@@ -58,10 +59,10 @@ class Written:
         except OSError as error:
             raise HyperSyncError(f"cannot write the plan: {error.strerror or error}") from error
 
-    def document(self, path: Path) -> dict[str, object]:
+    def document(self) -> dict[str, object]:
         """Return what ``--json`` says of the file."""
         assert self.header is not None  # noqa: S101 - it was written
-        return plan_document(path, self.header, self.hash, self.signed_by)
+        return plan_document(self._path, self.header, self.hash, self.signed_by)
 
 
 def signature_of(key: Ed25519PrivateKey, plan_hash: str) -> Signature:
@@ -78,7 +79,7 @@ def plan_written(path: Path, key: Ed25519PrivateKey | None = None) -> Iterator[W
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            yield Written(file, key)
+            yield Written(path, file, key)
             file.flush()
             os.fsync(file.fileno())
         _put(Path(name), path)

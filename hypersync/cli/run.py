@@ -103,8 +103,7 @@ def sync(
             click.echo(text, err=True)
         app.tick()
         document = {**run_document(app, run, limit=limit), "unlocks": unlocks}
-        if out is not None and written is not None:
-            document["plan"] = written.document(out)
+        document["plan"] = None if written is None else written.document()
         text = run_text(app, run, limit=limit)
     failed = [report for report in scans if report.state.value != "applied"]
     print_answer(invocation, document, lambda: "\n".join([*_scan_lines(scans), text]))

@@ -16,6 +16,7 @@ from hypersync.errors import PlanMoved
 from hypersync.model.actions import Reason
 from hypersync.model.objects import Attributes
 from hypersync.model.plan_file import Basis, PlannedAction, ReviewedPlan, Verdict
+from hypersync.model.visible import unhidden
 from hypersync.pipeline.found import Before, Candidate, Collected
 from hypersync.pipeline.release import fingerprint
 
@@ -146,7 +147,7 @@ def _values(verb: str, planned: Attributes | None, now: Attributes | None) -> It
 def _shown(value: object) -> str:
     if value is None:
         return "nothing"
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = unhidden(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
@@ -156,7 +157,7 @@ def _what(action: PlannedAction) -> str:
 
 def _whom(action: PlannedAction) -> str:
     where = "/".join(part for part in (action.silo, action.type, action.anchor) if part)
-    return f"{action.title} ({where})" if where else action.title
+    return unhidden(f"{action.title} ({where})" if where else action.title)
 
 
 def _who(action: PlannedAction) -> str:

@@ -15,6 +15,7 @@ from hypersync.model.plan_file import (
     PlannedAction,
     Signature,
     Verdict,
+    check_home,
     count,
     signed_message,
     trusted,
@@ -305,6 +306,18 @@ def test_without_any_known_key_a_signature_proves_nothing():
     assert trusted(plan, [], is_required=False).signed_by == ()
     with pytest.raises(PlanFileRefused, match="has to be signed"):
         trusted(plan, [], is_required=True)
+
+
+def test_a_plan_is_at_home_where_it_was_made():
+    check_home(header(), "example-prod", "prod")
+    for installation, environment in (("example-prod", "dev"), ("other", "prod")):
+        with pytest.raises(PlanFileRefused, match=r"made for example-prod \(prod\), this is"):
+            check_home(header(), installation, environment)
+
+
+def test_the_plan_of_an_undo_is_not_applied():
+    with pytest.raises(PlanFileRefused, match="undo"):
+        check_home(header(kind=RunKind.UNDO), "example-prod", "prod")
 
 
 def test_any_difference_in_what_is_done_makes_another_change():
