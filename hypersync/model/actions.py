@@ -52,8 +52,8 @@ class OnExpiry(Enum):
 class Reason:
     """Why a guard stopped an action, in a sentence a person understands.
 
-    ``guard`` is throttle, vip, count, quota, threshold, limit, change, expiry or unknown; ``name``
-    names the VIP rule, the context or the limit.
+    ``guard`` is throttle, vip, count, quota, threshold, limit, plan, change, expiry or unknown;
+    ``name`` names the VIP rule, the context or the limit.
     """
 
     guard: str
