@@ -35,7 +35,7 @@ database: {database}
 silos:
   hr:
     connector: memory
-    types: {{person: {{anchor: id, attributes: [id, name, status, title, level]}}}}
+    types: {{person: {{anchor: id, attributes: [id, name, status, title, level, company, country]}}}}
     source_guard: {{drop: 100%, rekeyed: 100%}}
   dir:
     connector: memory

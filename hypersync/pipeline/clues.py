@@ -46,7 +46,7 @@ def find_clues(
     promising = search.promising()
     marks = search.mark(promising)
     search.look_around(promising)
-    return [
+    clues = (
         Clue(
             feature,
             int.from_bytes(bits, "little"),
@@ -54,7 +54,11 @@ def find_clues(
             feature.kind in _OF_ACTIONS or search.is_implied(feature),
         )
         for feature, bits in zip(promising, marks, strict=True)
-        if not search.is_individual(feature)
+    )
+    return [
+        clue
+        for clue in clues
+        if 2 * clue.actions.bit_count() >= subjects.count or not search.is_individual(clue.feature)
     ]
 
 
@@ -196,7 +200,7 @@ class _Search:
         return Share(self._having[feature], total)
 
     def is_individual(self, feature: Feature) -> bool:
-        """Tell whether nearly everybody has another value: then equal ones mean nothing."""
+        """Tell whether most have values of their own: then a few equal ones mean nothing."""
         return bool(feature.name) and self._variety.is_high(feature.source, feature.name)
 
 
