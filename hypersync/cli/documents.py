@@ -131,6 +131,8 @@ def run_text(app: App, run: Run, *, limit: int) -> str:
             lines.append(f"  {rule}: {_counted(asdict(report.counts), would=would)}")
             if report.reason:
                 lines.append(f"    {report.reason}")
+            if report.cause:
+                lines.append(f"    {report.cause}")
     lines.append(f"  all: {_counted(asdict(run.counts), would=would)}")
     irreversible = str(app.irreversible(run))
     lines += [f"  {irreversible}"] * bool(irreversible)

@@ -22,6 +22,7 @@ from hypersync.pipeline.collect import Before, Candidate, Collector
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Look, Scope, evaluate
+from hypersync.pipeline.explain_stops import explain_stops
 from hypersync.pipeline.judge import Judge
 from hypersync.pipeline.plan import known_vips, planned_run, save
 from hypersync.pipeline.propose import Proposer
@@ -128,6 +129,7 @@ class _Undoing:
         found.identities = len(drafts)
         with self._engine.store.snapshot() as unit:
             judgement = judge.judge(found, unit)
+        explain_stops(judging, judgement, self._now)
         planned = planned_run(self._engine, run, found, judgement)
         with self._engine.store.begin(self._fence) as unit:
             settle(judging, unit, planned, before, found, judgement, self._now)
