@@ -199,8 +199,8 @@ def silo_reason(
     if objects <= allowed:
         return None
     how = f" ({limit_text(limit, population or 0)})" if limit.is_percent else ""
+    many = "1 object" if objects == 1 else f"{number(objects)} objects"
     text = (
-        f"{number(objects)} objects of {silo} to {what} within {short(per)}, "
-        f"{number(allowed)} allowed{how}"
+        f"{many} of {silo} to {what} within {format_time_span(per)}, {number(allowed)} allowed{how}"
     )
     return Reason("limit", silo, text)

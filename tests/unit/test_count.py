@@ -99,3 +99,14 @@ def test_what_a_candidate_drew_is_returned_when_it_does_not_run():
     contexts.give_back(first)
     assert contexts.quotas() == {"x": QuotaState(NOW - HOUR, 41)}
     assert contexts.quota(False, "x", DAY) == 41
+
+
+def test_a_candidate_that_drew_twice_returns_both():
+    contexts = used(HOUR)
+    contexts.begin()
+    contexts.quota(True, "x", DAY)
+    contexts.quota(True, "x", DAY)
+    drawn = contexts.drawn()
+    assert drawn == Counter(x=2)
+    contexts.give_back(drawn)
+    assert contexts.quotas() == {"x": QuotaState(NOW - HOUR, 40)}

@@ -464,6 +464,22 @@ def test_every_way_of_being_too_much_is_said():
     assert [reason.name for reason in verdicts.suspended[0]] == ["limit", "clears"]
 
 
+def test_every_reason_says_which_guard_and_which_of_its_limits():
+    sizes = {"g1": GroupSize(name="grp-sales", members=10)}
+    own = {"clears": "1", "attributes": {"title": parse_limit("1")}, "groups": sizes}
+    wishes = [
+        *candidates(3, clears=1, attributes=frozenset({"title"})),
+        *leaving("g1", range(3)),
+    ]
+    verdicts = judge(wishes, limits("5", **own))
+    assert [(each.guard, each.name) for each in verdicts.suspended[0]] == [
+        ("threshold", "limit"),
+        ("threshold", "clears"),
+        ("threshold", "attribute title"),
+        ("threshold", "members"),
+    ]
+
+
 # --- limits of a silo --------------------------------------------------------------------------
 
 
@@ -490,8 +506,29 @@ def test_silo_limit_allows_as_many_as_it_says():
         ("1%", 21, 2_000, "21 objects of ad to delete within 1d, 20 allowed (1% of 2 000)"),
         ("20", 21, None, "21 objects of ad to delete within 1d, 20 allowed"),
         ("1%", 1, None, "how many objects ad has is not known"),
+        ("0", 1, 2_000, "1 object of ad to delete within 1d, 0 allowed"),
         ("1%", None, 2_000, "the objects of ad to delete in the last 1d cannot be read"),
     ],
 )
 def test_silo_limit_says_why_it_is_too_much(limit, objects, population, text):
     assert silo(limit, objects, population) == Reason("limit", "ad", text)
+
+
+def test_silo_limit_of_an_empty_silo_allows_one_and_says_of_how_many():
+    assert silo("1%", 1, 0) is None
+    found = silo("1%", 2, 0)
+    assert found is not None
+    assert found.text == "2 objects of ad to delete within 1d, 1 allowed (1% of 0)"
+
+
+def test_silo_limit_writes_operations_in_words():
+    found = silo_reason(
+        "ad",
+        Operation.REMOVE_MEMBER,
+        parse_limit("0"),
+        objects=1,
+        population=5,
+        per=timedelta(hours=1),
+    )
+    assert found is not None
+    assert found.text == "1 object of ad to remove member within 1h, 0 allowed"
