@@ -29,6 +29,7 @@ def reference_mistakes(configuration: Configuration) -> list[Mistake]:
         *_people(configuration),
         *_plans(configuration),
         *_rules(configuration),
+        *_unlock(configuration),
     ]
 
 
@@ -206,6 +207,14 @@ def _rule(configuration: Configuration, rule_file: RuleFile, rule: RuleConfig) -
         message = "failure policies are not carried out yet; a failed action is in the run"
         remedy = "watch the errors of runs until they are"
         yield _mistake(rule, ("on_failure",), message, remedy, Level.WARNING)
+
+
+def _unlock(configuration: Configuration) -> Iterator[Mistake]:
+    """Warn where unlock keys would be good in every installation that has no name either."""
+    if configuration.unlock is not None and not configuration.is_set("installation"):
+        message = "unlock keys are for one installation, and this one has only the usual name"
+        remedy = "write installation: and a name of its own"
+        yield _mistake(configuration.unlock, (), message, remedy, Level.WARNING)
 
 
 def _plan_named(

@@ -339,6 +339,14 @@ def test_a_stored_key_without_its_text_is_void(large):
     assert states(large) == [UnlockState.VOID]
 
 
+def test_applying_a_key_again_does_not_mend_what_was_edited(large):
+    text = signed(claims())
+    apply(large, text)
+    large.execute("UPDATE unlock_key SET text = replace(text, 'e', 'f')")
+    with pytest.raises(UnlockRefused, match="is void: "):
+        apply(large, text)
+
+
 def test_other_words_beside_a_stored_key_make_it_good_for_nothing_else(large):
     large.people(range(40, 42))
     apply(large, signed(claims(silo="hr")))

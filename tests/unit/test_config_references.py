@@ -4,6 +4,7 @@ import pytest
 
 from hypersync.model.mistake import Level
 from tests.projects import MAIN, RULES, mistakes_of_project, write_project
+from tests.unlocking import PUBLIC
 
 PEOPLE = """\
 people:
@@ -103,3 +104,11 @@ def test_two_files_cannot_have_one_ruleset(tmp_path):
     assert sentences(tmp_path, rules=rules) == [
         "rules/b.yaml:1: rules/a.yaml has the ruleset 'users' already; choose another name"
     ]
+
+
+def test_unlock_keys_want_an_installation_with_a_name_of_its_own(tmp_path):
+    unlock = f'unlock: {{public_key: "{PUBLIC}"}}\n'
+    (mistake,) = mistakes_of_project(write_project(tmp_path, MAIN + unlock))
+    assert mistake.level is Level.WARNING
+    assert mistake.line == 14
+    assert sentences(tmp_path, f"{MAIN}{unlock}installation: example-prod\n") == []
