@@ -31,16 +31,20 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def load_configuration(
-    path: Path | None, env: str | None, *, process_environment: Mapping[str, str]
+    path: Path | None,
+    env: str | None,
+    *,
+    process_environment: Mapping[str, str],
+    rules: Path | None = None,
 ) -> Configuration:
     """Return the configuration in ``path`` for the environment ``env``.
 
     Without ``path`` it is ``config/hypersync.yaml``; without ``env`` it is what
-    ``HYPERSYNC_ENV`` says, else ``dev``, whose file may be absent. Raises ConfigurationError with
-    every mistake.
+    ``HYPERSYNC_ENV`` says, else ``dev``, whose file may be absent. ``rules`` is a folder of rule
+    files that take the place of the project's own. Raises ConfigurationError with every mistake.
     """
     configuration, mistakes = examine_configuration(
-        path, env, process_environment=process_environment
+        path, env, process_environment=process_environment, rules=rules
     )
     errors = [mistake for mistake in mistakes if mistake.level is Level.ERROR]
     if configuration is None or errors:
@@ -49,7 +53,11 @@ def load_configuration(
 
 
 def examine_configuration(
-    path: Path | None, env: str | None, *, process_environment: Mapping[str, str]
+    path: Path | None,
+    env: str | None,
+    *,
+    process_environment: Mapping[str, str],
+    rules: Path | None = None,
 ) -> tuple[Configuration | None, list[Mistake]]:
     """Return the configuration, as far as it can be used, and everything wrong with it.
 
@@ -65,15 +73,18 @@ def examine_configuration(
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
         remedy = "write letters, digits, '-' and '_'"
         return None, [Mistake(f"{name!r} is no environment", remedy)]
-    return _Loader(file, name, process_environment).load()
+    return _Loader(file, name, process_environment, rules).load()
 
 
 class _Loader:
     """Reads the files of one project and collects mistakes."""
 
-    def __init__(self, file: Path, environment_name: str, process: Mapping[str, str]) -> None:
+    def __init__(
+        self, file: Path, environment_name: str, process: Mapping[str, str], rules: Path | None
+    ) -> None:
         self._file = file
         self._root = file.parent.parent
+        self._rules = self._root / "rules" if rules is None else rules.absolute()
         self._environment_name = environment_name
         self._mistakes: list[Mistake] = []
         self._variables = Variables(process, self._read_dotenv(), self._root)
@@ -83,18 +94,17 @@ class _Loader:
         project = self._model(ProjectFile, main)
         environment = self._read_environment()
         rule_files = [
-            self._model(RuleFile, self._read(file))
-            for file in sorted((self._root / "rules").glob("*.yaml"))
+            self._model(RuleFile, self._read(file)) for file in sorted(self._rules.glob("*.yaml"))
         ]
         self._mistakes += self._variables.mistakes
         self._mistakes += [
             Mistake(
                 "this file is not read",
                 "rename it to .yaml",
-                str(file.relative_to(self._root)),
+                self._name(file),
                 level=Level.WARNING,
             )
-            for file in sorted((self._root / "rules").glob("*.yml"))
+            for file in sorted(self._rules.glob("*.yml"))
         ]
         if project is None:
             return None, self._mistakes
@@ -122,8 +132,12 @@ class _Loader:
             return {}
         return read_dotenv(text, ".env", self._mistakes)
 
+    def _name(self, file: Path) -> str:
+        """Return how mistakes call a file: from the project's folder on, when it is in there."""
+        return str(file.relative_to(self._root) if file.is_relative_to(self._root) else file)
+
     def _read(self, file: Path) -> Section | None:
-        name = str(file.relative_to(self._root))
+        name = self._name(file)
         try:
             content = file.read_bytes()
         except OSError as error:

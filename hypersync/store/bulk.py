@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, CursorResult
 
 from hypersync.store.columns import UtcTime
 
@@ -67,7 +67,15 @@ def stream(connection: Connection, statement: str, values: Sequence[object] = ()
     # options of this statement alone; the connection's own would hold for all that follow
     options = {"stream_results": True, "yield_per": 5_000}
     spelled = _spelled(connection, statement)
-    return iter(connection.exec_driver_sql(spelled, tuple(values), execution_options=options))
+    return _until_closed(
+        connection.exec_driver_sql(spelled, tuple(values), execution_options=options)
+    )
+
+
+def _until_closed(rows: CursorResult[Any]) -> Iterator[Any]:
+    """Yield rows; whoever stops before the last leaves no cursor open on the server."""
+    with rows:
+        yield from rows
 
 
 def stored_time(connection: Connection, value: datetime | None) -> object:

@@ -1,4 +1,4 @@
-"""Reads an object's history, and walks it back."""
+"""Reads an object's history, and walks it back or on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from hypersync.model.canonical import decode_mapping
-from hypersync.model.objects import Value
+from hypersync.model.objects import Attributes, Value
 from hypersync.ports.store.objects import ObjectChange, StoredObject
 from hypersync.store.bulk import read_time
 
@@ -46,6 +46,22 @@ def undone(stored: StoredObject, changes: Iterable[ObjectChange]) -> StoredObjec
             else:
                 attributes[name] = value
     return replace(stored, attributes=attributes, absence=absence)
+
+
+def redone(attributes: Attributes, change: ObjectChange) -> Attributes:
+    """Return attributes with a change made once more; other attributes stay as they are."""
+    after = dict(attributes)
+    for name, value in change.before.items():
+        if name.startswith("-"):
+            _shift(after, name[1:], remove=value)
+    for name, value in change.after.items():
+        if name.startswith("+"):
+            _shift(after, name[1:], add=value)
+        elif value is None:
+            after.pop(name, None)
+        else:
+            after[name] = value
+    return after
 
 
 def _shift(

@@ -33,7 +33,7 @@ from hypersync.store.history import change_of, undone
 from hypersync.store.object_writes import ObjectWrites
 
 _ROW = "SELECT identity, slot, id, anchor, attributes, absence FROM object"
-_STORED = """
+STORED = """
 SELECT object.id, silo_type.silo, silo_type.type, object.anchor, object.identity, object.slot,
     object.key, object.attributes, object.absence, object.source, object.created_at,
     object.changed_at, object.deleted_at
@@ -210,11 +210,12 @@ class Objects(ObjectWrites):
         return found[0] if found else None
 
     def _all(self, condition: str, *values: object) -> list[StoredObject]:
-        rows = read(self._connection, _STORED + condition, values)
-        return [_stored_object(row) for row in rows]
+        rows = read(self._connection, STORED + condition, values)
+        return [stored_object(row) for row in rows]
 
 
-def _stored_object(row: Any) -> StoredObject:  # noqa: ANN401 - a row of the driver
+def stored_object(row: Any) -> StoredObject:  # noqa: ANN401 - a row of the driver
+    """Make an object out of a row of `STORED`, without its references."""
     created, changed = read_time(row[10]), read_time(row[11])
     assert created is not None  # noqa: S101 - the columns are not null
     assert changed is not None  # noqa: S101

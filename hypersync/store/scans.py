@@ -178,7 +178,7 @@ class Scans:
         return found[0] if found else None
 
     def _scans(self, query: Select[Any]) -> list[Scan]:
-        return [_scan(row) for row in self._connection.execute(query)]
+        return [scan_of(row) for row in self._connection.execute(query)]
 
     def decide(self, scan: ScanId, *, approved: bool, type_name: str | None = None) -> bool:
         """Write down an answer for one type of a suspended scan, or for all; false: too late.
@@ -309,7 +309,8 @@ def _scan_row(scan: Scan) -> dict[str, object]:
     }
 
 
-def _scan(row: Row[Any]) -> Scan:
+def scan_of(row: Row[Any]) -> Scan:
+    """Make a scan out of a stored row."""
     return Scan(
         id=ScanId(row.id),
         silo=row.silo,
