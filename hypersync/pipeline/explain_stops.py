@@ -10,7 +10,7 @@ from datetime import datetime
 from hypersync.pipeline.collect import Candidate
 from hypersync.pipeline.common_cause import Ground, common_causes
 from hypersync.pipeline.engine import Engine
-from hypersync.pipeline.judge import Judgement
+from hypersync.pipeline.judgement import Judgement
 
 
 def explain_stops(engine: Engine, judgement: Judgement, now: datetime) -> None:

@@ -7,8 +7,7 @@ says what every candidate becomes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,59 +15,27 @@ from hypersync.errors import EvaluationError
 from hypersync.model.actions import ActionState, Reason
 from hypersync.model.ids import ActionId, IdentityId, ObjectId
 from hypersync.model.objects import Operation
-from hypersync.model.plan_file import PlannedAction, Verdict
+from hypersync.model.plan_file import Verdict
 from hypersync.model.runs import RuleReport, Run, RunError
 from hypersync.model.time_span import parse_time_span
 from hypersync.pipeline import guard
 from hypersync.pipeline.collect import Before, Collected
 from hypersync.pipeline.collect import Candidate as Wish
-from hypersync.pipeline.common_cause import Common
 from hypersync.pipeline.count import Contexts
 from hypersync.pipeline.engine import Engine, Order
+from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.measure import group_left, limits_of, silos_of, total
 from hypersync.pipeline.reviewed import held_back, reason_of
-from hypersync.pipeline.stops import Stop, Stops
-from hypersync.pipeline.unlock import Use, unlocks
+from hypersync.pipeline.stops import Stops
+from hypersync.pipeline.unlock import unlocks
 from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
-from hypersync.ports.store.marks import QuotaState
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.nodes import Compiled
 from hypersync.rulebook.rules import Rule
 
 _MANY = 5_000
 _LONG_AGO = timedelta(days=36_500)
-
-
-@dataclass(slots=True)
-class Judgement:
-    """What every candidate of a run becomes; each is in exactly one list."""
-
-    reports: dict[str, RuleReport] = field(default_factory=dict)
-    errors: list[RunError] = field(default_factory=list)
-    throttled: list[Wish] = field(default_factory=list)
-    limited: list[Wish] = field(default_factory=list)
-    planned: list[Wish] = field(default_factory=list)
-    queued: list[Wish] = field(default_factory=list)
-    suspended: list[Wish] = field(default_factory=list)
-    skipped: list[Wish] = field(default_factory=list)
-    stops: dict[ActionId, Stop] = field(default_factory=dict)
-    texts: dict[ActionId, str] = field(default_factory=dict)
-    due: dict[ActionId, datetime] = field(default_factory=dict)
-    quotas: Mapping[str, QuotaState] = field(default_factory=dict)
-    unlocked: list[Use] = field(default_factory=list)
-    reservations: Sequence[tuple[str, str, IdentityId, str]] = ()
-    causes: Mapping[str, Common] = field(default_factory=dict)
-
-    def held(self) -> list[Wish]:
-        """Return everything that is not let through."""
-        return [
-            *self.suspended,
-            *self.planned,
-            *self.throttled,
-            *self.limited,
-            *self.skipped,
-        ]
 
 
 class Judge:
@@ -93,6 +60,7 @@ class Judge:
         self._drawn: dict[ActionId, Counter[str]] = {}
         self._evaluator: Evaluator | None = None
         self._world: World | None = None
+        self._held = held_back(order.expected)
         self._stops = Stops(engine.rulebook, partial(self._value, wish=None), now)
         self.count = self._contexts.count
         self.quota = self._contexts.quota
@@ -111,7 +79,8 @@ class Judge:
         for rule in self._rules(found):
             of_rule = list(found.candidates.get(rule.id, {}).values())
             wishes |= {each.id: each for each in of_rule}
-            judgement.reports[rule.id] = self._rule(rule, of_rule, unit, judgement)
+            counted = list(self._set_aside(of_rule, judgement))
+            judgement.reports[rule.id] = self._rule(rule, counted, unit, judgement)
         self._simulate(judgement)
         self._silo_limits(unit, judgement)
         self._keep_groups(unit, judgement)
@@ -308,33 +277,32 @@ class Judge:
         report = judgement.reports[wish.draft.rule.id]
         report.reason = report.reason or reason.text
 
+    # --- a reviewed plan -----------------------------------------------------------------------
+
+    def _set_aside(self, wishes: Iterable[Wish], judgement: Judgement) -> Iterator[Wish]:
+        """Yield the wishes that the reviewed plan let as far as its limits.
+
+        What it did not was not counted then and is not counted now: it takes nobody's place.
+        """
+        for wish in wishes:
+            planned = self._held.get(wish.draft.key)
+            if planned is None or planned.verdict in (Verdict.SUSPENDED, Verdict.SIMULATED):
+                yield wish
+            else:
+                judgement.set_aside(wish, planned.verdict, reason_of(planned))
+
     def _hold_back(self, judgement: Judgement) -> None:
         """Let nothing through that the reviewed plan had held back."""
-        held = held_back(self._order.expected)
-        if not held:
-            return
         queued, judgement.queued = judgement.queued, []
         for wish in queued:
-            planned = held.get(wish.draft.key)
+            planned = self._held.get(wish.draft.key)
             if planned is None:
                 judgement.queued.append(wish)
+            elif planned.verdict is Verdict.SUSPENDED:
+                reason = Reason("plan", "reviewed", reason_of(planned))
+                self._suspend(wish, reason, judgement)
             else:
-                self._hold(wish, planned, judgement)
-
-    def _hold(self, wish: Wish, planned: PlannedAction, judgement: Judgement) -> None:
-        text = reason_of(planned)
-        judgement.texts[wish.id] = text
-        match planned.verdict:
-            case Verdict.THROTTLED:
-                judgement.throttled.append(wish)
-            case Verdict.LIMITED:
-                judgement.limited.append(wish)
-            case Verdict.SIMULATED:
-                judgement.planned.append(wish)
-            case Verdict.SKIPPED:
-                judgement.skipped.append(wish)
-            case Verdict.SUSPENDED | Verdict.QUEUED:
-                self._suspend(wish, Reason("plan", "reviewed", text), judgement)
+                judgement.set_aside(wish, planned.verdict, reason_of(planned))
 
     # --- what is only looked at, and names that are kept --------------------------------------
 

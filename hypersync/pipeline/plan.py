@@ -22,7 +22,8 @@ from hypersync.pipeline.evaluate import Row, Scope, evaluate
 from hypersync.pipeline.explain_stops import explain_stops
 from hypersync.pipeline.flows import steady
 from hypersync.pipeline.groups import load_groups
-from hypersync.pipeline.judge import Judge, Judgement
+from hypersync.pipeline.judge import Judge
+from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.plan_file import basis, check_expected, record_plan, write_plan
 from hypersync.pipeline.propose import Proposer
 from hypersync.pipeline.raises import record_raises

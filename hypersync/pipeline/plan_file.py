@@ -19,7 +19,7 @@ from hypersync.model.runs import Run
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.found import Candidate, Collected
 from hypersync.pipeline.irreversible import is_irreversible
-from hypersync.pipeline.judge import Judgement
+from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.reviewed import check_revision, planned_action
 from hypersync.ports.connector import recreates
 from hypersync.ports.store import UnitOfWork

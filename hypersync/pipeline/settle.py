@@ -18,7 +18,7 @@ from hypersync.model.runs import Run, RunMode
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.guard import number
-from hypersync.pipeline.judge import Judgement
+from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.stops import Stop
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction, Suspension

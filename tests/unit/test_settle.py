@@ -12,7 +12,7 @@ from hypersync.model.runs import RuleReport, Run, RunKind, RunMode, RunState
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import GuardSettings
-from hypersync.pipeline.judge import Judgement
+from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.settle import SOON, settle
 from hypersync.pipeline.stops import Stop
 from hypersync.rulebook.rules import RuleKind
