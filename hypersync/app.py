@@ -134,11 +134,11 @@ class App:
         )
         return sync(self.engine, order, self.progress)
 
-    def apply(self, plan: ReviewedPlan, *, commit: bool = True) -> Run:
+    def apply(self, plan: ReviewedPlan, *, commit: bool = True, scans: Sequence[str] = ()) -> Run:
         """Carry out exactly a reviewed plan; without ``commit`` only say whether that can be.
 
         Raises `PlanMoved` when the world is another one, `PlanFileRefused` for the plan of another
-        installation, `LeaseHeld`, and what `check_raises` does.
+        installation or database, `LeaseHeld`, and what `check_raises` does.
         """
         header = plan.header
         check_home(header, self.configuration.installation, self.configuration.environment_name)
@@ -148,6 +148,7 @@ class App:
             kind=header.kind,
             object_key=header.object_key,
             started_by=self.started_by,
+            scans=scans,
             raises=header.raises,
             reason=header.reason,
             expected=plan,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @command("apply")
 @click.argument("file", metavar="PLAN", type=_FILE)
 @click.option("--check", is_flag=True, help="Only say whether it still applies; change nothing.")
+@click.option("--scan", "with_scan", is_flag=True, help="First scan every silo the rules name.")
 @click.option(
     "--verify",
     metavar="KEY",
@@ -40,6 +42,7 @@ def apply(
     *,
     file: Path,
     check: bool,
+    with_scan: bool,
     verify: str | None,
     key_file: Path | None,
     limit: int,
@@ -49,43 +52,48 @@ def apply(
 
     All guards run again and can only hold back more. Approvals of earlier runs are not released.
     """
-    if key_file is None:
-        return _apply(invocation, file, verify, check=check, limit=limit, exit_code=exit_code)
-    if check or verify is not None:
-        raise UsageError("--sign signs the plan and does nothing else; leave out the rest")
-    return _sign(invocation, file, key_file)
+    if key_file is not None:
+        if check or with_scan or verify is not None:
+            raise UsageError("--sign signs the plan and does nothing else; leave out the rest")
+        return _sign(invocation, file, key_file)
+    how = _How(check=check, with_scan=with_scan, limit=limit, exit_code=exit_code)
+    return _apply(invocation, file, verify, how)
 
 
-def _apply(
-    invocation: Invocation,
-    file: Path,
-    verify: str | None,
-    *,
-    check: bool,
-    limit: int,
-    exit_code: bool,
-) -> Exit:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """How a plan is to be applied."""
+
+    check: bool
+    with_scan: bool
+    limit: int
+    exit_code: bool
+
+
+def _apply(invocation: Invocation, file: Path, verify: str | None, how: _How) -> Exit:
     from hypersync.cli.documents import run_document, run_text
     from hypersync.cli.plan_files import plan_document, plan_text, read_plan_file
+    from hypersync.cli.run import scan_lines, scan_states
     from hypersync.cli.started import started_app
     from hypersync.cli.unlock_text import say_unlocks
 
     with started_app(invocation) as app:
         plan = _trusted(file, read_plan_file(file), app.configuration.plan_files, verify)
         unlocks = say_unlocks(app)
-        run = app.apply(plan, commit=not check)
+        scans = app.scan_for_rules() if how.with_scan else []
+        run = app.apply(plan, commit=not how.check, scans=scan_states(scans))
         app.tick()
         document = {
-            **run_document(app, run, limit=limit),
+            **run_document(app, run, limit=how.limit),
             "unlocks": unlocks,
             "plan": plan_document(file, plan.header, plan.hash, plan.signed_by),
         }
-        text = run_text(app, run, limit=limit)
+        text = run_text(app, run, limit=how.limit)
     shown = plan_text(plan.header, plan.hash, plan.signed_by)
-    print_answer(invocation, document, lambda: f"{shown}\n{text}")
-    if run.counts.errors:
+    print_answer(invocation, document, lambda: "\n".join([*scan_lines(scans), shown, text]))
+    if run.counts.errors or any(report.state.value != "applied" for report in scans):
         return Exit.WITH_ERRORS
-    return Exit.SUSPENDED if exit_code and run.counts.suspended else Exit.DONE
+    return Exit.SUSPENDED if how.exit_code and run.counts.suspended else Exit.DONE
 
 
 def _trusted(

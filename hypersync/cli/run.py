@@ -106,7 +106,7 @@ def sync(
         document["plan"] = None if written is None else written.document()
         text = run_text(app, run, limit=limit)
     failed = [report for report in scans if report.state.value != "applied"]
-    print_answer(invocation, document, lambda: "\n".join([*_scan_lines(scans), text]))
+    print_answer(invocation, document, lambda: "\n".join([*scan_lines(scans), text]))
     if failed or run.counts.errors:
         return Exit.WITH_ERRORS
     return Exit.SUSPENDED if exit_code and run.counts.suspended else Exit.DONE
@@ -124,14 +124,13 @@ def _sync(
     out: Written | None,
 ) -> Run:
     """Sync once; with ``wait`` again and again while somebody else does."""
-    ids = [f"{report.silo}: {report.state.value}" for report in scans]
     while True:
         try:
             return app.sync(
                 kind,
                 object_key=object_key(target),
                 commit=commit,
-                scans=ids,
+                scans=scan_states(scans),
                 raises=raises.limits,
                 reason=raises.reason,
                 out=out,
@@ -206,10 +205,16 @@ def raises_of(given: Sequence[str]) -> dict[str, int]:
 
 
 def _scan_text(reports: Sequence[ScanReport]) -> str:
-    return "\n".join(_scan_lines(reports)) or "There is no silo to scan."
+    return "\n".join(scan_lines(reports)) or "There is no silo to scan."
 
 
-def _scan_lines(reports: Sequence[ScanReport]) -> list[str]:
+def scan_states(reports: Sequence[ScanReport]) -> list[str]:
+    """Return what a run keeps of the scans that were made for it."""
+    return [f"{report.silo}: {report.state.value}" for report in reports]
+
+
+def scan_lines(reports: Sequence[ScanReport]) -> list[str]:
+    """Return scans for people, one a line."""
     lines = []
     for report in reports:
         counts = "; ".join(

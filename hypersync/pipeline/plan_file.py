@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from hypersync.errors import PlanMoved
+from hypersync.errors import PlanFileRefused, PlanMoved
 from hypersync.model.actions import Reason
 from hypersync.model.ids import ActionId
 from hypersync.model.plan_file import Basis, PlanHeader, PlannedAction, Verdict, count
@@ -57,9 +57,18 @@ def write_plan(
 
 
 def check_expected(engine: Engine, order: Order, unit: UnitOfWork) -> None:
-    """Raise `PlanMoved` when the reviewed plan of an order cannot be carried out at all."""
+    """Raise `PlanMoved` when the reviewed plan of an order cannot be carried out at all.
+
+    Raises `PlanFileRefused` when it was not made with this database.
+    """
     if order.expected is None:
         return
+    header = order.expected.header
+    made = unit.runs.get(header.run)
+    if made is None or made.started_at != header.made_at or made.config != header.revision:
+        raise PlanFileRefused(
+            f"the plan was made with another database: this one knows no such run {header.run}"
+        )
     earlier = unit.runs.of_plan(order.expected.hash)
     if earlier is not None:
         at = f"{earlier.started_at:%Y-%m-%d %H:%M} UTC"

@@ -112,6 +112,24 @@ def test_a_plan_that_moved_says_what_and_does_nothing(project, plan, capsys):
     assert (code, document["counts"]["succeeded"]) == (Exit.DONE, 1)
 
 
+def test_a_plan_may_be_compared_with_the_silos_as_they_are_now(project, plan, capsys):
+    stored(capsys, plan)
+    code, document, _ = call(capsys, "apply", plan, "--check", "--scan")
+    assert (code, document["scans"]) == (Exit.DONE, ["hr: applied", "app: applied"])
+    project.write_users([("uE000", "E000", "Baker", "yes"), *users(4)[1:]])
+    error = failed(capsys, "apply", plan, "--scan", code=Exit.FAILED)
+    assert "title is now Baker, the plan had Clerk" in error["message"]
+    assert titles(project) == ["Baker", "Clerk", "Clerk", "Clerk"]
+
+
+def test_a_silo_that_cannot_be_scanned_is_said_and_does_not_stop_the_plan(project, plan, capsys):
+    stored(capsys, plan)
+    (project.folder / "data" / "hr.csv").unlink()
+    code, document, _ = call(capsys, "apply", plan, "--scan")
+    assert (code, document["scans"][0]) == (Exit.WITH_ERRORS, "hr: failed")
+    assert document["counts"]["succeeded"] == 2
+
+
 def test_a_plan_is_applied_once(project, plan, capsys):
     stored(capsys, plan)
     _, done, _ = call(capsys, "apply", plan)

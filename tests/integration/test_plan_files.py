@@ -13,7 +13,7 @@ from hypersync.model.plan_lines import plan_lines, read_plan
 from hypersync.model.runs import RunMode, RunState
 from hypersync.pipeline.passwords import MARK
 from tests.postgresql import both_databases
-from tests.worlds import DISABLE, EXECUTIVES, TITLES
+from tests.worlds import DISABLE, EXECUTIVES, TITLES, World
 
 S = ActionState
 BOTH = """\
@@ -320,6 +320,21 @@ def test_the_plan_of_another_installation_or_environment_is_refused(world):
             apply(world, foreign)
 
 
+@both_databases
+def test_the_plan_of_another_database_is_refused_though_all_else_agrees(world, tmp_path):
+    titled(world)
+    plan = plan_of(world)
+    other = World(tmp_path / "other")
+    titled(other)
+    plan_of(other)
+    with pytest.raises(PlanFileRefused, match="another database"):
+        apply(other, plan)
+    other.close()
+    for values in ({"made_at": plan.header.made_at.replace(year=2025)}, {"revision": "0" * 32}):
+        with pytest.raises(PlanFileRefused, match="another database"):
+            apply(world, replace(plan, header=replace(plan.header, **values)))
+
+
 # --- guards hold back more, never less -----------------------------------------------------------
 
 
@@ -386,6 +401,28 @@ def test_what_the_plan_had_limited_stays_so_and_spends_no_quota(world):
     assert world.disabled() == {"u0"}
     world.later(minutes=10)
     assert world.run("full").counts.succeeded == 1
+
+
+def test_what_the_plan_had_throttled_takes_nobody_s_place_under_a_count(world):
+    counted = "account.enabled and Count(True, 'leavers', '1h') <= 1"
+    rules = DISABLE.replace("account.enabled", counted).replace("1s", "1h")
+    world.rules(rules)
+    world.people(range(4))
+    world.leave(2)
+    world.run("full")
+    world.later(minutes=30)
+    world.leave(1)
+    world.account(2, active="true")
+    world.scan()
+    plan = plan_of(world)
+    assert {each.anchor: each.verdict.value for each in plan.actions} == {
+        "u1": "queued",
+        "u2": "throttled",
+    }
+    world.later(hours=2)
+    run = apply(world, plan)
+    assert (run.counts.succeeded, run.counts.throttled, run.counts.limited) == (1, 1, 0)
+    assert world.disabled() == {"u1"}
 
 
 def test_what_the_plan_only_simulated_is_not_done(world):
