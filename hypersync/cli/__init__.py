@@ -40,6 +40,7 @@ COMMANDS = {
     "why": ("look", "why", "Every rule for one identity, true or false, with the values."),
     "show": ("look", "show", "An object, now or at an earlier time."),
     "thresholds": ("advice", "thresholds", "Which limits fit what the rules usually do."),
+    "rehearse": ("rehearse", "rehearse", "What other rules would have done with the past."),
     "unlock": ("unlock", "unlock", "Let limits above the ceiling stand, by a signed key."),
     "tick": ("admin", "tick", "Do once what is due: requests move on, messages go out."),
     "daemon": ("admin", "daemon", "Run the schedules, the outbox and what is queued."),

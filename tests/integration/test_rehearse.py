@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from hypersync.config.load import load_configuration
 from hypersync.errors import ConfigurationError, NotFound
 from hypersync.rehearse import Fate, Rehearsal, rehearse
 from tests.postgresql import both_databases
-from tests.worlds import DISABLE, World
+from tests.worlds import DISABLE, START, World
 
 PROVISION = """\
   - {id: provision, kind: provision, target: account, when: "hr.status == 'active'", throttle: 1s,
@@ -339,6 +340,31 @@ people: {ann: {email: ann@example.org, roles: [approver]}}
     found = rehearsed(world, rules)
     assert found.stopped[0].count == 3
     assert "default_approve_refused" not in {code for _, code in found.errors}
+
+
+class Interrupting:
+    """Somebody presses Ctrl-C when a stage of the work begins."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+
+    def start(self, what: str, total: int | None = None) -> None:
+        if what == self._stage:
+            raise KeyboardInterrupt
+
+    def advance(self, count: int = 1) -> None:
+        pass
+
+
+@pytest.mark.parametrize("stage", ["setting the stage", "rehearsing"])
+def test_nothing_is_left_behind_when_it_is_interrupted(past, stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    configuration = past.app.configuration
+    with pytest.raises(KeyboardInterrupt):
+        rehearse(past.app, configuration, since=START, progress=Interrupting(stage))
+    assert list(tmp_path.iterdir()) == []
+    rehearse(past.app, configuration, since=START)
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- what cannot be rehearsed ------------------------------------------------------------------
