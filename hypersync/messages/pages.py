@@ -71,7 +71,7 @@ class PendingPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
-    """One run of the history."""
+    """One run of the history; ``plan`` is the hash of the reviewed plan that it carried out."""
 
     id: str
     kind: str
@@ -81,6 +81,7 @@ class RunLine:
     by: str
     counts: str
     reason: str = ""
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

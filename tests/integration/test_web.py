@@ -1,5 +1,6 @@
 """The pages that the links of a mail open."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -283,3 +284,13 @@ def test_a_repeated_request_and_its_problem_are_said_on_the_page(tmp_path):
     assert "This is the 2nd time within 30 days." in page
     assert "An approval takes 2 different people." in page
     assert "Note: 2 must approve, but only 1 may answer." in page
+
+
+def test_a_run_says_which_reviewed_plan_it_carries_out(tmp_path):
+    world = stopped(tmp_path)
+    address = f"/report/runs/{world.run}"
+    assert "reviewed plan" not in Browser(world).open(address).text
+    with world.store.begin() as unit:
+        unit.runs.save(replace(unit.runs.get(world.run), plan="4017fcd6"))
+    page = Browser(world).open(address).text
+    assert "Carries out the reviewed plan <code>4017fcd6</code>." in page
