@@ -127,7 +127,8 @@ def run_text(app: App, run: Run, *, limit: int) -> str:
     if run.plan is not None:
         lines.append(f"  carries out the reviewed plan {run.plan}")
     for rule, report in run.rules.items():
-        if report.counts.proposed or report.counts.released or report.counts.errors:
+        counts = report.counts
+        if counts.proposed or counts.released or counts.errors or report.reason:
             lines.append(f"  {rule}: {_counted(asdict(report.counts), would=would)}")
             if report.reason:
                 lines.append(f"    {report.reason}")
