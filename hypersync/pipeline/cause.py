@@ -131,6 +131,20 @@ def tells(clue: Clue, covered: int, asked: int, tested: int) -> bool:
     return bool(comb(asked, covered) * having**covered * tested * SURE < total**covered)
 
 
+def telling(clues: Sequence[Clue], count: int) -> list[Clue]:
+    """Return the clues that tell of all actions, or of what is left beside an earlier cluster."""
+    looked_at = tested(clues)
+    left = (1 << count) - 1
+    kept: dict[Feature, Clue] = {}
+    for part in (Part(None, 0), *_partition(clues, count)):
+        left &= ~part.actions
+        asked = left.bit_count()
+        for clue in clues:
+            if tells(clue, (clue.actions & left).bit_count(), asked, looked_at):
+                kept[clue.feature] = clue
+    return list(kept.values())
+
+
 def companion(clues: Iterable[Clue], actions: int, kind: Kind, tested: int) -> Clue | None:
     """Return the clue of a kind that most of these actions share, if at least half of them do."""
     asked = actions.bit_count()

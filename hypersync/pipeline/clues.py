@@ -1,7 +1,7 @@
 """Looks for clues in the store: what stopped actions, or missing objects, share and others do not.
 
-Some of the subjects say which features are worth looking at, then all of them are asked for these,
-and a sample of everybody else of the same types says how frequent the features are there. Nothing
+Some of the subjects say which features there are, and a sample of everybody else of the same types
+says how frequent they are there. Of those that tell something then all subjects are asked. Nothing
 is read one by one, and nothing at all unless something was stopped.
 """
 
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import orjson
 
-from hypersync.pipeline.cause import Clue, Feature, Kind, Share
+from hypersync.pipeline.cause import FEWEST, Clue, Feature, Kind, Share, telling
 from hypersync.pipeline.features import Json, Wanted, of_changes, scalars, scan_of
 from hypersync.pipeline.subjects import Subjects
 from hypersync.ports.store import UnitOfWork
@@ -42,24 +43,17 @@ def find_clues(
 
     ``implied`` names the attributes, with their types, that the rule asks for or writes.
     """
+    if subjects.count < FEWEST:
+        return []
     search = _Search(unit, subjects, frozenset(implied))
-    promising = search.promising()
-    marks = search.mark(promising)
-    search.look_around(promising)
-    clues = (
-        Clue(
-            feature,
-            int.from_bytes(bits, "little"),
-            search.share(feature),
-            feature.kind in _OF_ACTIONS or search.is_implied(feature),
-        )
-        for feature, bits in zip(promising, marks, strict=True)
-    )
-    return [
-        clue
-        for clue in clues
-        if 2 * clue.actions.bit_count() >= subjects.count or not search.is_individual(clue.feature)
-    ]
+    step = -(-subjects.count // ASKED_FIRST)
+    first = range(0, subjects.count, step)
+    clues = search.ask(first)
+    if step == 1:
+        return clues
+    kept = telling(clues, len(first))
+    marks = search.mark([clue.feature for clue in kept])
+    return [replace(clue, actions=actions) for clue, actions in zip(kept, marks, strict=True)]
 
 
 class _Search:
@@ -78,16 +72,30 @@ class _Search:
         self._present: Counter[tuple[str, str]] = Counter()
         self._total: Counter[str] = Counter()
 
-    def is_implied(self, feature: Feature) -> bool:
+    def _is_implied(self, feature: Feature) -> bool:
         """Tell whether the rule asks for the attribute or writes it."""
-        return (feature.source, feature.name) in self._implied
+        return feature.kind in _OF_ACTIONS or (feature.source, feature.name) in self._implied
 
     # --- what is worth looking at --------------------------------------------------------------
 
-    def promising(self) -> list[Feature]:
-        """Return the features that several of the first subjects have, most frequent first."""
-        step = -(-self._subjects.count // ASKED_FIRST)
-        first = range(0, self._subjects.count, step)
+    def ask(self, first: range) -> list[Clue]:
+        """Return the clues that some of the subjects give; bit *i* is the *i*-th of these."""
+        said = self._said(first)
+        promising = _frequent(said.values(), max(2, len(said) // _RARE))
+        self._look_around(promising)
+        sets = _sets(promising, list(said.values()))
+        clues = [
+            Clue(feature, actions, self._share(feature), self._is_implied(feature))
+            for feature, actions in zip(promising, sets, strict=True)
+        ]
+        return [
+            clue
+            for clue in clues
+            if 2 * clue.actions.bit_count() >= len(said) or not self._is_individual(clue.feature)
+        ]
+
+    def _said(self, first: range) -> dict[int, set[Feature]]:
+        """Return everything that can be said of some subjects."""
         said = {index: set(self._subjects.own(index)) for index in first}
         written: dict[str, _Written] = defaultdict(dict)
         for indexes, trait in self._subjects.rows(first):
@@ -96,16 +104,14 @@ class _Search:
             self._variety.see(source, attributes, attributes)
             features = frozenset(self._subjects.features(source, trait, attributes))
             self._note_scan(written, indexes, trait)
-            for index in indexes:
-                if index in said:
-                    said[index] |= features
+            for index in said.keys() & indexes:
+                said[index] |= features
         self._scans = sorted(written, key=lambda scan: (-len(written[scan]), scan))[:_SCANS]
         for scan in self._scans:
             for indexes, feature in self._changes(scan, written[scan]):
-                for index in indexes:
-                    if index in said:
-                        said[index].add(feature)
-        return _frequent(said.values(), max(2, len(said) // _RARE))
+                for index in said.keys() & indexes:
+                    said[index].add(feature)
+        return said
 
     def _note_scan(
         self, written: dict[str, _Written], indexes: Sequence[int], trait: Trait
@@ -120,13 +126,15 @@ class _Search:
         for object_id, after in self._unit.objects.changed_by(f"scan:{scan}", list(written)):
             source, indexes = written[object_id]
             for feature in of_changes(Kind.CHANGED, source, orjson.loads(after)):
-                if not self.is_implied(feature):
+                if not self._is_implied(feature):
                     yield indexes, feature
 
     # --- who has it ----------------------------------------------------------------------------
 
-    def mark(self, promising: Sequence[Feature]) -> Sequence[bytearray]:
-        """Return for each feature the subjects that have it, as little-endian bits."""
+    def mark(self, promising: Sequence[Feature]) -> list[int]:
+        """Return for each feature the subjects that have it."""
+        if not promising:
+            return []
         marks = [bytearray(self._subjects.count // 8 + 1) for _ in promising]
         places = {feature: place for place, feature in enumerate(promising)}
         everybody = range(self._subjects.count)
@@ -139,7 +147,7 @@ class _Search:
                 byte, bit = index >> 3, 1 << (index & 7)
                 for place in found:
                     marks[place][byte] |= bit
-        return marks
+        return [int.from_bytes(each, "little") for each in marks]
 
     def _found(
         self, rows: Iterable[tuple[Sequence[int], Trait]], promising: Sequence[Feature]
@@ -166,7 +174,7 @@ class _Search:
 
     # --- everybody else ------------------------------------------------------------------------
 
-    def look_around(self, promising: Sequence[Feature]) -> None:
+    def _look_around(self, promising: Sequence[Feature]) -> None:
         """Count how many of the others have each feature."""
         sources = {each.source for each in promising if each.kind is not Kind.GROUP}
         types = [number for number, source in self._types.items() if source in sources]
@@ -187,7 +195,7 @@ class _Search:
             self._variety.see(source, attributes, names)
         self._present.update((source, name) for name in names if name in attributes)
 
-    def share(self, feature: Feature) -> Share | None:
+    def _share(self, feature: Feature) -> Share | None:
         """Return how many of the others have what a feature says."""
         kind, source, name, value = feature
         total = self._total[source]
@@ -199,7 +207,7 @@ class _Search:
             return Share(self._having[feature._replace(kind=Kind.ATTRIBUTE)], total)
         return Share(self._having[feature], total)
 
-    def is_individual(self, feature: Feature) -> bool:
+    def _is_individual(self, feature: Feature) -> bool:
         """Tell whether most have values of their own: then a few equal ones mean nothing."""
         return bool(feature.name) and self._variety.is_high(feature.source, feature.name)
 
@@ -221,6 +229,14 @@ class _Variety:
     def is_high(self, source: str, name: str) -> bool:
         """Tell whether more than every second value is another one."""
         return 2 * len(self._values[source, name]) > self._count[source, name] > 0
+
+
+def _sets(promising: Sequence[Feature], said: Sequence[set[Feature]]) -> list[int]:
+    """Return for each feature who has it."""
+    return [
+        sum(1 << number for number, features in enumerate(said) if feature in features)
+        for feature in promising
+    ]
 
 
 def _frequent(said: Collection[set[Feature]], least: int) -> list[Feature]:

@@ -302,3 +302,39 @@ def test_a_newer_suspended_scan_brings_its_own_cause(files):
     project.app.scan(())
     assert project.request().id != first.id
     assert "Sales" not in project.request().cause
+
+
+# --- many --------------------------------------------------------------------------------------
+
+
+@both_databases
+def test_of_thousands_every_single_one_is_counted(world):
+    world.rules(GONE)
+    staff(world, 2_100, "ACME")
+    staff(world, 600, "BETA", 2_100)
+    staff(world, 30, "GAMMA", 2_700)
+    world.run("full")
+    vanish(world, *range(2_099), *range(2_100, 2_103), *range(2_700, 2_730))
+    world.run()
+    request = the_request(world)
+    assert request.cause.startswith("2 099 of 2 132 share company=ACME; they first appeared in ")
+    assert request.clusters == (
+        Cluster("1", "company=ACME", 2_099),
+        Cluster("2", "company=GAMMA", 30),
+        Cluster("rest", "the rest", 3),
+    )
+    assert Counter(each.cluster for each in world.suspended()) == {"1": 2_099, "2": 30, "rest": 3}
+
+
+@both_databases
+@pytest.mark.parametrize("most", [100, 250, 1_000])
+def test_a_sample_is_as_large_as_wanted_and_takes_from_everywhere(world, most):
+    staff(world, 1_000, "ACME")
+    world.scan()
+    with world.app.store.snapshot() as unit:
+        kind = next(each for each in unit.scans.types() if each.name == "person")
+        numbers = [int(each.anchor[1:]) for each in unit.objects.sample(kind.id, most)]
+    assert most / 2 <= len(numbers) <= most * 1.1
+    for remainder in range(8):
+        share = sum(number % 8 == remainder for number in numbers) / len(numbers)
+        assert 0.06 < share < 0.19
