@@ -25,6 +25,14 @@ rules:
      threshold: {limit: 5}}
 """
 
+MEMBERS = """\
+ruleset: groups
+rules:
+  - {id: in-groups, kind: membership, group: {slot: team, where: "present(cn)"}, member: account,
+     when: "hr.title == 'staff'", mode: additive, throttle: 1s, threshold: {limit: 2}}
+"""
+LIMITS = "    limits: {disable: 10, per: 1d}"
+
 
 def staff(world: World, count: int, company: str, start: int = 0) -> None:
     for number in range(start, start + count):
@@ -141,6 +149,47 @@ def test_vips_are_in_no_cluster_and_their_request_has_no_cause(world):
     vip = the_request(world, RequestKind.VIP)
     assert (vip.cause, vip.clusters) == ("", ())
     assert [each.cluster for each in world.suspended() if each.anchor == "u0"] == [None]
+
+
+def test_accounts_in_one_container_are_in_a_cluster_by_it(world):
+    world.rules(DISABLE)
+    for number in range(60):
+        world.person(number)
+        where = "Sales,OU=ACME" if number < 20 else f"Unit{number % 3}"
+        world.account(number, dn=f"CN=Person {number},OU={where},DC=example,DC=org")
+    world.run("full")
+    world.leave(*range(20), 40, 50)
+    world.run()
+    request = the_request(world)
+    assert request.cause.startswith("20 of 22 are in ou=sales,ou=acme,dc=example,dc=org; they ")
+    assert request.clusters[0].text == "in ou=sales,ou=acme,dc=example,dc=org"
+
+
+def test_members_of_one_group_are_a_cluster(world):
+    world.rules(MEMBERS)
+    for number in range(27):
+        world.person(number, title="staff")
+        world.account(number)
+    world.group("everybody")
+    world.group("guests", *(f"u{number}" for number in range(24)))
+    world.run("full")
+    texts = [(each.text, each.count) for each in the_request(world).clusters]
+    assert texts == [("group=everybody", 27), ("the rest", 3)]
+
+
+def test_what_a_silo_limit_stopped_has_a_cause_too(tmp_path, database_url):
+    world = World(
+        tmp_path, GONE.replace("limit: 5", "limit: 100"), limits=LIMITS, database=database_url
+    )
+    try:
+        staff(world, 40, "ACME")
+        staff(world, 60, "BETA", 40)
+        world.run("full")
+        vanish(world, *range(40), 50, 51)
+        world.run()
+        assert the_request(world).cause.startswith("40 of 42 share company=ACME")
+    finally:
+        world.close()
 
 
 def test_a_value_cannot_pose_as_a_sentence(world):
