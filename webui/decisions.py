@@ -147,6 +147,9 @@ def _with_result(page: DecidePage, decided: Decided, answer: Answer) -> DecidePa
     if not decided.decided:
         title = "No longer possible" if _status(decided) == 410 else "Decided already"
         return replace(page, title=title, error=f"{title}: nothing was changed.")
+    if all(action.was_in_doubt for action in decided.decided):
+        title = "It happened" if answer is Answer.APPROVE else "It did not happen"
+        return replace(page, title=title, done=title, after="Noted; it is not repeated.")
     title = f"{wording.counted(len(decided.decided), 'action')} {past}"
     return replace(page, title=title, done=title, after=after)
 

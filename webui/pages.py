@@ -194,7 +194,9 @@ def waiting_view(
 ) -> WaitingView:
     """Return one request of the report with its first actions; the links carry no token."""
     total = len(actions) or request.count
-    kind = "a scan" if request.kind is RequestKind.SCAN else wording.counted(total, "action")
+    names = {RequestKind.SCAN: "a scan", RequestKind.INCIDENT: "an incident"}
+    kind = names.get(request.kind) or wording.counted(total, "action")
+    is_news = request.kind is RequestKind.INCIDENT and not actions
     links = settings.links
     clusters = waiting_in(request.clusters, (action.cluster for action in actions))
     actions = by_cluster(actions, clusters)
@@ -214,8 +216,8 @@ def waiting_view(
         else [],
         rows=rows,
         rest=max(len(actions) - most, 0),
-        approve=links.request(Answer.APPROVE, request.id),
-        reject=links.request(Answer.REJECT, request.id),
+        approve="" if is_news else links.request(Answer.APPROVE, request.id),
+        reject="" if is_news else links.request(Answer.REJECT, request.id),
         run=request.run or "",
     )
 

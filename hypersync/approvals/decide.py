@@ -28,7 +28,7 @@ from hypersync.approvals.voting import (
     undecided_of,
     write_votes,
 )
-from hypersync.errors import DecisionLost, NotFound
+from hypersync.errors import DecisionLost, DecisionRefused, NotFound
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.ids import ActionId, RequestId
 from hypersync.model.requests import Answer, Request, RequestKind
@@ -89,6 +89,8 @@ def _decide(
     actions = actions_of(unit, request, target)
     if request.kind is RequestKind.SCAN:
         return answer_scan(unit, request, target.digest, ballot, now, settings)
+    if request.kind is RequestKind.INCIDENT and not actions:
+        raise DecisionRefused("an incident is not approved or rejected: put right what it says")
     undecided = undecided_of(actions, now)
     if target.digest not in (None, digest_of(request, undecided)) and undecided:
         raise DecisionLost("the list changed since it was shown; look at it again")
@@ -123,6 +125,9 @@ def actions_of(unit: UnitOfWork, request: Request, target: OfRequest | OfRule) -
 
 def has_answer(action: Action, answer: Answer) -> bool:
     """Tell whether somebody gave this answer about an action already."""
+    if action.was_in_doubt:
+        yes, no = ActionState.SUCCEEDED, ActionState.FAILED
+        return action.state is (yes if answer is Answer.APPROVE else no)
     if answer is Answer.REJECT:
         return action.state is ActionState.REJECTED
     return action.state in _LET_GO and action.decided_by is not None
@@ -190,21 +195,34 @@ def _vote(
     write_votes(unit, request, [action.id for action in actions], ballot, now)
     ids = [action.id for action in actions]
     waiting: list[Action] = []
-    if ballot.answer is Answer.REJECT:
-        done = unit.requests.reject(
-            ids, by=ballot.by, now=now, hold_until=now + settings.reject_hold
-        )
-    else:
+    if ballot.answer is Answer.APPROVE:
         enough = _approved_by_enough(unit, request, ids, ballot, settings)
         waiting = [action for action in actions if action.id not in enough]
-        ids = [each for each in ids if each in enough]
-        done = unit.requests.approve(
-            ids, by=ballot.by, now=now, until=now + settings.approval_valid
-        )
-    if len(done) < len(ids):
+    behind = {action.id for action in waiting}
+    decided = [action for action in actions if action.id not in behind]
+    if len(_write(unit, decided, ballot, now, settings)) < len(decided):
         raise OvertakenError
-    record_answer(unit, request, len(done), len(waiting), ballot, now)
+    record_answer(unit, request, len(decided), len(waiting), ballot, now)
     return waiting
+
+
+def _write(
+    unit: UnitOfWork,
+    actions: Sequence[Action],
+    ballot: Ballot,
+    now: datetime,
+    settings: Settings,
+) -> list[ActionId]:
+    """Write what was decided; return the actions about which nobody was faster."""
+    is_yes = ballot.answer is Answer.APPROVE
+    doubts = [action.id for action in actions if action.is_in_doubt]
+    done = list(unit.requests.settle_doubt(doubts, happened=is_yes, by=ballot.by, now=now))
+    ids = [action.id for action in actions if not action.is_in_doubt]
+    if is_yes:
+        until = now + settings.approval_valid
+        return [*done, *unit.requests.approve(ids, by=ballot.by, now=now, until=until)]
+    until = now + settings.reject_hold
+    return [*done, *unit.requests.reject(ids, by=ballot.by, now=now, hold_until=until)]
 
 
 def _approved_by_enough(

@@ -34,10 +34,11 @@ def letter_of(
     waiting = [
         action
         for action in unit.actions.of_request(request.id)
-        if action.state is ActionState.SUSPENDED
+        if action.state is ActionState.SUSPENDED or action.is_in_doubt
     ]
     is_open = request.state in (RequestState.OPEN, RequestState.ACKNOWLEDGED)
-    if not is_open or not (waiting or request.kind is RequestKind.SCAN):
+    asks_nothing_else = request.kind in (RequestKind.SCAN, RequestKind.INCIDENT)
+    if not is_open or not (waiting or asks_nothing_else):
         return None
     return _question(unit, delivery, request, waiting, now, settings)
 
@@ -57,7 +58,8 @@ def _question(
     letter = _letter(delivery, request, now, settings)
     letter = replace(letter, actions=shown, total=total, clusters=clusters)
     links = settings.links
-    if objection(unit, request, delivery.person, settings):
+    is_news = request.kind is RequestKind.INCIDENT and not waiting
+    if is_news or objection(unit, request, delivery.person, settings):
         return replace(letter, report=links.report(request.id))
     token = _invite(unit, delivery, request, now, settings)
     return replace(

@@ -37,13 +37,13 @@ def digest_of(request: Request, undecided: Sequence[Action]) -> str:
 
 
 def _is_open(action: Action, now: datetime) -> bool:
-    """Tell whether somebody may still decide about an action.
+    """Tell whether somebody may still decide about an action, or say whether it happened.
 
     One that its expiry approves may wait for the end of a blackout window or for a paused silo.
     Until it is approved it can be stopped.
     """
     if action.state is not ActionState.SUSPENDED:
-        return False
+        return action.is_in_doubt
     in_time = action.expires_at is None or now < action.expires_at
     return in_time or action.on_expiry is OnExpiry.APPROVE
 

@@ -72,6 +72,7 @@ def _request_document(
     from hypersync.model.causes import waiting_in
 
     clusters = waiting_in(request.clusters, (action.cluster for action in actions))
+    is_news = _is_news(request, actions)
     return {
         "id": request.id,
         "run": request.run,
@@ -95,8 +96,8 @@ def _request_document(
             for each in clusters
         ],
         "problem": request.detail.get("problem"),
-        "approve_url": links.request(Answer.APPROVE, request.id),
-        "reject_url": links.request(Answer.REJECT, request.id),
+        "approve_url": None if is_news else links.request(Answer.APPROVE, request.id),
+        "reject_url": None if is_news else links.request(Answer.REJECT, request.id),
     }
 
 
@@ -124,14 +125,20 @@ def _pending_text(found: Waiting, links: Links) -> str:
         for each in clusters if len(clusters) > 1 else ():
             lines.append(f"  --cluster {each.key}: {number(each.count)} {visible(each.text, 120)}")
         lines += _some([f"  {action_line(action)}" for action in by_cluster(actions, clusters)])
-        lines += [
-            f"  {links.request(Answer.APPROVE, request.id)}",
-            f"  {links.request(Answer.REJECT, request.id)}",
-        ]
+        if not _is_news(request, actions):
+            lines += [
+                f"  {links.request(Answer.APPROVE, request.id)}",
+                f"  {links.request(Answer.REJECT, request.id)}",
+            ]
     if found.others:
         lines.append("asked about by no open request:")
         lines += _some([f"  {action_line(action)}" for action in found.others])
     return "\n".join(lines) or "Nothing waits."
+
+
+def _is_news(request: Request, actions: Sequence[Action]) -> bool:
+    """Tell whether nothing can be answered: something has to be put right."""
+    return request.kind is RequestKind.INCIDENT and not actions
 
 
 def _some(lines: Sequence[str]) -> list[str]:
@@ -255,7 +262,10 @@ def _said(answer: Answer, decided: Decided) -> Callable[[], str]:
             lines.append(f"the scan is {past}")
         if decided.decided:
             lines.append(f"{len(decided.decided)} {past}")
-            if answer is Answer.APPROVE:
+            if all(action.was_in_doubt for action in decided.decided):
+                happened = "happened" if answer is Answer.APPROVE else "did not happen"
+                lines.append(f"noted that it {happened}; it is not repeated")
+            elif answer is Answer.APPROVE:
                 lines.append("the next committing sync carries it out")
         if decided.waiting:
             lines.append(f"{len(decided.waiting)} need another person's approval as well")

@@ -41,6 +41,7 @@ def action_document(action: Action) -> dict[str, object]:
         "decided_by": action.decided_by,
         "decided_at": action.decided_at,
         "error": action.error,
+        "waits": action.waits,
     }
 
 
@@ -169,6 +170,7 @@ def action_line(action: Action, *, would: bool = False) -> str:
     reasons = "; ".join(reason.text for reason in action.reasons)
     change = change_text(action.before, action.after)
     tail = f"  [{reasons}]" if reasons else ""
+    tail += f"  (waits: {action.waits})" if action.waits else ""
     return f"{action.id}  {state} {what} {action.title} ({where}) {change}{tail}".rstrip()
 
 

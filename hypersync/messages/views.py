@@ -118,7 +118,7 @@ def row_view(action: Action, approve: str = "", reject: str = "") -> RowView:
             )
             for name in names[:12]
         ],
-        why=wording.visible("; ".join(reason.text for reason in action.reasons), 300),
+        why=wording.visible("; ".join(_why(action)), 300),
         approve=approve,
         reject=reject,
     )
@@ -131,6 +131,12 @@ def in_common(rows: Sequence[RowView], said: str) -> tuple[str, list[RowView]]:
         return "", list(rows)
     common = reasons.pop()
     return "" if common in said else common, [replace(row, why="") for row in rows]
+
+
+def _why(action: Action) -> list[str]:
+    """Return why an action was stopped, and what it waits for besides a decision."""
+    texts = [reason.text for reason in action.reasons]
+    return [*texts, f"waits: {action.waits}"] if action.waits else texts
 
 
 def cluster_views(clusters: Sequence[Cluster], links: Mapping[str, RowLinks]) -> list[ClusterView]:
@@ -206,6 +212,8 @@ def _waiting(letter: Letter) -> str:
     kind = letter.request.kind
     if kind is RequestKind.SCAN:
         return f"A scan of {wording.visible(letter.request.silo or '', 60)} waits for you"
+    if kind is RequestKind.INCIDENT:
+        return "An incident needs you"
     what = wording.counted(letter.total, "action")
     about = " about a VIP" if kind is RequestKind.VIP else ""
     return f"{what}{about} {'waits' if letter.total == 1 else 'wait'} for you"
@@ -255,6 +263,8 @@ def notes_of(request: Request) -> list[str]:
 
 def end_of(request: Request, timezone: str) -> str:
     """Say what happens when nobody decides, and when."""
+    if request.expires_at is None and request.kind is RequestKind.INCIDENT:
+        return "This stays open until it is answered or put right."
     if request.expires_at is None:
         return "This waits until somebody decides."
     when = wording.moment(request.expires_at, timezone)
@@ -317,6 +327,8 @@ def _ended(request: Request) -> str:
 
 
 def _afterwards(request: Request) -> str:
+    if request.kind is RequestKind.INCIDENT:
+        return "Nothing more is done about it."
     counts = request.counts
     if counts.get("approved") or counts.get("default_approved"):
         return "What was approved is carried out by the next committing sync."

@@ -41,6 +41,10 @@ OPEN_STATES = frozenset(
 )
 
 
+DOUBT = "unknown"
+"""The guard of the reason for which people are asked whether something happened."""
+
+
 class OnExpiry(Enum):
     """What the end of an undecided action's time does."""
 
@@ -105,6 +109,16 @@ class Action:
     waits: str | None = None
     once: Attributes = field(default_factory=dict)
     undoes: ActionId | None = None
+
+    @property
+    def was_in_doubt(self) -> bool:
+        """Whether people were asked if it happened, because its outcome was lost."""
+        return any(reason.guard == DOUBT for reason in self.reasons)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether people are asked if it happened."""
+        return self.state is ActionState.UNKNOWN and self.was_in_doubt
 
 
 UNDO = "undo:"

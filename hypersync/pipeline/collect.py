@@ -153,6 +153,8 @@ class Collector:
         """Leave everything as it is: no rule runs for this identity now."""
         self.found.errors.append(RunError(None, look.identity, "ambiguous", look.waits))
         self.found.unfinished.add(look.identity)
+        if look.leaver:
+            self.found.leavers[look.identity] = (look.leaver, look.waits)
         for action in self._open_of.get(look.identity, ()):
             self._say(action, look.waits)
 

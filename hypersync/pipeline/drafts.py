@@ -30,7 +30,8 @@ class Identity:
     """One identity as evaluation sees it; lists are by slot in the rulebook's order.
 
     ``objects`` holds the decoded live objects, ``rows`` the object id, anchor and stored JSON of
-    each; ``gone``, ``outside`` and ``invalid`` are bit masks over the slots.
+    each; ``gone``, ``outside`` and ``invalid`` are bit masks over the slots. ``rivals`` are by slot
+    the objects that want it besides: then no rule runs.
     """
 
     id: IdentityId
@@ -39,6 +40,7 @@ class Identity:
     gone: int = 0
     outside: int = 0
     invalid: int = 0
+    rivals: dict[int, list[Any]] | None = None
 
     def attributes(self, slot: int) -> dict[str, Value]:
         """Return all attributes of the live object in a slot; empty when there is none."""

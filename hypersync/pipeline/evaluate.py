@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from itertools import compress
+from itertools import compress, product
+from math import prod
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,9 @@ from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
 
 Row = tuple[int, str | None, int, str, str | bytes, str | None]
 """Identity, slot, object id, anchor, stored JSON, and why the object is not there (or ``None``)."""
+
+MOST_CHOICES = 64
+"""How many ways to choose between rivals for slots are tried."""
 
 MOST_FAILURES = 1_000
 """How often a rule may fail in a run before it is asked apart from the others."""
@@ -42,6 +46,7 @@ class Look:
     only filled for watched identities. ``vips`` names the VIP rules that are true, unknown or in
     error. ``wake`` is the next time to look again, ``waits`` why no rule runs, ``asked`` the ids of
     the rules that were asked, ``None`` for all. ``loops`` are flows that are stopped.
+    ``leaver`` is the name of somebody who may have left, and for whom no rule can run.
 
     No rule says what becomes of open undos: ``over`` are the keys of those that certainly are no
     longer to be done, ``untold`` why that cannot be told of others. ``kept`` are the keys of
@@ -57,6 +62,7 @@ class Look:
     wake: datetime | None = None
     waits: str = ""
     asked: frozenset[str] | None = None
+    leaver: str = ""
     over: frozenset[str] = frozenset()
     untold: Mapping[str, str] = field(default_factory=dict)
     kept: frozenset[str] = frozenset()
@@ -115,12 +121,21 @@ def grouped(
         if index is None:
             continue
         if absence is None:
+            if current.rows[index] is not None:  # type: ignore[union-attr]
+                _add_rival(current, index)  # type: ignore[arg-type]
             current.objects[index] = decoders[index](attributes)  # type: ignore[union-attr]
             current.rows[index] = (object_id, anchor, attributes)  # type: ignore[union-attr]
         else:
             _mark_absent(current, index, absence)  # type: ignore[arg-type]
     if current is not None:
         yield current
+
+
+def _add_rival(identity: Identity, index: int) -> None:
+    """Keep the object that another one takes the slot from."""
+    if identity.rivals is None:
+        identity.rivals = {}
+    identity.rivals.setdefault(index, []).append(identity.objects[index])
 
 
 def _mark_absent(identity: Identity, index: int, absence: str) -> None:
@@ -165,7 +180,7 @@ class _Worker:
     def look(self, identity: Identity) -> Look | None:
         """Return what there is to say about an identity, or nothing."""
         if identity.id in self._scope.waiting:
-            return Look(identity.id, waits=self._scope.waiting[identity.id])
+            return self._held_up(identity, self._scope.waiting[identity.id])
         problems: list[Problem] = []
         self._enter(identity)
         answers = self._answers(identity, problems)
@@ -174,6 +189,36 @@ class _Worker:
         if not (fired or problems or self._leaving or self._waking or True in answers[count:]):
             return self._plain(identity) if identity.id in self._scope.watched else None
         return self._full(identity, fired, problems, answers[count:])
+
+    def _held_up(self, identity: Identity, why: str) -> Look:
+        """Return the look at an identity that runs no rule, and whether it may be a leaver."""
+        leaver = ""
+        if identity.rivals is not None and self._may_leave(identity, identity.rivals):
+            leaver = identity.name()
+        return Look(identity.id, waits=why, leaver=leaver)
+
+    def _may_leave(self, identity: Identity, rivals: Mapping[int, list[Any]]) -> bool:
+        """Tell whether, whichever objects are the right ones, some might have to be deprovisioned.
+
+        With very many to choose from it counts as one: it cannot be told.
+        """
+        places = sorted(rivals)
+        choices = [[identity.objects[each], *rivals[each]] for each in places]
+        if prod(map(len, choices)) > MOST_CHOICES:
+            return True
+        return any(
+            self._is_leaver(identity, dict(zip(places, chosen, strict=True)))
+            for chosen in product(*choices)
+        )
+
+    def _is_leaver(self, identity: Identity, chosen: Mapping[int, Any]) -> bool:
+        objects = [chosen.get(index, each) for index, each in enumerate(identity.objects)]
+        states = (objects, identity.gone, identity.outside, identity.invalid)
+        return any(
+            not self._evaluator.is_cleanly_false(rule.index, *states)
+            for rule in self._rules
+            if rule.kind is RuleKind.DEPROVISION
+        )
 
     def _answers(self, identity: Identity, problems: list[Problem]) -> tuple[bool, ...]:
         """Ask all rules at once, or one by one when that fails."""

@@ -51,6 +51,7 @@ class Before:
 class Collected:
     """Everything a run found, before the guards.
 
+    ``leavers`` are those who may have left and for whom no rule can run: name, and why.
     ``waits`` is what open actions wait for, ``None`` where they no longer do; ``repeated`` are by
     key (rule, identity, key, text) of what a rejection holds back.
     """
@@ -66,6 +67,7 @@ class Collected:
     waits: dict[ActionId, str | None] = field(default_factory=dict)
     errors: list[RunError] = field(default_factory=list)
     vips: dict[IdentityId, tuple[str, ...]] = field(default_factory=dict)
+    leavers: dict[IdentityId, tuple[str, str]] = field(default_factory=dict)
     wakes: dict[IdentityId, datetime] = field(default_factory=dict)
     unfinished: set[IdentityId] = field(default_factory=set)
     identities: int = 0
@@ -81,4 +83,5 @@ class Collected:
         self.repeated = {key: row for key, row in self.repeated.items() if row[1] != identity}
         self.unfinished.discard(identity)
         self.vips.pop(identity, None)
+        self.leavers.pop(identity, None)
         self.wakes.pop(identity, None)

@@ -168,7 +168,7 @@ class _Writer:
             if count > 1 or each not in grouping.created
         }
         crowded |= self._gathered.touched | set(grouping.placed.values()) | grouping.regrouped
-        self._unit.identities.note_ambiguous(crowded)
+        self._unit.identities.note_ambiguous(crowded, self._target.now)
         if not self._target.silo_type.is_loading:
             self._gathered.touched |= set(joined)
 

@@ -16,6 +16,9 @@ from hypersync.model.objects import (
     Succeeded,
 )
 
+NOT_DONE = timedelta(0)
+"""What was not done may be done at once."""
+
 
 def judge_read_back(change: Change, found: SiloObject | None, kind: ObjectType) -> Outcome:
     """Say what an object that was read back tells about a change of unknown outcome.
@@ -24,7 +27,7 @@ def judge_read_back(change: Change, found: SiloObject | None, kind: ObjectType) 
     """
     if change.operation is Operation.CREATE or change.operation is Operation.DELETE:
         done = (found is None) == (change.operation is Operation.DELETE)
-        return Succeeded(found) if done else RetryAfter(timedelta(0), "it had not been done")
+        return Succeeded(found) if done else RetryAfter(NOT_DONE, "it had not been done")
     if found is None:
         return Conflict("the object is gone")
     if change.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
@@ -32,7 +35,7 @@ def judge_read_back(change: Change, found: SiloObject | None, kind: ObjectType) 
     if _holds(found, change.after or {}):
         return Succeeded(found)
     if _holds(found, change.before or {}):
-        return RetryAfter(timedelta(0), "it had not been done")
+        return RetryAfter(NOT_DONE, "it had not been done")
     return Conflict("the object has neither the old nor the new values", found)
 
 
@@ -43,7 +46,7 @@ def _judge_membership(change: Change, found: SiloObject, kind: ObjectType) -> Ou
     is_member = wanted in listed
     if is_member == (change.operation is Operation.ADD_MEMBER):
         return Succeeded(found)
-    return RetryAfter(timedelta(0), "it had not been done")
+    return RetryAfter(NOT_DONE, "it had not been done")
 
 
 def _holds(found: SiloObject, values: Attributes) -> bool:

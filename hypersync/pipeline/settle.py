@@ -18,6 +18,7 @@ from hypersync.model.runs import Run, RunMode
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.guard import number
+from hypersync.pipeline.held_up import report_held_up
 from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.stops import Stop
 from hypersync.ports.store import UnitOfWork
@@ -49,6 +50,7 @@ def settle(
     _close_earlier(unit, run, found, now)
     _remember(engine, unit, before, found, judgement, now)
     _ask(engine, unit, run, judgement, now)
+    report_held_up(engine, unit, run, found.leavers, now)
     unit.identities.finish(run.id, _unfinished(found, judgement, now))
 
 

@@ -17,9 +17,10 @@ from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from hypersync.errors import PlanMoved
-from hypersync.model.actions import ActionState
+from hypersync.model.actions import ActionState, undone_rule
 from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.runs import Run, RunError, RunMode, RunState
 from hypersync.pipeline.engine import Engine, Order
@@ -27,7 +28,7 @@ from hypersync.pipeline.execute import execute
 from hypersync.pipeline.lease import holding
 from hypersync.pipeline.outcomes import Execution
 from hypersync.pipeline.plan import MOST_ERRORS, Planner
-from hypersync.pipeline.unknown import settle_unknown
+from hypersync.pipeline.unknown import Asking, settle_unknown
 from hypersync.pipeline.unlock import note_expiries
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import UnitOfWork
@@ -106,9 +107,16 @@ def _settle_lost(engine: Engine, run_id: RunId, fence: Fence) -> Execution:
         engine.silos,
         worker=run_id,
         clock=engine.clock,
+        asking=Asking(open_request=engine.open_request, plan_of=partial(_plan_of, engine)),
         fence=fence,
         resting=resting,
     )
+
+
+def _plan_of(engine: Engine, rule: str) -> str | None:
+    """Return who is asked about what a rule did; everybody who may when it is gone."""
+    known = engine.rulebook.rule(undone_rule(rule))
+    return None if known is None else known.threshold.plan
 
 
 def _abandon(engine: Engine, run_id: RunId, why: RunError = _INTERRUPTED) -> None:

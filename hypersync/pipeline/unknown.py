@@ -1,23 +1,41 @@
 """Finds out what became of actions whose process or connection was lost.
 
-Updates and deletes are read back by anchor; creates are looked for in a scan that ended after the
-silo had time to settle. What cannot be told yet stays unknown: nothing runs twice.
+Updates and deletes are read back by anchor; creates are looked for in a scan that began after the
+silo had time to settle, by join value and reserved names. An event leaves no trace: unless it may
+be repeated, people are asked whether it happened. What cannot be told yet stays unknown: nothing
+runs twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hypersync.errors import SiloError
-from hypersync.model.actions import Action
-from hypersync.model.objects import Outcome, Refused, RetryAfter, SiloObject, Succeeded
+from hypersync.model.actions import DOUBT, Action, Reason
+from hypersync.model.objects import Outcome, Refused, RetryAfter
+from hypersync.model.requests import RequestDraft, RequestKind
+from hypersync.pipeline.creations import Doubt, find_traces, judge_creation
+from hypersync.pipeline.engine import OpenRequest
+from hypersync.pipeline.incidents import update_incidents
 from hypersync.pipeline.outcomes import TYPE_GONE, Execution, Recorder
-from hypersync.pipeline.read_back import judge_read_back
+from hypersync.pipeline.read_back import NOT_DONE, judge_read_back
 from hypersync.pipeline.silos import Reach, Silos
-from hypersync.ports.store import Store
+from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.leases import Fence
+
+CREATED = "create:"
+"""How the causes of incidents about creates begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How people are asked, and by which plan for a rule."""
+
+    open_request: OpenRequest
+    plan_of: Callable[[str], str | None]
 
 
 def settle_unknown(
@@ -26,6 +44,7 @@ def settle_unknown(
     *,
     worker: str,
     clock: Callable[[], datetime],
+    asking: Asking,
     fence: Fence | None = None,
     resting: Collection[str] = (),
 ) -> Execution:
@@ -40,7 +59,7 @@ def settle_unknown(
     for silo in (*sorted(silos.connectors), ""):
         if silo not in resting:
             with ExitStack() as stack:
-                _Settler(store, silos, silo, clock, report, stack).settle()
+                _Settler(store, silos, silo, clock, asking, report, stack).settle()
     return report
 
 
@@ -53,6 +72,7 @@ class _Settler:
         silos: Silos,
         silo: str,
         clock: Callable[[], datetime],
+        asking: Asking,
         report: Execution,
         stack: ExitStack,
     ) -> None:
@@ -60,59 +80,123 @@ class _Settler:
         self._silos = silos
         self._silo = silo
         self._clock = clock
+        self._asking = asking
         self._report = report
         self._reach = Reach(silos, silo, stack)
         self._recorder = Recorder(silos, silo, None, report)
 
     def settle(self) -> None:
         """Read back what may or may not have been done, whoever did it."""
+        with self._store.snapshot() as unit:
+            unknown = unit.actions.unknown(self._silo)
         try:
-            self._settle_unknown()
+            self._settle_creates([each for each in unknown if self._is_create(each)])
+            for action in unknown:
+                if not self._is_create(action):
+                    self._settle(action)
         except SiloError as error:
             self._report.complain(self._silo, error)
 
-    def _settle_unknown(self) -> None:
-        """Read back what may or may not have been done."""
-        with self._store.snapshot() as unit:
-            unknown = unit.actions.unknown(self._silo)
-        for action in unknown:
-            outcome = self._read_back(action)
-            if outcome is None:
-                continue
-            with self._store.begin() as unit:
-                now = self._clock()
-                if isinstance(outcome, RetryAfter):
-                    unit.actions.retry(action.id, now, outcome.reason, recheck=True)
-                    unit.identities.upsert_pending([action.identity])
-                else:
-                    self._recorder.record(unit, action, outcome, now)
+    def _is_create(self, action: Action) -> bool:
+        """Tell whether the object has to be looked for, because nobody knows its anchor."""
+        is_known = (action.silo, action.type) in self._silos.types
+        return bool(self._silo) and action.anchor is None and is_known
 
-    def _read_back(self, action: Action) -> Outcome | None:
-        """Find out what became of an action; ``None`` when it cannot be told yet."""
-        if not self._silo:
-            if (action.after or {}).get("repeatable") is True:
-                return RetryAfter(timedelta(0), "nobody knows whether it happened; repeated")
-            return Refused("nobody knows whether this event happened; it is not repeated")
+    def _settle(self, action: Action) -> None:
+        if self._silo:
+            self._record(action, self._read_back(action))
+        elif (action.after or {}).get("repeatable") is True:
+            text = "nobody knows whether it happened; repeated"
+            self._record(action, RetryAfter(NOT_DONE, text))
+        elif not action.is_in_doubt:
+            self._ask(action)
+
+    def _record(self, action: Action, outcome: Outcome) -> None:
+        with self._store.begin() as unit:
+            now = self._clock()
+            if isinstance(outcome, RetryAfter):
+                unit.actions.retry(action.id, now, outcome.reason, recheck=True)
+                unit.identities.upsert_pending([action.identity])
+            else:
+                self._recorder.record(unit, action, outcome, now)
+
+    def _read_back(self, action: Action) -> Outcome:
+        """Find out what became of an action on an object whose anchor is known."""
         kind = self._silos.types.get((action.silo, action.type))
-        if kind is None:
+        if kind is None or action.anchor is None:
             return Refused(TYPE_GONE)
-        if action.anchor is None:
-            return self._created(action)
         found = self._reach.opened().read(kind, action.anchor)
         with self._store.snapshot() as unit:
             change = self._reach.change(unit, action)
         return judge_read_back(change, found, kind)
 
-    def _created(self, action: Action) -> Outcome | None:
-        """Look for a created object in a scan that ended after the silo had time to settle."""
+    def _ask(self, action: Action) -> None:
+        """Ask people whether an event happened; whatever they say, it is not repeated."""
+        when = action.started_at or action.queued_at
+        at = "" if when is None else f" at {when:%Y-%m-%d %H:%M} UTC"
+        text = f"nobody knows whether it happened{at}: the answer was lost"
+        draft = RequestDraft(
+            kind=RequestKind.INCIDENT,
+            sentence=(
+                f"{action.rule} called its webhook for {action.title or action.identity}{at} and "
+                "the answer was lost. Did it happen? Approve says yes, reject says no; it is not "
+                "repeated either way."
+            ),
+            count=1,
+            actions=[action.id],
+            run=action.run,
+            rule=action.rule,
+            plan=self._asking.plan_of(action.rule),
+            detail={"reasons": [text]},
+        )
+        with self._store.begin() as unit:
+            if unit.actions.doubt(action, Reason(DOUBT, "", text)):
+                self._asking.open_request(unit, draft, self._clock())
+
+    # --- creates -------------------------------------------------------------------------------
+
+    def _settle_creates(self, actions: Sequence[Action]) -> None:
+        """Settle the creates that can be told; one incident for each that cannot."""
+        with self._store.snapshot() as unit:
+            ready = [each for each in actions if self._had_time(unit, each)]
+            traces = find_traces(unit, ready, self._silos.slots) if ready else {}
+        doubts: dict[str, RequestDraft] = {}
+        for action in ready:
+            outcome = judge_creation(action, traces[action.id])
+            if isinstance(outcome, Doubt):
+                doubts[action.id] = self._incident(action, outcome)
+            else:
+                self._record(action, outcome)
+        self._keep_incidents(doubts, [each.id for each in actions if each not in ready])
+
+    def _had_time(self, unit: UnitOfWork, action: Action) -> bool:
+        """Tell whether a scan was applied that began after the silo had time to settle."""
         started = action.queued_at if action.started_at is None else action.started_at
         if started is None:
-            return None
+            return False
         settled = started + self._silos.settle.get(self._silo, timedelta(0))
-        with self._store.snapshot() as unit:
-            if not unit.scans.applied_since(self._silo, settled):
-                return None
-            found = unit.objects.in_slot(action.identity, action.slot)
-        if found is None:
-            return RetryAfter(timedelta(0), "a later scan did not find it; tried again")
-        return Succeeded(SiloObject(found.type, found.anchor, found.attributes))
+        return unit.scans.applied_since(self._silo, settled)
+
+    def _incident(self, action: Action, doubt: Doubt) -> RequestDraft:
+        return RequestDraft(
+            kind=RequestKind.INCIDENT,
+            sentence=doubt.text,
+            count=1,
+            run=action.run,
+            rule=action.rule,
+            silo=action.silo,
+            type=action.type,
+            plan=self._asking.plan_of(action.rule),
+        )
+
+    def _keep_incidents(self, doubts: Mapping[str, RequestDraft], later: Sequence[str]) -> None:
+        about = f"{CREATED}{self._silo}:"
+        with self._store.begin() as unit:
+            update_incidents(
+                unit,
+                about,
+                doubts,
+                self._clock(),
+                open_request=self._asking.open_request,
+                lasting=later,
+            )

@@ -68,7 +68,7 @@ class Garden:
                 taken |= set() if key is None else {key}
         unit.identities.add(identities)
         self._write(unit, kept)
-        unit.identities.note_ambiguous([identity for identity, _ in identities])
+        unit.identities.note_ambiguous([identity for identity, _ in identities], self._now)
 
     def finish(self, unit: UnitOfWork, scanned: Collection[str]) -> None:
         """Join what was grouped otherwise, and make the types of silos ``scanned`` known."""

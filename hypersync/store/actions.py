@@ -120,6 +120,11 @@ class Actions(ActionReads):
         for why, actions in by_reason.items():
             self._guarded(actions, OPEN_STATES, waits=why)
 
+    def doubt(self, action: Action, reason: Reason) -> bool:
+        """Note that people are asked whether it happened; false when its outcome is known."""
+        reasons = _plain([*action.reasons, reason])
+        return bool(self._guarded([action.id], (ActionState.UNKNOWN,), reasons=reasons))
+
     def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
         """Queue approved actions; return those that were still approved."""
         return self._guarded(

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy.engine import Connection
 
 from hypersync.model.ids import IdentityId, RunId
+from hypersync.model.joins import normal_value
 from hypersync.store import regroup
 from hypersync.store.bulk import (
     chunks,
@@ -41,6 +42,12 @@ _AMBIGUOUS = """
 SELECT identity, slot, anchor FROM object
 WHERE identity IN ({}) AND slot IS NOT NULL AND (absence IS NULL OR absence = 'invalid')
 ORDER BY identity, slot, id
+"""
+# how long it lasts counts from when it began, whichever objects join it
+_SET_AMBIGUOUS = """
+UPDATE identity SET ambiguous_since = CASE
+    WHEN ambiguous IS NULL OR ambiguous_since IS NULL THEN ? ELSE ambiguous_since END,
+    ambiguous = ? WHERE id = ?
 """
 _UNCONFIRMED = """
 SELECT DISTINCT object.identity FROM object
@@ -150,6 +157,21 @@ class Identities:
         """Return how many identities there are."""
         statement = "SELECT count(*) FROM identity WHERE merged_into IS NULL"
         return int(read(self._connection, statement)[0][0])
+
+    def heirs(self, identities: Collection[IdentityId]) -> Mapping[IdentityId, IdentityId]:
+        """Return whom these identities were merged into; those that were not stay themselves."""
+        found = {each: each for each in identities}
+        moved = set(identities)
+        while moved:
+            rows = read_in(
+                self._connection,
+                "SELECT id, merged_into FROM identity WHERE merged_into IS NOT NULL AND id IN ({})",
+                sorted(moved),
+            )
+            into = {IdentityId(row[0]): IdentityId(row[1]) for row in rows}
+            found = {each: into.get(heir, heir) for each, heir in found.items()}
+            moved = set(into.values())
+        return found
 
     def exists(self, identity: IdentityId) -> bool:
         """Tell whether there is such an identity; merged ones are not there any more."""
@@ -293,33 +315,43 @@ class Identities:
         """Return those of which a silo was not scanned since they were regrouped."""
         return {row[0] for row in read_in(self._connection, _UNCONFIRMED, identities)}
 
-    def note_ambiguous(self, identities: Collection[int]) -> None:
+    def ambiguous(self, identities: Collection[int]) -> Mapping[IdentityId, datetime]:
+        """Return since when identities are ambiguous, of those that are."""
+        statement = "SELECT id, ambiguous_since FROM identity WHERE ambiguous IS NOT NULL"
+        found = {}
+        for identity, since in self._of(statement, identities):
+            moment = read_time(since)
+            if moment is not None:
+                found[IdentityId(identity)] = moment
+        return found
+
+    def note_ambiguous(self, identities: Collection[int], now: datetime) -> None:
         """Look whether identities have two objects in one slot, and remember it."""
         crowded: dict[int, dict[str, list[str]]] = {}
         for identity, slot, anchor in read_in(self._connection, _AMBIGUOUS, sorted(identities)):
             crowded.setdefault(identity, {}).setdefault(slot, []).append(anchor)
-        known = dict(
-            read_in(
-                self._connection,
-                "SELECT id, ambiguous FROM identity WHERE id IN ({})",
-                sorted(identities),
-            )
+        known = read_in(
+            self._connection,
+            "SELECT id, ambiguous, key FROM identity WHERE id IN ({})",
+            sorted(identities),
         )
-        rows = [
-            (text, identity)
-            for identity, before in known.items()
-            if (text := _ambiguity(crowded.get(identity, {}))) != before
-        ]
-        run_many(self._connection, "UPDATE identity SET ambiguous = ? WHERE id = ?", rows)
+        at = self._time(now)
+        rows = []
+        for identity, before, key in known:
+            text = _ambiguity(crowded.get(identity, {}), key)
+            if text != before:
+                rows.append((at, text, identity))
+        run_many(self._connection, _SET_AMBIGUOUS, rows)
 
     def _time(self, value: datetime | None) -> object:
         return stored_time(self._connection, value)
 
 
-def _ambiguity(slots: Mapping[str, Sequence[str]]) -> str | None:
-    """Say which objects want the same slot, or nothing."""
+def _ambiguity(slots: Mapping[str, Sequence[str]], key: str | None) -> str | None:
+    """Say which objects want the same slot with which value, or nothing."""
+    value = "" if key is None else f" with the join value {normal_value(key)}"
     texts = [
-        f"{len(anchors)} objects for {slot}: {', '.join(anchors[:5])}"
+        f"{len(anchors)} objects for {slot}{value}: {', '.join(anchors[:5])}"
         for slot, anchors in slots.items()
         if len(anchors) > 1
     ]

@@ -127,6 +127,17 @@ class Marks:
         query = select(table.c.value, table.c.identity).where(table.c.namespace == namespace)
         return {row.value: row.identity for row in self._connection.execute(query)}
 
+    def reserved(
+        self, identities: Collection[IdentityId]
+    ) -> Mapping[IdentityId, Sequence[tuple[str, str]]]:
+        """Return what is reserved for these identities: (name space, value)."""
+        table = tables.reservation
+        query = select(table.c.identity, table.c.namespace, table.c.value)
+        found: dict[IdentityId, list[tuple[str, str]]] = {}
+        for row in self._rows(query, table.c.identity, identities):
+            found.setdefault(IdentityId(row[0]), []).append((row[1], row[2]))
+        return found
+
     def reserve(self, rows: Sequence[tuple[str, str, IdentityId, str]], now: datetime) -> None:
         """Reserve values: (name space, value, identity, rule); one taken already stays as it is."""
         names = ("namespace", "value", "identity", "rule")

@@ -96,6 +96,34 @@ class Objects(ObjectWrites):
             slot,
         )
 
+    def all_in_slot(self, identity: IdentityId, slot: str) -> Sequence[StoredObject]:
+        """Return every object that is there in a slot of an identity; more than one is too many."""
+        return self._all(
+            "WHERE object.identity = ? AND object.slot = ? AND object.absence IS NULL "
+            "ORDER BY object.id",
+            identity,
+            slot,
+        )
+
+    def bearing(
+        self, silo: str, type_name: str, attribute: str, values: Collection[str]
+    ) -> Sequence[tuple[str, StoredObject]]:
+        """Return the objects that are there and have one of these casefolded texts, with it."""
+        rows = stream(
+            self._connection,
+            "SELECT object.attributes, object.id FROM object "
+            "JOIN silo_type ON silo_type.id = object.silo_type "
+            "WHERE silo_type.silo = ? AND silo_type.type = ? AND object.absence IS NULL",
+            (silo, type_name),
+        )
+        found = [
+            (text, object_id)
+            for attributes, object_id in rows
+            for text in _texts(orjson.loads(attributes).get(attribute))
+            if text in values
+        ]
+        return [(text, self._all("WHERE object.id = ?", number)[0]) for text, number in found]
+
     def in_slot_by_key(self, slot: str, key: str) -> StoredObject | None:
         """Return the object that is there in a slot of the identity with this join value."""
         return self._one(
@@ -212,6 +240,12 @@ class Objects(ObjectWrites):
     def _all(self, condition: str, *values: object) -> list[StoredObject]:
         rows = read(self._connection, STORED + condition, values)
         return [stored_object(row) for row in rows]
+
+
+def _texts(value: Any) -> list[str]:  # noqa: ANN401 - a JSON value
+    """Return the texts of an attribute as names are compared."""
+    listed = value if isinstance(value, list) else (value,)
+    return [each.casefold() for each in listed if isinstance(each, str)]
 
 
 def stored_object(row: Any) -> StoredObject:  # noqa: ANN401 - a row of the driver

@@ -38,6 +38,13 @@ _LET_GO = frozenset(
 )
 _WITHOUT_ACTIONS = (RequestKind.INCIDENT, RequestKind.ACKNOWLEDGEMENT)
 
+_INCIDENT_NAMES = {
+    ActionState.UNKNOWN: "undecided",
+    ActionState.SUCCEEDED: "approved",
+    ActionState.FAILED: "rejected",
+}
+"""How actions count of which people are asked whether they happened."""
+
 
 class Requests:
     """Requests and decisions; every change of a state is one guarded UPDATE.
@@ -170,6 +177,9 @@ class Requests:
 
     def tally(self, request: RequestId) -> Tally:
         """Count what became of the actions of a request."""
+        is_incident = _REQUEST.c.kind == RequestKind.INCIDENT
+        about = select(is_incident).where(_REQUEST.c.id == request)
+        names = _INCIDENT_NAMES if self._connection.execute(about).scalar() else {}
         by_expiry = _ACTION.c.decided_by == "expiry"
         query = (
             select(_ACTION.c.state, by_expiry, func.count())
@@ -178,7 +188,7 @@ class Requests:
         )
         counts: dict[str, int] = {}
         for state, expired, count in self._connection.execute(query):
-            name = _name_of(state, by_expiry=bool(expired))
+            name = names.get(state) or _name_of(state, by_expiry=bool(expired))
             counts[name] = counts.get(name, 0) + count
         return Tally(**counts)
 
@@ -228,6 +238,22 @@ class Requests:
         )
         aftermath.hold(self._connection, done, by=by, now=now, until=hold_until)
         aftermath.start_throttles(self._connection, done, now)
+        return done
+
+    def settle_doubt(
+        self, actions: Collection[ActionId], *, happened: bool, by: str, now: datetime
+    ) -> Sequence[ActionId]:
+        """Say of actions of unknown outcome whether they happened; return those that still were."""
+        done = self._decide(
+            actions,
+            ActionState.UNKNOWN,
+            state=ActionState.SUCCEEDED if happened else ActionState.FAILED,
+            decided_by=by,
+            decided_at=now,
+            finished_at=now,
+            error=None if happened else "it did not happen",
+        )
+        aftermath.make_pending(self._connection, done)
         return done
 
     def clear(

@@ -514,7 +514,7 @@ def test_two_objects_in_one_slot_make_the_identity_ambiguous(desk, hr, ad):
     desk.applied(hr)
     desk.applied(ad)
     identity = desk.get(hr, "p1").identity
-    assert desk.waiting() == {identity: "2 objects for ad: u1, u1-again"}
+    assert desk.waiting() == {identity: "2 objects for ad with the join value 1: u1, u1-again"}
     user(ad, "u1-again", None)
     desk.applied(ad)
     assert identity not in {

@@ -27,7 +27,7 @@ class Log:
     def __init__(self, released=None):
         self.calls = []
         self._released = released
-        for name in ("actions", "runs", "marks", "identities"):
+        for name in ("actions", "runs", "marks", "identities", "requests"):
             setattr(self, name, SimpleNamespace())
         self._note("actions", "discard", "queue", "plan", "suspend", "requeue", "note_waits")
         self._note("runs", "record_verdicts")
@@ -35,6 +35,7 @@ class Log:
         self._note("identities", "remember_vips", "finish")
         self.actions.replace = lambda old, now, reason: self.calls.append(("replace", old))
         self.actions.release = self._release
+        self.requests.open = list
         self.actions.move = lambda ids, states, state, now, error: (
             self.calls.append((state.value, list(ids))) or list(ids)
         )

@@ -176,6 +176,9 @@ class Actions(Protocol):
     def note_waits(self, waits: Mapping[ActionId, str | None]) -> None:
         """Write down what open actions wait for; ``None`` where they no longer do."""
 
+    def doubt(self, action: Action, reason: Reason) -> bool:
+        """Note that people are asked whether it happened; false when its outcome is known."""
+
     def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
         """Queue approved actions; return those that were still approved."""
 

@@ -47,6 +47,9 @@ class Identities(Protocol):
     def count(self) -> int:
         """Return how many identities there are."""
 
+    def heirs(self, identities: Collection[IdentityId]) -> Mapping[IdentityId, IdentityId]:
+        """Return whom these identities were merged into; those that were not stay themselves."""
+
     def exists(self, identity: IdentityId) -> bool:
         """Tell whether there is such an identity; merged ones are not there any more."""
 
@@ -93,5 +96,8 @@ class Identities(Protocol):
     def confirm(self) -> Sequence[int]:
         """End the waiting of regrouped identities whose silos were all scanned since."""
 
-    def note_ambiguous(self, identities: Collection[int]) -> None:
+    def ambiguous(self, identities: Collection[int]) -> Mapping[IdentityId, datetime]:
+        """Return since when identities are ambiguous, of those that are."""
+
+    def note_ambiguous(self, identities: Collection[int], now: datetime) -> None:
         """Look whether identities have two objects in one slot, and remember it."""

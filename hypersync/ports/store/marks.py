@@ -81,5 +81,10 @@ class Marks(Protocol):
     def reservations(self, namespace: str) -> Mapping[str, IdentityId]:
         """Return the reserved values of a name space, and whose they are."""
 
+    def reserved(
+        self, identities: Collection[IdentityId]
+    ) -> Mapping[IdentityId, Sequence[tuple[str, str]]]:
+        """Return what is reserved for these identities: (name space, value)."""
+
     def reserve(self, rows: Sequence[tuple[str, str, IdentityId, str]], now: datetime) -> None:
         """Reserve values: (name space, value, identity, rule); one taken already stays as it is."""

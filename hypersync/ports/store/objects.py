@@ -168,6 +168,14 @@ class Objects(Protocol):
     def in_slot(self, identity: IdentityId, slot: str) -> StoredObject | None:
         """Return the object that is there in a slot of an identity."""
 
+    def all_in_slot(self, identity: IdentityId, slot: str) -> Sequence[StoredObject]:
+        """Return every object that is there in a slot of an identity; more than one is too many."""
+
+    def bearing(
+        self, silo: str, type_name: str, attribute: str, values: Collection[str]
+    ) -> Sequence[tuple[str, StoredObject]]:
+        """Return the objects that are there and have one of these casefolded texts, with it."""
+
     def in_slot_by_key(self, slot: str, key: str) -> StoredObject | None:
         """Return the object that is there in a slot of the identity with this join value."""
 

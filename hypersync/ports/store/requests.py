@@ -139,6 +139,11 @@ class Requests(Protocol):
     ) -> Sequence[ActionId]:
         """Reject suspended actions: their keys are held and their throttles start."""
 
+    def settle_doubt(
+        self, actions: Collection[ActionId], *, happened: bool, by: str, now: datetime
+    ) -> Sequence[ActionId]:
+        """Say of actions of unknown outcome whether they happened; return those that still were."""
+
     def clear(
         self,
         actions: Collection[ActionId],
