@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,10 +50,21 @@ def rehearse(invocation: Invocation, *, folder: Path, since: str, limit: int) ->
     configuration = _with_rules(invocation, folder)
     with started_app(invocation) as app:
         wanted = app.clock.now() - span
-        found = play(app, configuration, since=wanted, progress=app.progress)
+        with _quiet():
+            found = play(app, configuration, since=wanted, progress=app.progress)
     document = _document(found, folder, wanted, limit)
     print_answer(invocation, document, lambda: "\n".join(_lines(found, wanted)))
     return Exit.WITH_ERRORS if found.errors else Exit.DONE
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what is logged on paper to errors: it is about requests that nobody ever gets."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _with_rules(invocation: Invocation, folder: Path) -> Configuration:

@@ -127,8 +127,8 @@ def _set(app: App, stage: Stage, past: UnitOfWork, start: datetime, progress: Pr
         progress.advance(len(some))
     scanned = {scan.silo for scan in past.past.scans(None, start)}
     with store.begin() as unit:
-        garden.finish(unit, scanned)
         past.past.copy_knowledge(unit.past, before=start, window=_window(stage.app))
+        garden.finish(unit, scanned)
     _mark_events(app, stage, past, start)
 
 

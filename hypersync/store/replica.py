@@ -50,6 +50,7 @@ def copy_knowledge(
     source: Connection, target: Connection, *, before: datetime, window: timedelta
 ) -> None:
     """Copy what was known before the run that began then; ``window`` is the longest lookback."""
+    _keep_ids(source, target)
     suspended, approved = _suspended(before), _approved(before)
     done = and_(
         or_(_let_through(before - window, before), _ACTION.c.seq.in_(_last_switches(before))),
@@ -111,6 +112,14 @@ def _last_switches(before: datetime) -> Select[Any]:
         )
         .group_by(_ACTION.c.object)
     )
+
+
+def _keep_ids(source: Connection, target: Connection) -> None:
+    """Let no new identity get the id of one that is known here, or was once."""
+    last = select(func.max(tables.identity.c.id))
+    top, reached = source.execute(last).scalar(), target.execute(last).scalar()
+    if top is not None and top != reached:
+        target.execute(insert(tables.identity), [{"id": top, "merged_into": top}])
 
 
 # --- copying -----------------------------------------------------------------------------------
