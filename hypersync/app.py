@@ -315,6 +315,8 @@ def _settings(configuration: Configuration, rulebook: Rulebook) -> Settings:
         approve_deletes=frozenset(
             rule.id for rule in rulebook.rules if rule.threshold.approve_deletes
         ),
+        approve_vips=frozenset(vip.name for vip in rulebook.vips if vip.on_expiry == "approve"),
+        simulated=frozenset(rule.id for rule in rulebook.rules if guards.simulate or rule.simulate),
         is_blackout=_Blackout(configuration.blackout),
         rows=configuration.mail.rows,
     )

@@ -1,8 +1,8 @@
 """What the end of their time does to actions: cleared, or approved where the rule says so.
 
 Default-approve is refused, with a sync error, and clears instead, unless somebody who may decide
-knew for half of the time and nothing speaks against it. In a blackout window and for a paused silo
-it waits. Approvals that no committing sync released in time are cleared as well.
+knew for half of the time and nothing speaks against it. In a blackout window, for a paused silo and
+for a simulated rule it waits. Approvals that no committing sync released in time are cleared too.
 """
 
 from __future__ import annotations
@@ -94,9 +94,13 @@ def _approve(
     now: datetime,
     settings: Settings,
 ) -> Sequence[ActionId]:
-    """Approve what nobody stopped, except in a blackout window and for paused silos."""
-    resting = unit.silos.paused()
-    ready = [action.id for action in actions if action.silo not in resting]
+    """Approve what nobody stopped; in a blackout, a paused silo or a simulated rule it waits."""
+    resting, simulated = unit.silos.paused(), settings.simulated
+    ready = [
+        action.id
+        for action in actions
+        if action.silo not in resting and action.rule not in simulated
+    ]
     if not ready or settings.is_blackout(now):
         return ()
     until = now + settings.approval_valid
@@ -133,6 +137,7 @@ def _circumstances(unit: UnitOfWork, request: Request | None, settings: Settings
         told_at=told,
         is_part_rejected=unit.requests.tally(request.id).rejected > 0,
         approve_deletes=settings.approve_deletes,
+        approve_vips=settings.approve_vips,
     )
 
 

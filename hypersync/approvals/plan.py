@@ -136,24 +136,27 @@ class Circumstances:
     """What is known at a request's end.
 
     ``told_at`` are the times at which people who may decide were sent the question;
-    ``approve_deletes`` the rules whose deletes may be approved by their expiry.
+    ``approve_deletes`` the rules whose deletes may be approved by their expiry, ``approve_vips``
+    the VIP rules that let theirs be.
     """
 
     told_at: Collection[datetime] = ()
     is_part_rejected: bool = False
     approve_deletes: frozenset[str] = frozenset()
+    approve_vips: frozenset[str] = frozenset()
 
 
 def refusal(action: Action, request: Request | None, known: Circumstances) -> str:
     """Say why an action whose time is over is not approved by that, or nothing.
 
-    Only for actions with ``on_expiry: approve``. A VIP action has it only when its VIP rule says
-    so.
+    Only for actions with ``on_expiry: approve``.
     """
     if request is None or request.kind is RequestKind.SCAN:
         return "nobody was asked"
     if action.rule.startswith("undo:"):
         return "an undo is never approved by its expiry"
+    if action.vip is not None and action.vip not in known.approve_vips:
+        return f"it is about a VIP, and {action.vip} does not say that an expiry approves"
     if known.is_part_rejected:
         return "part of the request was rejected"
     if action.operation is Operation.DELETE and action.rule not in known.approve_deletes:

@@ -20,7 +20,8 @@ class Settings:
 
     ``owner`` is the system user who owns the configuration file: with no people configured they
     decide on the command line. ``approve_deletes`` are the rules whose deletes may be approved by
-    their expiry. ``is_blackout`` says whether nothing may be released at a time. ``rows`` is the
+    their expiry, ``approve_vips`` the VIP rules that say so; ``simulated`` rules only plan.
+    ``is_blackout`` says whether nothing may be released at a time. ``rows`` is the
     most actions one mail lists, 0 for all.
     """
 
@@ -31,5 +32,7 @@ class Settings:
     approval_valid: timedelta = timedelta(days=7)
     reject_hold: timedelta = timedelta(days=30)
     approve_deletes: frozenset[str] = frozenset()
+    approve_vips: frozenset[str] = frozenset()
+    simulated: frozenset[str] = frozenset()
     is_blackout: Callable[[datetime], bool] = field(default=_never)
     rows: int = 100

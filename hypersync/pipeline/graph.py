@@ -192,3 +192,4 @@ class _Writer:
             targets = {each.target for each in (*gathered.added, *gathered.removed)}
             touched |= set(unit.objects.referred(self._target.silo_type.silo, targets))
         unit.identities.upsert_pending((touched | grouping.regrouped) - merged)
+        unit.identities.wake_waiting(touched | grouping.regrouped)

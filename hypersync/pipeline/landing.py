@@ -121,6 +121,8 @@ class Landing:
             self._supersede(unit, scan, now)
             self._withdraw(unit, scan, now)
             unit.identities.confirm()
+            if any(kind.is_loading for kind in types.values()):
+                unit.identities.wake_waiting(None)
         _logger.info("scan %s of silo %s applied", scan.id, scan.silo)
         return applied
 

@@ -9,7 +9,7 @@ of it once. A preview claims nothing and writes nothing but itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from hypersync.errors import NotFound
@@ -60,6 +60,7 @@ class Planner:
         self._rules = {rule.id: rule for rule in engine.rulebook.rules}
         self._spool = Spool(engine.store, run, fence, self._now)
         self._claimed: set[IdentityId] = set()
+        self._seen: set[int] = set()
         self._resting: frozenset[str] = frozenset()
         self._over: frozenset[ActionId] = frozenset()
         self._bound: tuple[World, Evaluator] | None = None
@@ -240,7 +241,7 @@ class Planner:
             rows = unit.objects.in_identity_order()
         else:
             self._progress.start("evaluating", len(wanted))
-            rows = unit.objects.of_identities(sorted(wanted))
+            rows = self._noted(unit.objects.of_identities(sorted(wanted)))
         undos = OpenUndos.read(unit, self._engine, before.open.values())
         looks = evaluate(
             rows, rulebook, evaluator, proposer, scope, now=self._now, enter=world.enter
@@ -252,7 +253,13 @@ class Planner:
                 collector.take(undos.join(look))
             if count % 1000 == 0:
                 self._progress.advance(1000)
-        collector.found.identities += count
+        collector.found.identities = len(self._seen) or count
+
+    def _noted(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Note whose rows these are: an identity may join a delta twice and counts once."""
+        for row in rows:
+            self._seen.add(row[0])
+            yield row
 
     def _bind(self, unit: UnitOfWork, judge: Judge) -> tuple[World, Evaluator]:
         """Return the one world and evaluator of this run, which answer from this snapshot now."""
@@ -299,9 +306,15 @@ class Planner:
             settle(self._engine, unit, planned, before, found, judgement, self._now)
             save(unit, planned, found, judgement)
             if self._commit:
+                self._await_references(unit)
                 record_raises(unit, self._order.raises, planned)
                 planned = record_plan(unit, self._order, planned)
         return planned
+
+    def _await_references(self, unit: UnitOfWork) -> None:
+        """Remember who refers to an object that is not there yet."""
+        if self._bound is not None:
+            unit.identities.await_references(self._bound[0].awaited)
 
 
 def known_vips(engine: Engine, unit: UnitOfWork) -> Vips:

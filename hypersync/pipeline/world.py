@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from hypersync.errors import EvaluationError
 from hypersync.model.ids import IdentityId, ObjectId
+from hypersync.model.joins import join_key
 from hypersync.model.objects import Operation
 from hypersync.pipeline.drafts import Identity
 from hypersync.pipeline.passwords import MARK
@@ -23,7 +24,11 @@ Counting = Callable[[bool, str, timedelta], int]
 
 
 class World:
-    """The run's answers; ``identity`` is the one that is being looked at."""
+    """The run's answers.
+
+    ``reserved`` are the names that were given, and to whom; ``awaited`` who refers to an object
+    that is not there: slot, key of the object's identity, who refers.
+    """
 
     def __init__(
         self, unit: UnitOfWork, rulebook: Rulebook, *, count: Counting, quota: Counting
@@ -35,6 +40,7 @@ class World:
         self._references: dict[tuple[str, str], str | None] = {}
         self.count = count
         self.quota = quota
+        self.awaited: set[tuple[str, str, IdentityId]] = set()
         self.reserved: dict[tuple[str, str], IdentityId] = {}
 
     def see(self, unit: UnitOfWork) -> None:
@@ -55,6 +61,8 @@ class World:
             dn = None if found is None else found.attributes.get("dn")
             anchor = None if found is None else found.anchor
             self._references[asked] = dn if isinstance(dn, str) else anchor
+        if self._references[asked] is None and self._identity is not None:
+            self.awaited.add((slot, join_key(key), self._identity.id))
         return self._references[asked]
 
     def unique(self, names: tuple[str, ...], candidate: str, maximum: int) -> str | None:

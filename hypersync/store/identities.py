@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from hypersync.model.ids import IdentityId, RunId
 from hypersync.model.joins import normal_value
-from hypersync.store import regroup
+from hypersync.store import awaiting, regroup
 from hypersync.store.bulk import (
     chunks,
     marks,
@@ -55,7 +55,9 @@ JOIN identity ON identity.id = object.identity
 JOIN silo_type ON silo_type.id = object.silo_type
 WHERE object.identity IN ({}) AND NOT EXISTS (
     SELECT 1 FROM scan WHERE scan.silo = silo_type.silo AND scan.state = 'applied'
-    AND scan.started_at > identity.confirm_after)
+    AND scan.started_at > identity.confirm_after
+    AND replace(',' || scan.stream || ',', ',' || silo_type.type || ',', '')
+        <> ',' || scan.stream || ',')
 """
 
 
@@ -225,6 +227,14 @@ class Identities:
             return iter(read(self._connection, statement))
         return read_in(self._connection, statement + " AND id IN ({})", sorted(identities))
 
+    def await_references(self, rows: Iterable[tuple[str, str, int]]) -> None:
+        """Remember who waits for an object: (slot, key of its identity, who waits)."""
+        awaiting.note(self._connection, rows)
+
+    def wake_waiting(self, identities: Collection[int] | None) -> None:
+        """Make those pending who waited for what these identities, or all, have now."""
+        self.upsert_pending(awaiting.take(self._connection, identities))
+
     # --- joining -------------------------------------------------------------------------------
 
     def join_alone(self) -> None:
@@ -271,6 +281,7 @@ class Identities:
         """Give what is known of identities to those they are merged into: (younger, older)."""
         for younger, older in rows:
             regroup.hand_on(self._connection, younger, older)
+            regroup.hand_over_names(self._connection, younger, older)
             run(
                 self._connection,
                 "UPDATE identity SET merged_into = ?, key = NULL, ambiguous = NULL, "

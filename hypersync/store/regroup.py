@@ -37,6 +37,12 @@ def hand_on(connection: Connection, origin: int, heir: int) -> None:
     _hand_on_vip(connection, origin, heir)
 
 
+def hand_over_names(connection: Connection, origin: int, heir: int) -> None:
+    """Let the heir of a merge keep the names that were reserved for the identity that ends."""
+    statement = "UPDATE reservation SET identity = ? WHERE identity = ?"
+    run(connection, statement, (heir, origin))
+
+
 def _key(key: str, rule: str, origin: int, heir: int) -> str:
     """Return the action key, which is rule, identity and target, with the other identity."""
     before = f"{rule}|{origin}|"

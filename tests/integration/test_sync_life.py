@@ -441,6 +441,66 @@ def test_approval_by_default_is_refused_when_nobody_was_told(tmp_path):
     world.close()
 
 
+def told_in_time(tmp_path, rules, **more):
+    """Three of ten left, more than allowed, and ann was told at once."""
+    people = "people: {ann: {name: Ann, email: ann@example.org, roles: [approver]}}"
+    world = World(tmp_path, rules, more=people + more.get("more", ""))
+    world.people(range(10), level=more.get("level", ""))
+    world.leave(1, 2, 3)
+    world.run()
+    told = world.clock.time.strftime("%Y-%m-%d %H:%M:%S.000000")
+    world.execute("UPDATE delivery SET state = 'sent', sent_at = ?", told)
+    return world
+
+
+BY_DEFAULT = DISABLE.replace("limit: 2", "limit: 2, on_expiry: approve")
+
+
+def test_approval_by_default_waits_while_the_rule_is_only_simulated(tmp_path):
+    world = told_in_time(tmp_path, BY_DEFAULT)
+    waiting = world.suspended()
+    world.rules("simulate: true\n" + BY_DEFAULT)
+    world.later(hours=25)
+    world.tick()
+    world.run()
+    assert world.states(waiting) == [S.SUSPENDED] * 3
+    world.rules(BY_DEFAULT)
+    world.tick()
+    world.run()
+    assert world.disabled() == {"u1", "u2", "u3"}
+    world.close()
+
+
+def test_approval_by_default_waits_while_the_silo_is_paused(tmp_path):
+    world = told_in_time(tmp_path, BY_DEFAULT)
+    waiting = world.suspended()
+    with world.app.store.begin() as unit:
+        unit.silos.pause("dir", "a test")
+    world.later(hours=25)
+    world.tick()
+    assert world.states(waiting) == [S.SUSPENDED] * 3
+    with world.app.store.begin() as unit:
+        unit.silos.resume("dir")
+    world.tick()
+    assert world.states(waiting) == [S.APPROVED] * 3
+    world.close()
+
+
+VIPS = "\nvip: [{name: executives, when: \"hr.level == 'C'\", expires: 24h, on_expiry: %s}]"
+
+
+def test_a_vip_is_approved_by_default_only_while_its_vip_rule_says_so(tmp_path):
+    for now, state in (("approve", S.APPROVED), ("clear", S.CLEARED)):
+        folder = tmp_path / now
+        world = told_in_time(folder, BY_DEFAULT, level="C", more=VIPS % "approve")
+        waiting = world.suspended()
+        world.rules(BY_DEFAULT, more=world.more.replace("on_expiry: approve", f"on_expiry: {now}"))
+        world.later(hours=25)
+        world.tick()
+        assert world.states(waiting) == [state] * 3
+        world.close()
+
+
 def test_approval_by_default_runs_on_the_next_sync_and_says_so(tmp_path):
     people = "people: {ann: {name: Ann, email: ann@example.org, roles: [approver]}}"
     rules = DISABLE.replace("limit: 2", "limit: 2, on_expiry: approve")

@@ -64,6 +64,12 @@ class Identities(Protocol):
     def remember_vips(self, vips: Mapping[IdentityId, Mapping[str, str | None]]) -> None:
         """Replace what is remembered of these identities."""
 
+    def await_references(self, rows: Iterable[tuple[str, str, int]]) -> None:
+        """Remember who waits for an object: (slot, key of its identity, who waits)."""
+
+    def wake_waiting(self, identities: Collection[int] | None) -> None:
+        """Make those pending who waited for what these identities, or all, have now."""
+
     # --- joining
 
     def join_alone(self) -> None:
