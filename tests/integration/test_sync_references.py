@@ -11,8 +11,8 @@ ruleset: managers
 rules:
   - {id: provision, kind: provision, target: account, when: "hr.status == 'active'", throttle: 1s,
      set: {uid: "'u' + hr.id[1:]", number: hr.id}, threshold: {limit: 99}}
-  - {id: manager, kind: update, target: account, throttle: 1s, set: {dn: "ref('account', hr.level)"},
-     threshold: {limit: 99}}
+  - {id: manager, kind: update, target: account, throttle: 1s,
+     set: {dn: "ref('account', hr.level)"}, threshold: {limit: 99}}
 """
 
 
