@@ -19,7 +19,7 @@ from hypersync.pipeline.evaluate import Look
 from hypersync.pipeline.release import UNDONE
 from hypersync.pipeline.undo import Because, Found, Inverse, Kept, with_what_is_there
 from hypersync.pipeline.undo_drafts import Drafter, is_held, roots
-from hypersync.pipeline.undo_state import find
+from hypersync.pipeline.undo_state import Stored
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction
 
@@ -50,14 +50,15 @@ class OpenUndos:
         undos = unit.actions.get(ids)
         silos, drafter = engine.silos, Drafter(engine)
         groups = {key for key, kind in silos.types.items() if kind.members is not None}
-        stored = find(unit, undos, slots=silos.slots, groups=groups)
+        stored = Stored(unit, slots=silos.slots, groups=groups)
+        stored.read(undos)
         held = {each.undoes: root for each, root in roots(unit, undos) if is_held(each)}
         for action in undos:
             standing = found._of.setdefault(action.identity, _Standing())
             if action.undoes in held:
                 standing.kept.add(held[action.undoes].key)
             if action.state in UNDONE:
-                _place(standing, action, stored.get(action.id), drafter)
+                _place(standing, action, stored.found(action), drafter)
         return found
 
     def join(self, look: Look) -> Look:

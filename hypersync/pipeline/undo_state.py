@@ -1,91 +1,128 @@
-"""Reads how the objects of actions are stored now, in few statements whatever their number.
+"""Knows how the objects of actions are stored now, and as they will be once newer ones are undone.
 
-An object that is not in the store is left out, and so is the answer whether a member is in a group
-when the member is not there: an undo then writes nothing.
+Objects are read in few statements whatever their number. An undo goes through a run newest first
+and writes here what it takes back, so that an object is compared with what it will be by then: a
+deleted account that comes back can get its memberships back as well.
+
+What is not in the store, or of which it cannot be told, is ``None``: an undo then writes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from hypersync.model.actions import Action
 from hypersync.model.canonical import decode
-from hypersync.model.ids import ActionId, IdentityId, ObjectId
-from hypersync.model.objects import Operation
-from hypersync.pipeline.undo import Found
+from hypersync.model.ids import IdentityId, ObjectId
+from hypersync.model.objects import Operation, Value
+from hypersync.pipeline.undo import Found, Inverse
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Current
 
 TypeKey = tuple[str, str]
+ObjectKey = tuple[str, str, str]
 
 _MEMBERSHIP = (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER)
 
 
-def find(
-    unit: UnitOfWork,
-    actions: Sequence[Action],
-    *,
-    slots: Mapping[str, TypeKey],
-    groups: Collection[TypeKey],
-) -> dict[ActionId, Found]:
-    """Return the objects of actions as they are stored.
+@dataclass(slots=True)
+class _State:
+    """One object; ``reference`` is what a group stores of it."""
 
-    ``slots`` are silo and type by name, ``groups`` the types that have members.
-    """
-    wanted = {(each.silo, each.type, each.anchor) for each in actions if each.anchor is not None}
-    members = {each.id: key for each in actions if (key := _member(each, slots)) is not None}
-    stored = _current(unit, {*wanted, *members.values()})
-    references: dict[int, frozenset[str]] = {}
-    found = {}
-    for action in actions:
-        current = stored.get((action.silo, action.type, action.anchor or ""))
-        if current is None:
-            continue
-        if current.id not in references and (action.silo, action.type) in groups:
-            references[current.id] = frozenset(unit.objects.references(ObjectId(current.id)))
-        held = references.get(current.id, frozenset())
-        member = stored.get(members[action.id]) if action.id in members else None
-        found[action.id] = _found(action, current, member, held)
-    return found
+    id: ObjectId
+    identity: IdentityId
+    slot: str | None
+    reference: str
+    attributes: dict[str, Value]
+    absence: str | None
+    members: set[str] = field(default_factory=set)
 
 
-def _member(action: Action, slots: Mapping[str, TypeKey]) -> tuple[str, str, str] | None:
-    """Return silo, type and anchor of the member that an action is about."""
-    member = (action.after or action.before or {}).get("member")
-    if action.operation not in _MEMBERSHIP or action.slot not in slots or member is None:
-        return None
-    return (*slots[action.slot], str(member))
+class Stored:
+    """The objects of actions; ``slots`` are silo and type by name, ``groups`` have members."""
+
+    def __init__(
+        self, unit: UnitOfWork, *, slots: Mapping[str, TypeKey], groups: Collection[TypeKey]
+    ) -> None:
+        self._unit = unit
+        self._slots = slots
+        self._groups = groups
+        self._types = {(each.silo, each.name): each.id for each in unit.scans.types()}
+        self._states: dict[ObjectKey, _State] = {}
+
+    def read(self, actions: Sequence[Action]) -> None:
+        """Read the objects of these actions, and their members, that are not known yet."""
+        keys = {key for each in actions for key in (object_key(each), self.member_key(each)) if key}
+        anchors: dict[TypeKey, list[str]] = {}
+        for silo, kind, anchor in keys - self._states.keys():
+            anchors.setdefault((silo, kind), []).append(anchor)
+        for where, wanted in anchors.items():
+            if where in self._types:
+                current = self._unit.objects.current(self._types[where], sorted(wanted))
+                self._take(where, current.values())
+
+    def _take(self, where: TypeKey, rows: Iterable[Current]) -> None:
+        for row in rows:
+            state = _State(
+                id=ObjectId(row.id),
+                identity=IdentityId(row.identity),
+                slot=row.slot,
+                reference=row.reference or row.anchor,
+                attributes=decode(row.attributes),
+                absence=row.absence,
+            )
+            if where in self._groups:
+                state.members = set(self._unit.objects.references(state.id))
+            self._states[(*where, row.anchor)] = state
+
+    def member_key(self, action: Action) -> ObjectKey | None:
+        """Return silo, type and anchor of the member that an action is about."""
+        member = (action.after or action.before or {}).get("member")
+        if action.operation not in _MEMBERSHIP or action.slot not in self._slots or not member:
+            return None
+        return (*self._slots[action.slot], str(member))
+
+    def found(self, action: Action) -> Found | None:
+        """Return the object of an action."""
+        state = self._state(object_key(action))
+        if state is None:
+            return None
+        member = self._state(self.member_key(action))
+        is_member = None
+        if member is not None and member.absence is None:
+            is_member = member.reference in state.members
+        return Found(
+            id=state.id,
+            identity=(member or state).identity,
+            slot=state.slot,
+            attributes=dict(state.attributes),
+            absence=state.absence,
+            is_member=is_member,
+            members=len(state.members),
+        )
+
+    def write(self, action: Action, taken: Inverse) -> None:
+        """Go on as if an action had been taken back."""
+        state = self._state(object_key(action))
+        member = self._state(self.member_key(action))
+        if state is None:
+            return
+        match taken.operation:
+            case Operation.DELETE:
+                state.absence = "gone"
+            case Operation.ADD_MEMBER if member is not None:
+                state.members.add(member.reference)
+            case Operation.REMOVE_MEMBER if member is not None:
+                state.members.discard(member.reference)
+            case _:
+                state.absence = None
+                state.attributes.update(taken.after or {})
+
+    def _state(self, key: ObjectKey | None) -> _State | None:
+        return None if key is None else self._states.get(key)
 
 
-def _current(
-    unit: UnitOfWork, wanted: Iterable[tuple[str, str, str]]
-) -> dict[tuple[str, str, str], Current]:
-    anchors: dict[TypeKey, list[str]] = {}
-    for silo, kind, anchor in wanted:
-        anchors.setdefault((silo, kind), []).append(anchor)
-    stored: dict[tuple[str, str, str], Current] = {}
-    for known in unit.scans.types():
-        some = anchors.get((known.silo, known.name))
-        if some:
-            for anchor, current in unit.objects.current(known.id, sorted(some)).items():
-                stored[known.silo, known.name, anchor] = current
-    return stored
-
-
-def _found(
-    action: Action, current: Current, member: Current | None, references: frozenset[str]
-) -> Found:
-    is_membership = action.operation in _MEMBERSHIP
-    is_member = None
-    if is_membership and member is not None and member.absence is None:
-        is_member = (member.reference or member.anchor) in references
-    concerned = member if is_membership and member is not None else current
-    return Found(
-        id=ObjectId(current.id),
-        identity=IdentityId(concerned.identity),
-        slot=action.slot if is_membership else current.slot,
-        attributes=decode(current.attributes),
-        absence=current.absence,
-        is_member=is_member,
-        members=0 if is_membership else len(references),
-    )
+def object_key(action: Action) -> ObjectKey | None:
+    """Return silo, type and anchor of the object of an action."""
+    return None if action.anchor is None else (action.silo, action.type, action.anchor)

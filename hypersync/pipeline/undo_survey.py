@@ -1,4 +1,4 @@
-"""Finds what an undo takes back: goes through what a run did, newest first.
+"""Finds what an undo takes back: goes through what a run did, the last first.
 
 Failure direction: what cannot be taken back, was changed since, or cannot be told is left as it is,
 with the reason.
@@ -15,6 +15,7 @@ from hypersync.model.ids import ActionId, IdentityId, RunId
 from hypersync.model.objects import Operation
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine
+from hypersync.pipeline.execute import PHASES
 from hypersync.pipeline.irreversible import is_irreversible
 from hypersync.pipeline.undo import (
     Because,
@@ -26,7 +27,7 @@ from hypersync.pipeline.undo import (
     with_what_is_there,
 )
 from hypersync.pipeline.undo_drafts import Drafter
-from hypersync.pipeline.undo_state import find
+from hypersync.pipeline.undo_state import ObjectKey, Stored, object_key
 from hypersync.ports.progress import Progress
 from hypersync.ports.store import UnitOfWork
 
@@ -46,12 +47,17 @@ class Undone:
 
 
 class Survey:
-    """Goes through the actions of a run; ``undone`` is what it notes."""
+    """Goes through the actions of a run; ``undone`` is what it notes.
+
+    ``needs`` says which undone action has to be taken back before another: its object comes back.
+    """
 
     def __init__(self, engine: Engine, undone: Undone) -> None:
         self._engine = engine
         self._undone = undone
         self._originals: dict[ActionId, Action] = {}
+        self._restored: dict[ObjectKey, ActionId] = {}
+        self.needs: dict[ActionId, ActionId] = {}
         self.drafter = Drafter(engine)
 
     def drafts(
@@ -59,10 +65,18 @@ class Survey:
     ) -> dict[IdentityId, list[Draft]]:
         """Return by identity what takes a run back, or what it did for one rule."""
         progress.start("undoing", None)
+        silos = self._engine.silos
+        groups = {key for key, kind in silos.types.items() if kind.members is not None}
+        stored = Stored(unit, slots=silos.slots, groups=groups)
         drafts: dict[IdentityId, list[Draft]] = {}
-        actions = (each for each in unit.actions.carried_out(run) if rule in (None, each.rule))
+        actions = (
+            each
+            for operations in reversed(PHASES)
+            for each in unit.actions.carried_out(run, operations)
+            if rule in (None, each.rule)
+        )
         while batch := list(islice(actions, _BATCH)):
-            for draft in self._of_batch(unit, batch):
+            for draft in self._of_batch(unit, stored, batch):
                 drafts.setdefault(draft.identity, []).append(draft)
             progress.advance(len(batch))
         return drafts
@@ -75,22 +89,33 @@ class Survey:
             (each, loss) for each, loss in self._undone.incomplete if each.id not in gone
         ]
 
-    def _of_batch(self, unit: UnitOfWork, batch: Sequence[Action]) -> Iterator[Draft]:
+    def _of_batch(
+        self, unit: UnitOfWork, stored: Stored, batch: Sequence[Action]
+    ) -> Iterator[Draft]:
         undoers = unit.actions.undoers([each.id for each in batch])
-        silos = self._engine.silos
-        groups = {key for key, kind in silos.types.items() if kind.members is not None}
-        stored = find(unit, batch, slots=silos.slots, groups=groups)
+        stored.read(batch)
         for action in batch:
-            wanted = self._wanted(action, undoers, stored.get(action.id))
+            found = stored.found(action)
+            wanted = self._wanted(action, undoers, found)
             if isinstance(wanted, Kept):
                 self._undone.cannot.append((action, wanted))
                 continue
-            if wanted.loses:
-                self._undone.incomplete.append((action, wanted.loses))
-            self._originals[action.id] = action
-            yield self.drafter.draft(
-                action, wanted, stored[action.id], name=action.rule, undoes=action.id
-            )
+            assert found is not None  # noqa: S101 - there is no undo of what is not stored
+            stored.write(action, wanted)
+            self._note(action, wanted, stored)
+            yield self.drafter.draft(action, wanted, found, name=action.rule, undoes=action.id)
+
+    def _note(self, action: Action, wanted: Inverse, stored: Stored) -> None:
+        """Note what does not come back, and what comes back before something else."""
+        self._originals[action.id] = action
+        if wanted.loses:
+            self._undone.incomplete.append((action, wanted.loses))
+        key = object_key(action)
+        for each in (key, stored.member_key(action)):
+            if each in self._restored:
+                self.needs[action.id] = self._restored[each]
+        if key is not None and wanted.operation is Operation.CREATE:
+            self._restored[key] = action.id
 
     def _wanted(
         self, action: Action, undoers: Mapping[ActionId, Sequence[Action]], found: Found | None

@@ -24,6 +24,7 @@ from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Look, Scope, evaluate
 from hypersync.pipeline.explain_stops import explain_stops
 from hypersync.pipeline.judge import Judge
+from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.plan import known_vips, planned_run, save
 from hypersync.pipeline.propose import Proposer
 from hypersync.pipeline.settle import settle
@@ -129,6 +130,7 @@ class _Undoing:
         found.identities = len(drafts)
         with self._engine.store.snapshot() as unit:
             judgement = judge.judge(found, unit)
+        self._let_wait(judgement)
         explain_stops(judging, judgement, self._now)
         planned = planned_run(self._engine, run, found, judgement)
         with self._engine.store.begin(self._fence) as unit:
@@ -210,6 +212,24 @@ class _Undoing:
                 self._survey.leave(wanted, Kept(Because.UNKNOWN, known.waits))
                 continue
             yield Look(identity, drafts=wanted, vips=known.vips, asked=asked)
+
+    def _let_wait(self, judgement: Judgement) -> None:
+        """Leave for another undo what writes to objects that do not come back in this one."""
+        needs = self._survey.needs
+        stopped = {each.draft.undoes for each in judgement.suspended}
+        early = {
+            each.id: each
+            for each in judgement.queued
+            if each.draft.undoes in needs and needs[each.draft.undoes] in stopped
+        }
+        judgement.queued = [each for each in judgement.queued if each.id not in early]
+        judgement.skipped += early.values()
+        for each in early.values():
+            counts = judgement.reports[each.draft.rule.id].counts
+            counts.queued -= 1
+            counts.proposed -= 1
+        text = "its object comes back first; undo the run again then"
+        self._survey.leave([each.draft for each in early.values()], Kept(Because.WAITING, text))
 
     # --- what is written -----------------------------------------------------------------------
 

@@ -93,13 +93,15 @@ class ActionReads:
         )
         return {(row[0], row[1]): row[2] for row in self._connection.execute(query)}
 
-    def carried_out(self, run: RunId) -> Iterator[Action]:
+    def carried_out(self, run: RunId, operations: Collection[Operation]) -> Iterator[Action]:
         """Yield what a run carried out or still may, newest first, what it released among it."""
         mine = or_(
             _ACTION.c.released_by == run,
             and_(_ACTION.c.run == run, _ACTION.c.released_by.is_(None)),
         )
-        query = select(_ACTION).where(mine, _ACTION.c.state.in_(_CARRIED_OUT))
+        query = select(_ACTION).where(
+            mine, _ACTION.c.state.in_(_CARRIED_OUT), _ACTION.c.operation.in_(operations)
+        )
         query = query.order_by(_ACTION.c.seq.desc()).limit(_PAGE)
         rows = self._connection.execute(query).all()
         while rows:

@@ -347,3 +347,53 @@ def test_released_action_is_undone_with_the_run_that_released_it(world):
     undo(world, releasing)
 
     assert world.disabled() == set()
+
+
+GONE = """\
+ruleset: gone
+defaults: {threshold: {limit: 50}}
+rules:
+  - {id: delete, kind: deprovision, target: account, do: delete, when: "hr.status == 'gone'",
+     threshold: {limit: LIMIT}}
+  - {id: staff, kind: membership, member: account, group: {slot: team, where: "cn == 'staff'"},
+     when: "hr.status == 'active'", mode: authoritative}
+"""
+
+
+def gone(world):
+    """One of twenty in a group is deleted, which also takes him out of the group."""
+    world.rules(GONE.replace("LIMIT", "1"))
+    world.people(range(1, 21))
+    world.group("staff", *(f"u{number}" for number in range(1, 21)))
+    world.run("full")
+    world.change(1, status="gone")
+    run = world.run()
+    assert world.get(1) is None
+    assert "u1" not in world.members("staff")
+    return run
+
+
+def test_deleted_account_comes_back_with_its_memberships(world):
+    run = gone(world)
+    undo(world, run)
+    assert world.get(1) is not None
+    assert "u1" in world.members("staff")
+
+
+def test_membership_waits_for_the_account_that_has_to_come_back_first(world):
+    run = gone(world)
+    world.rules(GONE.replace("LIMIT", "0"))
+    world.later(minutes=1)
+
+    done, undone = world.app.undo(run.id, commit=True)
+
+    assert [(kept.because.value, kept.text) for _, kept in undone.cannot] == [
+        ("waiting", "its object comes back first; undo the run again then")
+    ]
+    assert "u1" not in world.members("staff")
+    assert (done.counts.proposed, done.counts.suspended, done.counts.queued) == (1, 1, 0)
+    world.approve(*world.suspended())
+    world.run("delta")
+    assert world.get(1) is not None
+    undo(world, run)
+    assert "u1" in world.members("staff")

@@ -105,7 +105,7 @@ class Actions(Protocol):
     def operations(self, run: RunId) -> Mapping[tuple[str, Operation], int]:
         """Count the actions of a run by silo and operation, without those that did nothing."""
 
-    def carried_out(self, run: RunId) -> Iterator[Action]:
+    def carried_out(self, run: RunId, operations: Collection[Operation]) -> Iterator[Action]:
         """Yield what a run carried out or still may, newest first, what it released among it."""
 
     def undoers(self, actions: Collection[ActionId]) -> Mapping[ActionId, Sequence[Action]]:
