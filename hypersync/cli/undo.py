@@ -13,6 +13,7 @@ from hypersync.cli.output import print_answer
 from hypersync.cli.run import WAIT
 from hypersync.errors import LeaseHeld
 from hypersync.model.ids import RunId
+from hypersync.model.visible import unhidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,10 +94,10 @@ def _lines(undone: Undone, limit: int) -> Iterator[str]:
     if undone.cannot:
         reasons = Counter(kept.because.value for _, kept in undone.cannot)
         counted = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-        yield f"{len(undone.cannot)} left as they are ({counted}):"
+        yield f"not undone: {len(undone.cannot)} ({counted})"
         yield from _some([(action, kept.text) for action, kept in undone.cannot], limit)
     if undone.incomplete:
-        yield f"{len(undone.incomplete)} do not come back whole:"
+        yield f"not brought back whole: {len(undone.incomplete)}"
         yield from _some(undone.incomplete, limit)
 
 
@@ -105,7 +106,8 @@ def _some(actions: list[tuple[Action, str]], limit: int) -> Iterator[str]:
     for action, text in actions[:most]:
         what = action.operation.value.replace("_", " ")
         where = "/".join(part for part in (action.silo, action.type, action.anchor) if part)
-        whom = f"{action.title} ({where})" if where else action.title
+        title = unhidden(action.title)
+        whom = f"{title} ({where})" if where else title
         yield f"  {action.id}  {what} {whom}: {text}"
     if len(actions) > most:
         yield f"  ... and {len(actions) - most} more: --json --limit {len(actions)} lists them"

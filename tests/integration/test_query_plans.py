@@ -137,18 +137,21 @@ def traces(tmp_path_factory):
         world.scan()
         with traced(world) as statements:
             run = world.sync("delta")
-        found[size] = statements, run, walks(world, statements)
+        with traced(world) as undoing:
+            undone = world.app.undo(run.id, commit=True)[0]
+        walked = walks(world, statements) | walks(world, undoing)
+        found[size] = statements, run, walked, undoing, undone
         world.close()
     return found
 
 
 def test_a_delta_walks_through_no_table(traces):
-    for _, _, walked in traces.values():
+    for _, _, walked, _, _ in traces.values():
         assert walked == set()
 
 
 def test_a_delta_of_a_hundred_changes_takes_as_many_statements_at_any_size(traces):
-    (small, first, _), (large, second, _) = traces.values()
+    (small, first, *_), (large, second, *_) = traces.values()
     assert first.counts.identities == second.counts.identities
     assert first.counts.proposed == second.counts.proposed > 90
     assert first.counts.released == second.counts.released == 3
@@ -156,8 +159,14 @@ def test_a_delta_of_a_hundred_changes_takes_as_many_statements_at_any_size(trace
     assert len(small) == len(large)
 
 
+def test_undoing_a_delta_takes_as_many_statements_at_any_size(traces):
+    (*_, small, first), (*_, large, second) = traces.values()
+    assert first.counts.succeeded == second.counts.succeeded > 70
+    assert shape(small) - shape(large) == shape(large) - shape(small) == Counter()
+
+
 def test_the_delta_looked_at_what_changed_only(traces):
-    for _, run, _ in traces.values():
+    for _, run, *_ in traces.values():
         assert run.counts.identities == 103
         assert run.counts.succeeded > 90
         assert run.counts.suspended == 10
