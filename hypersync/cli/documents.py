@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from hypersync.model.runs import RunMode
+from hypersync.model.visible import unhidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,7 +100,7 @@ def run_summary(run: Run) -> dict[str, object]:
         "scans": list(run.scans),
         "undoes": run.undoes,
         "reason": run.reason,
-        "applied_plan": run.plan,
+        "applied_plan": run.applied_plan,
     }
 
 
@@ -125,8 +126,8 @@ def run_text(app: App, run: Run, *, limit: int) -> str:
     lines = [f"run {run.id}: {what}, {word}; {run.counts.identities} identities"]
     if run.reason is not None:
         lines.append(f"  reason: {run.reason}")
-    if run.plan is not None:
-        lines.append(f"  carries out the reviewed plan {run.plan}")
+    if run.applied_plan is not None:
+        lines.append(f"  carries out the reviewed plan {run.applied_plan}")
     for rule, report in run.rules.items():
         counts = report.counts
         if counts.proposed or counts.released or counts.errors or report.reason:
@@ -171,7 +172,7 @@ def action_line(action: Action, *, would: bool = False) -> str:
     change = change_text(action.before, action.after)
     tail = f"  [{reasons}]" if reasons else ""
     tail += f"  (waits: {action.waits})" if action.waits else ""
-    return f"{action.id}  {state} {what} {action.title} ({where}) {change}{tail}".rstrip()
+    return f"{action.id}  {state} {what} {unhidden(action.title)} ({where}) {change}{tail}".rstrip()
 
 
 def change_text(before: Attributes | None, after: Attributes | None) -> str:
@@ -187,5 +188,5 @@ def change_text(before: Attributes | None, after: Attributes | None) -> str:
 def _shown(value: object) -> str:
     if value is None:
         return "-"
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = unhidden(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hypersync.cli.frame import Exit
-from hypersync.cli.output import print_document
+from hypersync.cli.output import print_document, say
 from hypersync.errors import ConfigurationError, HyperSyncError, PlanFileRefused, UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _unexpected(error: Exception) -> Failure:
 
 
 def _report(failure: Failure, *, as_json: bool) -> None:
-    click.echo(failure.message, err=True)
+    say(failure.message, err=True)
     if as_json:
         error = {
             "code": failure.code,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -16,9 +17,12 @@ from typing import TYPE_CHECKING
 import click
 
 from hypersync.model.time_span import format_time_span
+from hypersync.model.visible import unhidden
 
 if TYPE_CHECKING:
     from hypersync.cli.frame import Invocation
+
+_HIDDEN = re.compile("[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def print_answer(
@@ -28,12 +32,25 @@ def print_answer(
     if invocation.as_json:
         print_document(document)
     elif shown := text():
-        click.echo(shown)
+        say(shown)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text for people; what would steer their terminal or cannot be seen is spelt out.
+
+    Names and values come from directories and files that others write.
+    """
+    click.echo("\n".join(unhidden(line) for line in text.split("\n")), err=err)
 
 
 def print_document(document: Mapping[str, object]) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(document, default=_plain, indent=2, ensure_ascii=False))
+    """Print one JSON document; what cannot be seen is escaped in it."""
+    text = json.dumps(document, default=_plain, indent=2, ensure_ascii=False)
+    click.echo(_HIDDEN.sub(_escaped, text))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
 
 
 def iso_time(moment: datetime) -> str:

@@ -37,9 +37,10 @@ class Written:
         self.hash = ""
         self.signed_by: tuple[str, ...] = ()
 
-    def __call__(self, header: PlanHeader, actions: Iterable[PlannedAction]) -> None:
-        """Write the plan, signed where there is a key."""
+    def __call__(self, header: PlanHeader, actions: Iterable[PlannedAction]) -> str:
+        """Write the plan, signed where there is a key, and return its hash."""
         self.write(header, actions, ())
+        return self.hash
 
     def write(
         self, header: PlanHeader, actions: Iterable[PlannedAction], known: tuple[Signature, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -33,7 +32,9 @@ def started_app(invocation: Invocation) -> Iterator[App]:
 
 def who() -> str:
     """Return who runs this process, as it is recorded: ``cli:USER``."""
-    return f"cli:{getpass.getuser()}"
+    from hypersync.system_user import system_user
+
+    return f"cli:{system_user()}"
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from hypersync.cli.output import say
 from hypersync.pipeline.unlock import in_force
 
 if TYPE_CHECKING:
@@ -64,5 +63,5 @@ def say_unlocks(app: App) -> list[dict[str, object]]:
     with app.store.snapshot() as unit:
         found = in_force(unit, app.engine.lock, app.clock.now())
     for each in found:
-        click.echo(f"UNLOCKED: {each.banner}", err=True)
+        say(f"UNLOCKED: {each.banner}", err=True)
     return [unlock_document(each) for each in found]

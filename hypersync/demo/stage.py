@@ -7,7 +7,6 @@ HyperSync works there from another terminal while the demo runs.
 from __future__ import annotations
 
 import csv
-import getpass
 import secrets
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from hypersync.config.load import load_configuration
 from hypersync.demo.company import Company, make_company, write_directory, write_hr
 from hypersync.demo.mailbox import Mailbox
 from hypersync.ports.progress import Progress
+from hypersync.system_user import system_user
 
 STARTED_BY = "demo"
 
@@ -79,7 +79,7 @@ def _write_project(folder: Path, company: Company, *, url: str, smtp_port: int) 
         "DEMO_URL": url,
         "DEMO_SMTP_PORT": str(smtp_port),
         "DEMO_SECRET_KEY": secrets.token_urlsafe(32),
-        "DEMO_USER": getpass.getuser(),
+        "DEMO_USER": system_user(),
     }
     file = folder / ".env"
     file.touch(mode=0o600)

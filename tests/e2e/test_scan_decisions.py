@@ -5,7 +5,6 @@ Its data is applied only after somebody approved it, and approving it approves n
 
 from __future__ import annotations
 
-import getpass
 import re
 from datetime import timedelta
 
@@ -14,13 +13,14 @@ import pytest
 from hypersync.cli.serving import web_pages
 from hypersync.clock import SystemClock
 from hypersync.model.scans import ScanState
+from hypersync.system_user import system_user
 from tests.living import MAIN, RULES, Clock, make_project, people, users
 from tests.smtp_sink import sink
 
 __all__ = ["sink"]
 
 ALL, LEFT = 60, 40
-OURS = MAIN.replace("roles: [approver]", f"roles: [approver], os_user: {getpass.getuser()}")
+OURS = MAIN.replace("roles: [approver]", f"roles: [approver], os_user: {system_user()}")
 GONE = RULES.replace("hr.status == 'left'", "hr.was_present and not hr.exists")
 
 

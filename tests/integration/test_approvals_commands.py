@@ -1,6 +1,5 @@
 """The commands `pending`, `approve` and `reject` on a project in a folder."""
 
-import getpass
 import json
 import re
 
@@ -15,10 +14,11 @@ from hypersync.model.causes import REST, Cluster
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import prepare
 from hypersync.store.unit import Store
+from hypersync.system_user import system_user
 from tests.asking import Stopped, settings
 from tests.projects import ENVIRONMENT, MAIN, load_project, write_project
 
-ME = getpass.getuser()
+ME = system_user()
 PEOPLE = "people:\n  ann: {email: ann@example.org, roles: [approver], os_user: %s}\n"
 
 

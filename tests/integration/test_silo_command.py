@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import getpass
 import json
 
 import pytest
@@ -12,6 +11,7 @@ from sqlalchemy import text
 from hypersync import cli
 from hypersync.cli.frame import Exit
 from hypersync.store.engine import open_engine
+from hypersync.system_user import system_user
 
 SILO = "accounts"
 
@@ -59,7 +59,7 @@ def test_nothing_is_written_to_a_paused_silo_until_it_is_resumed(project, capsys
     assert call(capsys, "silo", "resume", SILO) == (0, resumed)
     assert call(capsys, "sync", "--full", "--commit")[0] == 0
     assert accounts(project) != before
-    me = f"cli:{getpass.getuser()}"
+    me = f"cli:{system_user()}"
     assert events(project) == [("pause", SILO, me), ("resume", SILO, me)]
 
 

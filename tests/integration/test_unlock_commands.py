@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import io
 import json
 import stat
@@ -14,10 +13,11 @@ from hypersync import cli
 from hypersync.cli.frame import Exit
 from hypersync.clock import SystemClock
 from hypersync.model.signing import load_private, public_text
+from hypersync.system_user import system_user
 from tests.projects import ENVIRONMENT, MAIN, RULES, write_project
 from tests.unlocking import HERE, OTHER_PEM, PEM, PUBLIC, claims, signed
 
-ME = getpass.getuser()
+ME = system_user()
 UNLOCK = f'installation: {HERE}\nunlock: {{public_key: "{PUBLIC}"}}\n'
 PEOPLE = "people:\n  ann: {email: ann@example.org, roles: [%s], os_user: %s}\n"
 ISSUE = ("--silo", "app", "--installation", HERE, "--reason", "the move")
