@@ -233,7 +233,7 @@ def run_line(run: Run) -> RunLine:
         by=wording.visible(run.started_by or "", 80),
         counts=counts_text(asdict(run.counts)),
         reason=wording.visible(run.reason or "", 300),
-        plan=run.plan or "",
+        plan=run.applied_plan or "",
     )
 
 

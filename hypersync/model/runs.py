@@ -94,7 +94,8 @@ class Run:
     """One run as it is stored.
 
     ``undoes`` is the run that this one takes back, ``reason`` why, or why a limit was raised, in
-    the words of who started it. ``plan`` is the hash of the reviewed plan that it carries out.
+    the words of who started it. ``plan`` is the hash of the plan file that a
+    preview made, or that a committing run carries out.
     """
 
     id: RunId
@@ -111,3 +112,8 @@ class Run:
     undoes: RunId | None = None
     plan: str | None = None
     reason: str | None = None
+
+    @property
+    def applied_plan(self) -> str | None:
+        """The hash of the reviewed plan that it carries out."""
+        return self.plan if self.mode is RunMode.COMMIT else None

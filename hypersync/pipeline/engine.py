@@ -19,7 +19,8 @@ from hypersync.ports.store import Store, UnitOfWork
 from hypersync.rulebook.rules import Rulebook
 
 OpenRequest = Callable[[UnitOfWork, RequestDraft, datetime], RequestId]
-WritePlan = Callable[[PlanHeader, Iterable[PlannedAction]], None]
+WritePlan = Callable[[PlanHeader, Iterable[PlannedAction]], str]
+"""Writes a plan down and returns its hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

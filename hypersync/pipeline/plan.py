@@ -91,7 +91,7 @@ class Planner:
         with self._engine.store.snapshot() as unit:
             self._insist(unit, found, before)
             judgement = judge.judge(found, unit)
-            write_plan(self._engine, self._order, unit, run, found, judgement)
+            run = write_plan(self._engine, self._order, unit, run, found, judgement)
         explain_stops(self._engine, judgement, self._now)
         return self._settle(run, before, found, judgement)
 

@@ -15,7 +15,7 @@ from hypersync.errors import PlanFileRefused, PlanMoved
 from hypersync.model.actions import Reason
 from hypersync.model.ids import ActionId
 from hypersync.model.plan_file import Basis, PlanHeader, PlannedAction, Verdict, count
-from hypersync.model.runs import Run
+from hypersync.model.runs import Run, RunMode
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.found import Candidate, Collected
 from hypersync.pipeline.irreversible import is_irreversible
@@ -33,10 +33,14 @@ def write_plan(
     run: Run,
     found: Collected,
     judgement: Judgement,
-) -> None:
-    """Hand the plan to whom the order names, if anybody."""
+) -> Run:
+    """Hand the plan to whom the order names, if anybody, and return the run.
+
+    The run keeps the hash of what it made: whoever edits the file, and its hash with it, has a plan
+    that no run made.
+    """
     if order.out is None:
-        return
+        return run
     actions = _planned_actions(engine, found, judgement)
     header = PlanHeader(
         version=order.out.version,
@@ -53,13 +57,13 @@ def write_plan(
         raises=dict(order.raises),
         reason=order.reason,
     )
-    order.out.write(header, actions)
+    return replace(run, plan=order.out.write(header, actions))
 
 
 def check_expected(engine: Engine, order: Order, unit: UnitOfWork) -> None:
     """Raise `PlanMoved` when the reviewed plan of an order cannot be carried out at all.
 
-    Raises `PlanFileRefused` when it was not made with this database.
+    Raises `PlanFileRefused` when no run of this database made it.
     """
     if order.expected is None:
         return
@@ -68,6 +72,11 @@ def check_expected(engine: Engine, order: Order, unit: UnitOfWork) -> None:
     if made is None or made.started_at != header.made_at or made.config != header.revision:
         raise PlanFileRefused(
             f"the plan was made with another database: this one knows no such run {header.run}"
+        )
+    if made.mode is not RunMode.PREVIEW or made.plan != order.expected.hash:
+        raise PlanFileRefused(
+            f"the plan is not the one that run {header.run} made: its hash is another one; "
+            "make it again with `sync --out`"
         )
     earlier = unit.runs.of_plan(order.expected.hash)
     if earlier is not None:

@@ -54,7 +54,8 @@ class Runs:
 
     def of_plan(self, plan_hash: str) -> Run | None:
         """Return the run that carried out a reviewed plan, by the hash of its file."""
-        row = self._connection.execute(select(_RUN).where(_RUN.c.plan == plan_hash)).one_or_none()
+        query = select(_RUN).where(_RUN.c.plan == plan_hash, _RUN.c.mode == RunMode.COMMIT)
+        row = self._connection.execute(query).one_or_none()
         return None if row is None else run_of(row)
 
     def recent(self, limit: int) -> Sequence[Run]:

@@ -245,15 +245,15 @@ run = Table(
     Column("scans", Json),
     Column("error", Text),
     Column("undoes", Text),  # the run that this one takes back
-    Column("plan", Text),  # the hash of the reviewed plan that it carries out, each once only
+    Column("plan", Text),  # hash of the plan file it made, or carries out (each once only)
     Column("reason", Text),  # of a raise or an undo, in the words of who started it
     Index("ix_run_started_at", "started_at"),
     Index(
         "uq_run_plan",
         "plan",
         unique=True,
-        sqlite_where=text("plan IS NOT NULL"),
-        postgresql_where=text("plan IS NOT NULL"),
+        sqlite_where=text("plan IS NOT NULL AND mode = 'commit'"),
+        postgresql_where=text("plan IS NOT NULL AND mode = 'commit'"),
     ),
     Index("ix_run_state", "state"),
 )

@@ -44,8 +44,8 @@ def upgrade():
         "run",
         ["plan"],
         unique=True,
-        sqlite_where=sa.text("plan IS NOT NULL"),
-        postgresql_where=sa.text("plan IS NOT NULL"),
+        sqlite_where=sa.text("plan IS NOT NULL AND mode = 'commit'"),
+        postgresql_where=sa.text("plan IS NOT NULL AND mode = 'commit'"),
     )
     op.add_column("run", sa.Column("reason", sa.Text(), nullable=True))
     op.add_column("action", sa.Column("cluster", sa.Text(), nullable=True))

@@ -8,7 +8,7 @@ import pytest
 
 from hypersync.errors import DecisionRefused, PlanFileRefused, PlanMoved
 from hypersync.model.actions import ActionState
-from hypersync.model.plan_file import Verdict, trusted
+from hypersync.model.plan_file import Verdict, count, trusted
 from hypersync.model.plan_lines import plan_lines, read_plan
 from hypersync.model.runs import RunMode, RunState
 from hypersync.pipeline.passwords import MARK
@@ -41,6 +41,7 @@ def plan_of(world, kind="full", **more):
 
     def write(header, actions):
         lines.extend(plan_lines(header, list(actions)))
+        return read_plan(lines).hash
 
     world.sync(kind, commit=False, out=write, **more)
     return trusted(read_plan(lines), (), is_required=False)
@@ -336,6 +337,26 @@ def test_the_plan_of_another_database_is_refused_though_all_else_agrees(world, t
 
 
 # --- guards hold back more, never less -----------------------------------------------------------
+
+
+def test_an_edited_plan_with_a_right_hash_is_refused_for_no_run_made_it(world):
+    """Whoever moves actions out of sight of a threshold has to come up with a hash, and can."""
+    world.people(range(1, 13))
+    world.run("full")
+    world.leave(*range(1, 11))
+    world.later(minutes=1)
+    world.scan()
+    plan = plan_of(world)
+    edited = [
+        replace(each, verdict=Verdict.QUEUED if number < 2 else Verdict.THROTTLED, reasons=())
+        for number, each in enumerate(plan.actions)
+    ]
+    header = replace(plan.header, counts=count(edited))
+    forged = trusted(read_plan(list(plan_lines(header, edited))), (), is_required=False)
+    before = dict(world.dir._versions)
+    with pytest.raises(PlanFileRefused, match=r"is not the one that run .* made"):
+        apply(world, forged)
+    assert world.dir._versions == before
 
 
 def test_what_the_plan_had_suspended_is_asked_and_not_done(world):
