@@ -396,6 +396,21 @@ unlock_key = Table(
     Column("expiry_noted_at", UtcTime),
 )
 
+# what rules said, only added to; each row follows the one before of its rule, 0 for the first
+rule_publication = Table(
+    "rule_publication",
+    metadata,
+    Column("id", BigKey, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("after", BigKey, nullable=False),
+    Column("content", Text),  # a hash of all the rule says; NULL: it was taken out
+    Column("loaded_at", UtcTime, nullable=False),
+    Column("by", Text, nullable=False),  # cli:USER
+    Column("people", Json, nullable=False),  # ids of those known to have brought it
+    Column("is_first", Boolean, nullable=False, default=False),  # nobody's change
+    Index("uq_rule_publication", "rule", "after", unique=True),
+)
+
 request = Table(
     "request",
     metadata,

@@ -19,6 +19,7 @@ from hypersync.store.leases import Leases
 from hypersync.store.marks import Marks
 from hypersync.store.objects import Objects
 from hypersync.store.past import Past
+from hypersync.store.publications import Publications
 from hypersync.store.requests import Requests
 from hypersync.store.runs import Runs
 from hypersync.store.scans import Scans
@@ -102,6 +103,11 @@ class UnitOfWork:
     def unlocks(self) -> Unlocks:
         """Unlock keys."""
         return Unlocks(self._connection)
+
+    @cached_property
+    def publications(self) -> Publications:
+        """What rules said, and who changed it."""
+        return Publications(self._connection)
 
 
 class Store:

@@ -1,4 +1,4 @@
-"""Unlock keys, undo, clusters, why a run was started, and what waits for what."""
+"""Unlock keys, undo, clusters, who changed rules, why a run was started, what waits for what."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,12 +24,23 @@ def upgrade():
         sa.PrimaryKeyConstraint("id", name=op.f("pk_unlock_key")),
     )
     op.create_table(
+        "rule_publication",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("after", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content", sa.Text(), nullable=True),
+        sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("people", sa.Text(), nullable=False),
+        sa.Column("is_first", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rule_publication")),
+    )
+    op.create_index("uq_rule_publication", "rule_publication", ["rule", "after"], unique=True)
+    op.create_table(
         "awaited_reference",
         sa.Column("slot", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column(
-            "identity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("identity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("slot", "key", "identity", name=op.f("pk_awaited_reference")),
     )
     op.create_index("ix_awaited_reference_key", "awaited_reference", ["key"], unique=False)
@@ -68,6 +79,8 @@ def downgrade():
     op.drop_column("identity", "ambiguous_since")
     op.drop_index("ix_awaited_reference_key", table_name="awaited_reference")
     op.drop_table("awaited_reference")
+    op.drop_index("uq_rule_publication", table_name="rule_publication")
+    op.drop_table("rule_publication")
     op.drop_column("action", "cluster")
     op.drop_column("request", "clusters")
     op.drop_column("run", "reason")

@@ -18,6 +18,7 @@ from hypersync.ports.store.leases import Fence, Leases
 from hypersync.ports.store.marks import Marks
 from hypersync.ports.store.objects import Objects
 from hypersync.ports.store.past import Past
+from hypersync.ports.store.publications import Publications
 from hypersync.ports.store.requests import Requests
 from hypersync.ports.store.runs import Runs
 from hypersync.ports.store.scans import Scans
@@ -84,6 +85,10 @@ class UnitOfWork(Protocol):
     @property
     def unlocks(self) -> Unlocks:
         """Unlock keys."""
+
+    @property
+    def publications(self) -> Publications:
+        """What rules said, and who changed it."""
 
 
 class Store(Protocol):
