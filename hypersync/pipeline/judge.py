@@ -330,11 +330,11 @@ class Judge:
     # --- counts --------------------------------------------------------------------------------
 
     def _count_held(self, found: Collected, judgement: Judgement) -> None:
-        """Say how many wishes a rejection still holds back."""
+        """Say how many wishes a rejection or an undo still holds back."""
         held = Counter(rule for rule, *_ in found.repeated.values())
         for rule, count in held.items():
             report = judgement.reports.setdefault(rule, RuleReport())
-            text = f"{guard.number(count)} held back by an earlier rejection"
+            text = f"{guard.number(count)} held back by an earlier rejection or undo"
             report.reason = f"{report.reason}; {text}" if report.reason else text
 
     def _write_counts(self, judgement: Judgement, found: Collected) -> None:
