@@ -35,7 +35,8 @@ database: {database}
 silos:
   hr:
     connector: memory
-    types: {{person: {{anchor: id, attributes: [id, name, status, title, level, company, country]}}}}
+    types:
+      person: {{anchor: id, attributes: [id, name, status, title, level, company, country]}}
     source_guard: {{drop: 100%, rekeyed: 100%}}
   dir:
     connector: memory

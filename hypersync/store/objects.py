@@ -41,7 +41,10 @@ FROM object JOIN silo_type ON silo_type.id = object.silo_type
 """
 _TRAIT = "SELECT identity, id, silo_type, anchor, attributes, absence, source FROM object"
 # which one in so many is taken depends on all digits of the id, not on the order of writing alone
-_SPREAD = "((id * 40503) >> 12) & ? = 0"
+_EVERY = "((id * 40503) >> 12) & ? = 0"
+_SEARCHED = 5  # times as many objects as are wanted are looked at one after the other
+_MOST_IDS = 100_000
+_GOLDEN = 0x9E3779B97F4A7C15  # multiples of it fall evenly, however many are taken
 
 
 class Objects(ObjectWrites):
@@ -221,12 +224,23 @@ class Objects(ObjectWrites):
         """Yield the objects of a type that are there: all, or about ``most`` spread evenly."""
         known = read(self._connection, "SELECT live FROM silo_type WHERE id = ?", (silo_type,))
         live = known[0][0] if known else 0
+        if live > _SEARCHED * most:
+            return self._spread(silo_type, most, live)
         mask = 0
         while live > most * (mask + 1):
             mask = 2 * mask + 1
-        # the plus makes the database read the table from front to end
-        statement = f"{_TRAIT} WHERE +silo_type = ? AND absence IS NULL AND {_SPREAD}"
+        statement = f"{_TRAIT} WHERE silo_type = ? AND absence IS NULL AND {_EVERY}"
         return map(Trait._make, stream(self._connection, statement, (silo_type, mask)))
+
+    def _spread(self, silo_type: int, most: int, live: int) -> Iterator[Trait]:
+        """Yield objects by ids all over the table, so that a large one is not walked through."""
+        ends = "SELECT (SELECT min(id) FROM object), (SELECT max(id) FROM object)"
+        ((low, high),) = read(self._connection, ends)
+        span = high - low + 1
+        wanted = min(_MOST_IDS, most * span // live)
+        ids = sorted({low + (n * _GOLDEN % 2**64 * span >> 64) for n in range(wanted)})
+        statement = f"{_TRAIT} WHERE +silo_type = ? AND absence IS NULL AND id IN ({{}})"
+        return map(Trait._make, read_in(self._connection, statement, ids, silo_type))
 
     def changed_by(self, source: str, objects: Iterable[int]) -> Iterator[tuple[int, str]]:
         """Yield what one source changed: the object, and the new values as stored JSON."""

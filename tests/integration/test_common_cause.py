@@ -376,7 +376,7 @@ def test_of_thousands_every_single_one_is_counted(world):
 
 
 @both_databases
-@pytest.mark.parametrize("most", [100, 250, 1_000])
+@pytest.mark.parametrize("most", [100, 150, 250, 1_000])
 def test_a_sample_is_as_large_as_wanted_and_takes_from_everywhere(world, most):
     staff(world, 1_000, "ACME")
     world.scan()
