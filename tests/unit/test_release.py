@@ -15,6 +15,7 @@ from hypersync.pipeline.release import (
     asks_again,
     fingerprint,
     hold_applies,
+    hold_text,
     next_of,
 )
 from hypersync.ports.store.actions import OpenAction
@@ -203,3 +204,18 @@ def test_what_nobody_answered_holds_nothing_back_but_is_asked_again_until_its_ti
 def test_a_rejection_is_not_asked_again():
     hold = Hold("r|1|7", "r", IdentityId(1), "same", NOW + timedelta(days=30), 1, NOW)
     assert not asks_again(hold, NOW)
+
+
+@pytest.mark.parametrize(
+    ("times", "by", "text"),
+    [
+        (1, None, "rejected; it holds until 2026-12-21 12:00 UTC"),
+        (1, "person:ann", "rejected; it holds until 2026-12-21 12:00 UTC"),
+        (2, "person:ann", "rejected 2 times; it holds until 2026-12-21 12:00 UTC"),
+        (3, None, "rejected 3 times; it holds until 2026-12-21 12:00 UTC"),
+        (1, "undo:r7", "held back: undone by run r7; it holds until 2026-12-21 12:00 UTC"),
+    ],
+)
+def test_what_is_held_back_says_why_and_until_when(times, by, text):
+    until = NOW + timedelta(days=30)
+    assert hold_text(Hold("r|1|7", "r", ONE, "same", until, times, by=by)) == text
