@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hypersync.errors import ConfigurationError
@@ -24,6 +24,7 @@ from hypersync.rulebook.reading import Reading, attributes_named
 from hypersync.rulebook.registry import Place
 from hypersync.rulebook.rule_reading import RuleReader, Scopes
 from hypersync.rulebook.rules import Rule, Rulebook, RuleKind, Slot, VipRule
+from hypersync.rulebook.written import expressions_of, text_hash
 
 if TYPE_CHECKING:
     from hypersync.config.models import Configuration, JoinConfig, SiloConfig, TypeConfig
@@ -191,7 +192,8 @@ class _Loader:
             for config in rule_file.rules:
                 rule = reader.read(len(rules), rule_file, config, scopes)
                 if config.enabled:
-                    rules.append(rule)
+                    said = text_hash(rule, config, rule_file, self.configuration.tables)
+                    rules.append(replace(rule, text_hash=said))
         return tuple(rules)
 
     # --- what is read --------------------------------------------------------------------------
@@ -274,14 +276,4 @@ def _moved(rule: Rule) -> set[str]:
 
 def _nodes(rules: Iterable[Rule]) -> list[Node]:
     """Return every expression of the rules that is evaluated over slots."""
-    found = []
-    for rule in rules:
-        expressions = [rule.pure, rule.counting, *rule.set.values(), *rule.once.values(), rule.wake]
-        if rule.place is not None:
-            expressions += [rule.place.parent, rule.place.rdn]
-        if rule.do is not None:
-            expressions.append(rule.do.argument)
-        if not (rule.throttle is None or isinstance(rule.throttle, timedelta)):
-            expressions.append(rule.throttle)
-        found += [each.node for each in expressions if each is not None]
-    return found
+    return [each.node for rule in rules for each in expressions_of(rule)]

@@ -157,7 +157,8 @@ class Rule:
     slot it writes, for memberships the member's slot, ``""`` for events. ``pure`` holds the kind's
     precondition, the scopes and the condition without rates; ``counting`` is the last operand with
     ``Count`` or ``Quota``. ``mode`` is ``additive`` or ``authoritative``. ``content_hash`` is what
-    approvals bind to. ``vips`` names the VIP rules that are not global but listed here.
+    approvals bind to, ``text_hash`` all that the rule says, its guards included: empty for a rule
+    that nobody wrote. ``vips`` names the VIP rules that are not global but listed here.
     """
 
     index: int
@@ -187,6 +188,7 @@ class Rule:
     owner: str | None
     repeatable: bool
     content_hash: str
+    text_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
