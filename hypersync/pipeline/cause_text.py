@@ -21,6 +21,15 @@ MOST_CHARACTERS = 60
 NOTABLE = 5
 """The least per cent by which a scan is called shorter or longer than the one before."""
 
+_VERBS = {
+    Kind.ATTRIBUTE: "share ",
+    Kind.CONTAINER: "are ",
+    Kind.ANCHOR: "have ",
+    Kind.GROUP: "share ",
+    Kind.BECOMES: "share that ",
+    Kind.CHANGED: "share that ",
+    Kind.SCAN: "",
+}
 _DAY = timedelta(days=1)
 _PLAIN = re.compile(r"[\w.@/+,=-]+")
 
@@ -101,8 +110,7 @@ class _Words:
 
     def sentence(self, part: Part, count: int) -> str:
         assert part.clue is not None  # noqa: S101 - only what has one is told
-        kind = part.clue.feature.kind
-        verb = {Kind.SCAN: "", Kind.CONTAINER: "are ", Kind.ANCHOR: "have "}.get(kind, "share ")
+        verb = _VERBS[part.clue.feature.kind]
         start = f"{number(part.actions.bit_count())} of {number(count)}"
         told = f"{start} {verb}{self._text(part.clue)}"
         return f"{told}{self._news(part.clue, part)}{self._first_seen(part.clue, part)}"

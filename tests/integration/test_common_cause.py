@@ -219,20 +219,23 @@ class _Instead:
         return getattr(self._real, name)
 
 
-def _break(*_: Any) -> Any:
-    raise OSError("the disk is on fire")
+def broken(real: Any) -> Any:
+    """Return a store that cannot compare with other objects."""
 
-
-@both_databases
-def test_an_error_while_looking_for_a_cause_stops_neither_the_run_nor_the_question(company):
-    real = company.app.store
+    def sample(*_: Any) -> Any:
+        raise OSError("the disk is on fire")
 
     @contextmanager
     def snapshot():
         with real.snapshot() as unit:
-            yield _Instead(unit, objects=_Instead(unit.objects, sample=_break))
+            yield _Instead(unit, objects=_Instead(unit.objects, sample=sample))
 
-    store = _Instead(real, snapshot=snapshot)
+    return _Instead(real, snapshot=snapshot)
+
+
+@both_databases
+def test_an_error_while_looking_for_a_cause_stops_neither_the_run_nor_the_question(company):
+    store = broken(company.app.store)
     company.app = replace(company.app, engine=replace(company.app.engine, store=store))
     vanish(company, *range(40))
     run = company.run()
@@ -353,6 +356,15 @@ def test_a_newer_suspended_scan_brings_its_own_cause(files):
     assert "Sales" not in project.request().cause
 
 
+def test_an_error_while_looking_at_what_is_missing_does_not_keep_people_from_being_asked(files):
+    project = files("5%")
+    project.app.scan(())
+    project.people(range(41, 100))
+    project.app = replace(project.app, store=broken(project.app.store))
+    project.app.scan(())
+    assert (project.request().count, project.request().cause) == (41, "")
+
+
 # --- many --------------------------------------------------------------------------------------
 
 
@@ -373,6 +385,38 @@ def test_of_thousands_every_single_one_is_counted(world):
         Cluster("rest", "the rest", 3),
     )
     assert Counter(each.cluster for each in world.suspended()) == {"1": 2_099, "2": 30, "rest": 3}
+
+
+def test_of_thousands_what_a_scan_changed_is_counted(world):
+    world.rules(TITLES)
+    for number in range(2_600):
+        world.person(number, title=f"Job {number % 50}")
+        world.account(number, title=f"Job {number % 50}")
+    world.run("full")
+    for number in range(2_100):
+        world.change(number, title="Intern")
+    for number in range(2_100, 2_103):
+        world.change(number, title="Boss")
+    world.run()
+    assert the_request(world).cause == (
+        "2 100 of 2 103 share title=Intern, which is new; "
+        "they first appeared in the scan of hr at 08:02 UTC"
+    )
+
+
+def test_values_that_become_empty_are_a_cause(world):
+    clearing = "set: {title: hr.title}, clear_if_missing: [title]"
+    world.rules(TITLES.replace("set: {title: hr.title}", clearing))
+    for number in range(60):
+        world.person(number, title=f"Job {number % 5}")
+        world.account(number, title=f"Job {number % 5}")
+    world.run("full")
+    for number in range(20):
+        world.change(number, title=None)
+    world.change(40, title="Boss")
+    world.run()
+    request = the_request(world)
+    assert request.cause.startswith("20 of 21 share that title became empty; they ")
 
 
 @both_databases

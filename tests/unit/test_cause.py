@@ -194,9 +194,9 @@ def test_a_scan_is_named_when_nothing_else_tells():
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        (clue("title", "Boss", bits(range(9)), kind=Kind.BECOMES), "share title becomes Boss"),
-        (clue("title", None, bits(range(9)), kind=Kind.BECOMES), "share title becomes empty"),
-        (clue("title", None, bits(range(9)), kind=Kind.CHANGED), "share title became empty"),
+        (clue("title", "Boss", bits(range(9)), kind=Kind.BECOMES), "share that title becomes Boss"),
+        (clue("title", None, bits(range(9)), kind=Kind.BECOMES), "share that title becomes empty"),
+        (clue("title", None, bits(range(9)), kind=Kind.CHANGED), "share that title became empty"),
         (clue("", "staff", bits(range(9)), kind=Kind.GROUP), "share group=staff"),
         (clue("", "9", bits(range(9)), kind=Kind.ANCHOR), "have an anchor that starts with 9"),
         (clue("vip", True, bits(range(9))), "share vip=true"),
