@@ -44,8 +44,9 @@ _CHANGES = (
 )
 PHASES: tuple[tuple[Operation, ...], ...] = (
     (Operation.CREATE,),
+    (Operation.REMOVE_MEMBER,),  # under the name that the group knows; a move may change it
     _CHANGES,
-    (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER),
+    (Operation.ADD_MEMBER,),
     (Operation.DELETE,),
     (Operation.EVENT,),
 )

@@ -91,7 +91,8 @@ class Found:
     """The object of an action as it is stored now.
 
     ``identity`` is whom an undo concerns, for a membership the member. ``is_member`` is whether the
-    member is in the group, ``None`` when that cannot be told; ``members`` how many a group has.
+    member is in the group, ``None`` when that cannot be told, ``is_member_there`` whether the
+    member itself is there; ``members`` is how many a group has.
     """
 
     id: ObjectId
@@ -100,6 +101,7 @@ class Found:
     attributes: Attributes
     absence: str | None = None
     is_member: bool | None = None
+    is_member_there: bool = True
     members: int = 0
 
 
@@ -224,9 +226,10 @@ def _away(absence: str) -> Kept:
 
 
 def _if_member(wanted: Inverse, found: Found) -> Inverse | Kept:
-    if found.is_member is None:
+    is_removal = wanted.operation is Operation.REMOVE_MEMBER
+    if found.is_member is None or not (is_removal or found.is_member_there):
         return Kept(Because.UNKNOWN, "the member is not there")
-    if found.is_member is (wanted.operation is Operation.REMOVE_MEMBER):
+    if found.is_member is is_removal:
         return wanted
     what = "a member again" if found.is_member else "no member any more"
     return Kept(Because.CHANGED, f"changed since: it is {what}")

@@ -89,16 +89,14 @@ class Stored:
         if state is None:
             return None
         member = self._state(self.member_key(action))
-        is_member = None
-        if member is not None and member.absence is None:
-            is_member = member.reference in state.members
         return Found(
             id=state.id,
             identity=(member or state).identity,
             slot=state.slot,
             attributes=dict(state.attributes),
             absence=state.absence,
-            is_member=is_member,
+            is_member=None if member is None else member.reference in state.members,
+            is_member_there=member is not None and member.absence is None,
             members=len(state.members),
         )
 

@@ -8,6 +8,7 @@ import pytest
 
 from hypersync.errors import LeaseHeld
 from hypersync.model.actions import ActionState, OnExpiry
+from hypersync.model.objects import Unknown
 from hypersync.model.requests import Answer, RequestKind
 from tests.postgresql import both_databases
 from tests.worlds import EXECUTIVES, World
@@ -286,6 +287,29 @@ def test_volume_approval_of_an_undo_does_not_cover_who_became_a_vip(led):
     led.approve(waiting)
     led.run("delta")
     assert led.disabled() == set()
+
+
+# --- what nobody knows ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_undo_whose_outcome_was_lost_is_settled_by_reading_back(world, left, is_done):
+    world.rules(rules(9))
+    if is_done:
+        world.dir.faults.unknown_after_write = 1
+    else:
+        world.dir.faults.outcomes.append(Unknown("the connection broke"))
+
+    done = undo(world, left)
+
+    assert (done.counts.succeeded, done.counts.unknown) == (3, 1)
+    assert len(held(world)) == 4
+    world.run("delta")
+    assert world.disabled() == set()
+    assert world.states(world.actions(done)) == [ActionState.SUCCEEDED] * 4
+    world.later(hours=2)
+    assert world.run("full").counts.proposed == 0
+    assert world.disabled() == set()
 
 
 # --- runs ----------------------------------------------------------------------------------------

@@ -72,7 +72,8 @@ def test_every_operation_has_its_phase_creates_before_references_before_deletes(
     assert set(phase) == set(Operation)
     assert (
         phase[Operation.CREATE]
-        < phase[Operation.UPDATE]
+        < phase[Operation.REMOVE_MEMBER]
+        < phase[Operation.MOVE]
         < phase[Operation.ADD_MEMBER]
         < phase[Operation.DELETE]
     )

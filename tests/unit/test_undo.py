@@ -247,6 +247,15 @@ def test_membership_is_taken_back_only_where_it_still_is_as_left(operation, is_m
     assert (took.because if isinstance(took, Kept) else None) is because
 
 
+def test_member_who_is_gone_can_leave_a_group_and_not_come_back():
+    gone = found(is_member=True, is_member_there=False)
+    leave = Inverse(operation=Operation.REMOVE_MEMBER, before={"member": "u1"}, after=None)
+    assert with_what_is_there(leave, gone, ABLE) == leave
+    gone = found(is_member=False, is_member_there=False)
+    come = Inverse(operation=Operation.ADD_MEMBER, before=None, after={"member": "u1"})
+    assert isinstance(with_what_is_there(come, gone, ABLE), Kept)
+
+
 @pytest.mark.parametrize(
     ("name", "one", "other"),
     [
