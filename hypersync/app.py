@@ -16,11 +16,12 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from hypersync.approvals.admin import administrator
+from hypersync.approvals.authors import note_rules
 from hypersync.approvals.deliver import Delivered, deliver
 from hypersync.approvals.directory import directory_of
 from hypersync.approvals.links import Links, Signer
 from hypersync.approvals.open import open_request
-from hypersync.approvals.settings import Settings
+from hypersync.approvals.settings import Loaded, Settings
 from hypersync.approvals.tick import TickReport, tick
 from hypersync.channels.email import EmailChannel
 from hypersync.channels.webhook import Webhooks
@@ -268,8 +269,14 @@ def build(
     database = open_engine(configuration.database_url)
     prepare(database)
     store = Store(database)
-    settings = _settings(configuration, rulebook)
     used_clock = clock or SystemClock()
+    loaded = Loaded(
+        rules={rule.id: rule.text_hash for rule in rulebook.rules},
+        at=used_clock.now(),
+        by=started_by,
+        published_by=configuration.published_by,
+    )
+    settings = _settings(configuration, rulebook, loaded)
     engine = _engine(configuration, rulebook, store, connectors, settings, used_clock)
     return App(
         configuration=configuration,
@@ -299,7 +306,7 @@ def _mail(configuration: Configuration) -> EmailChannel:
     )
 
 
-def _settings(configuration: Configuration, rulebook: Rulebook) -> Settings:
+def _settings(configuration: Configuration, rulebook: Rulebook, loaded: Loaded) -> Settings:
     """Return what asking and answering need."""
     guards = configuration.guards
     return Settings(
@@ -319,6 +326,7 @@ def _settings(configuration: Configuration, rulebook: Rulebook) -> Settings:
         simulated=frozenset(rule.id for rule in rulebook.rules if guards.simulate or rule.simulate),
         is_blackout=_Blackout(configuration.blackout),
         rows=configuration.mail.rows,
+        loaded=loaded,
     )
 
 
@@ -388,6 +396,7 @@ def _engine(
         },
         clock=clock.now,
         open_request=partial(open_request, settings=settings),
+        note_rules=partial(note_rules, settings=settings),
         is_blackout=settings.is_blackout,
         lock=configuration.lock,
         files=frozenset(

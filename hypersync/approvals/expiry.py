@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hypersync.approvals.authors import authors_of
 from hypersync.approvals.closing import close_if_settled
 from hypersync.approvals.outbox import QUESTION
+from hypersync.approvals.permission import barred
 from hypersync.approvals.plan import Circumstances, entitled_now, refusal
 from hypersync.approvals.record import record
 from hypersync.approvals.settings import Settings
@@ -124,21 +126,31 @@ def _approve(
 def _circumstances(unit: UnitOfWork, request: Request | None, settings: Settings) -> Circumstances:
     if request is None:
         return Circumstances()
-    entitled = entitled_now(request, settings.directory)
-    told = [
-        each.sent_at
-        for each in unit.deliveries.of_request(request.id)
-        if each.kind == QUESTION
-        and each.sent_at is not None
-        and each.person is not None
-        and settings.directory.seats(entitled, each.person)
-    ]
     return Circumstances(
-        told_at=told,
+        told_at=_told(unit, request, settings),
         is_part_rejected=unit.requests.tally(request.id).rejected > 0,
         approve_deletes=settings.approve_deletes,
         approve_vips=settings.approve_vips,
     )
+
+
+def _told(unit: UnitOfWork, request: Request, settings: Settings) -> list[datetime]:
+    """Return when people who may decide were sent the question.
+
+    Where it is not known who changed the rule, whoever was told first may have.
+    """
+    directory = settings.directory
+    entitled = entitled_now(request, directory)
+    own = barred(unit, request, settings)
+    told: dict[str, list[datetime]] = {}
+    for each in unit.deliveries.of_request(request.id):
+        if each.kind != QUESTION or each.sent_at is None or each.person is None:
+            continue
+        if each.person not in own and directory.seats(entitled, each.person):
+            told.setdefault(each.person, []).append(each.sent_at)
+    if told and not authors_of(unit, request, directory).is_known:
+        del told[min(told, key=lambda person: min(told[person]))]
+    return [time for times in told.values() for time in times]
 
 
 def _say_refused(

@@ -11,8 +11,10 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from hypersync.approvals.authors import Authors, authors_of, change_of, with_one_more
 from hypersync.approvals.links import list_digest
 from hypersync.approvals.outbox import ask
+from hypersync.approvals.permission import barred
 from hypersync.approvals.plan import first_place, step_due, too_few
 from hypersync.approvals.record import record
 from hypersync.approvals.scan_claim import claim_of, is_covered
@@ -40,15 +42,16 @@ def open_request(
     if draft.kind is RequestKind.SCAN and (known := _renewed(unit, draft, now)):
         return known
     request = _request(unit, draft, settings, now)
-    starter = _starter(unit, request)
+    authors = authors_of(unit, request, settings.directory)
+    plan = with_one_more(request.plan, authors, settings.directory)
+    request = replace(request, plan=plan)
     place = first_place(request.plan, settings.directory)
     if place is not None:
         due = step_due(request.plan, place, now)
         request = replace(request, step=place.step, step_due=due)
-    problem = _who_answers(settings) or too_few(request, starter, settings.directory)
-    if place is None:
-        problem = problem or "no destination of the plan reaches anybody"
+    else:
         request = replace(request, notifying=False)
+    problem = _who_answers(settings) or _problem(unit, request, authors, settings)
     if problem:
         request = replace(request, detail={**request.detail, "problem": problem})
     unit.requests.add(request, draft.actions)
@@ -87,7 +90,7 @@ def _request(unit: UnitOfWork, draft: RequestDraft, settings: Settings, now: dat
         nth=earlier + 1,
         approvers=settings.directory.entitled(plan),
         digest=list_digest([(action.id, action.fingerprint) for action in asked]),
-        detail=dict(draft.detail),
+        detail={**draft.detail, **change_of(unit, draft.rule, settings)},
     )
 
 
@@ -100,9 +103,16 @@ def _who_answers(settings: Settings) -> str:
     return f"nobody is told by mail; {settings.owner} may answer on the command line"
 
 
-def _starter(unit: UnitOfWork, request: Request) -> str | None:
-    run = None if request.run is None else unit.runs.get(request.run)
-    return None if run is None else run.started_by
+def _problem(unit: UnitOfWork, request: Request, authors: Authors, settings: Settings) -> str:
+    """Say what stands in the way of an answer, or nothing."""
+    found = []
+    if not authors.is_known:
+        found.append("who changed the rule is not known, so one person more has to approve")
+    if few := too_few(request, barred(unit, request, settings)):
+        found.append(few)
+    elif not request.notifying:
+        found.append("no destination of the plan reaches anybody")
+    return "; ".join(found)
 
 
 def _record(unit: UnitOfWork, request: Request, told: list[str], now: datetime) -> None:

@@ -1,7 +1,8 @@
 """Whether somebody may answer a request.
 
 May answer: people who were entitled when the request was opened and are now, and their delegates.
-May not: whoever would decide for themselves. On the command line, with no people configured, the
+May not: whoever would decide for themselves, as who started the run, changed the rule or is who it
+is about. On the command line, with no people configured, the
 system user who owns the configuration decides, for themselves included.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hypersync.approvals.authors import authors_of
 from hypersync.approvals.plan import concerned, entitled_now
 from hypersync.approvals.settings import Settings
 from hypersync.errors import DecisionRefused
@@ -41,8 +43,23 @@ def check_permission(
             f"{directory.name(by)} started the run (or stands in for who did) "
             "and may not decide about it"
         )
+    authors = authors_of(unit, request, directory)
+    if name in authors.people:
+        raise DecisionRefused(
+            f"{directory.name(by)} changed this rule at {authors.at:%Y-%m-%d %H:%M} UTC (or stands "
+            "in for who did); another person has to decide"
+        )
     if name in concerned(None, _join_values(unit, actions, settings), directory):
         raise DecisionRefused(f"{directory.name(by)} may not decide about themselves")
+
+
+def barred(unit: UnitOfWork, request: Request, settings: Settings) -> frozenset[str]:
+    """Return the people who may not decide a request because of what they did before."""
+    if request.plan.allow_self:
+        return frozenset()
+    run = None if request.run is None else unit.runs.get(request.run)
+    starters = concerned(None if run is None else run.started_by, (), settings.directory)
+    return starters | authors_of(unit, request, settings.directory).people
 
 
 def _check_owner(user: str, settings: Settings) -> None:

@@ -111,11 +111,12 @@ def seats_taken(voters: Iterable[str], entitled: frozenset[str], directory: Dire
     return len(taken)
 
 
-def too_few(request: Request, starter: str | None, directory: Directory) -> str:
-    """Say that too few people are left who may answer, or nothing."""
-    allowed = request.approvers
-    if not request.plan.allow_self:
-        allowed = allowed - concerned(starter, (), directory)
+def too_few(request: Request, barred: Collection[str]) -> str:
+    """Say that too few people are left who may answer, or nothing.
+
+    ``barred`` are those who would decide about what they did themselves.
+    """
+    allowed = request.approvers.difference(barred)
     if len(allowed) >= request.plan.need:
         return ""
     if not request.approvers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,6 +15,19 @@ def _never(_: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The rules that a process read: a hash of what each says, when, and started by whom.
+
+    ``published_by`` is the person whom the configuration names as the one who brought them.
+    """
+
+    rules: Mapping[str, str]
+    at: datetime
+    by: str
+    published_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """People, spans and links.
 
@@ -22,7 +35,8 @@ class Settings:
     decide on the command line. ``approve_deletes`` are the rules whose deletes may be approved by
     their expiry, ``approve_vips`` the VIP rules that say so; ``simulated`` rules only plan.
     ``is_blackout`` says whether nothing may be released at a time. ``rows`` is the
-    most actions one mail lists, 0 for all.
+    most actions one mail lists, 0 for all. ``loaded`` is what tells who changed a rule; without it
+    nothing is noted.
     """
 
     directory: Directory
@@ -36,3 +50,4 @@ class Settings:
     simulated: frozenset[str] = frozenset()
     is_blackout: Callable[[datetime], bool] = field(default=_never)
     rows: int = 100
+    loaded: Loaded | None = None

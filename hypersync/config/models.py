@@ -299,6 +299,8 @@ class ProjectFile(Located):
     """What the daemon runs by itself."""
     people: dict[Name, PersonConfig] = Field(default_factory=dict)
     """Who is told and asked, by name."""
+    published_by: Name | None = None
+    """Who brings changes of rules, besides whose command loads them first."""
     plans: dict[Name, PlanConfig] = Field(default_factory=dict)
     """Who is asked in which order, by name."""
     roles: dict[Role, RoleConfig] = Field(default_factory=dict)

@@ -27,6 +27,7 @@ def reference_mistakes(configuration: Configuration) -> list[Mistake]:
         *_vip(configuration),
         *_schedules(configuration),
         *_people(configuration),
+        *_publisher(configuration),
         *_plans(configuration),
         *_rules(configuration),
         *_unlock(configuration),
@@ -106,6 +107,15 @@ def _people(configuration: Configuration) -> Iterator[Mistake]:
             message = f"{person.email!r} is already the address of {first!r}"
             yield _mistake(person, ("email",), message, "one address is one person")
         yield from _steps(configuration, person, ("plan",), person.plan, is_own_plan=True)
+
+
+def _publisher(configuration: Configuration) -> Iterator[Mistake]:
+    """Warn about a publisher who is nobody: it is not known then who changed a rule."""
+    name = configuration.published_by
+    if name is not None and name not in configuration.people:
+        message = f"there is no person {name!r}; what changed rules want takes one more approval"
+        remedy = close_to(name, configuration.people, otherwise="add them under people:")
+        yield _mistake(configuration, ("published_by",), message, remedy, Level.WARNING)
 
 
 def _plans(configuration: Configuration) -> Iterator[Mistake]:

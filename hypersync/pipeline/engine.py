@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hypersync.model.ids import RequestId
+from hypersync.model.ids import RequestId, RunId
 from hypersync.model.limit import Limit
 from hypersync.model.objects import Operation
 from hypersync.model.plan_file import PlanHeader, PlannedAction, ReviewedPlan
@@ -16,8 +16,10 @@ from hypersync.model.unlock import Lock
 from hypersync.pipeline.drafts import Types
 from hypersync.pipeline.silos import Silos
 from hypersync.ports.store import Store, UnitOfWork
+from hypersync.ports.store.leases import Fence
 from hypersync.rulebook.rules import Rulebook
 
+NoteRules = Callable[[Store, RunId, datetime, Fence | None], None]
 OpenRequest = Callable[[UnitOfWork, RequestDraft, datetime], RequestId]
 WritePlan = Callable[[PlanHeader, Iterable[PlannedAction]], str]
 """Writes a plan down and returns its hash."""
@@ -49,7 +51,8 @@ class Engine:
 
     ``vip_keys`` are (slot, normal join value) of people who are always VIPs. ``is_blackout`` says
     whether nothing may be released or executed at a time. ``open_request`` asks people, inside the
-    plan's transaction. ``lock`` is what unlock keys must fit, ``files``
+    plan's transaction. ``note_rules`` writes down whose rules a run works with, before it starts.
+    ``lock`` is what unlock keys must fit, ``files``
     names the silos that are read from files.
     """
 
@@ -61,6 +64,7 @@ class Engine:
     limits: Mapping[str, SiloLimits]
     clock: Callable[[], datetime]
     open_request: OpenRequest
+    note_rules: NoteRules
     is_blackout: Callable[[datetime], bool]
     lock: Lock
     vip_keys: Sequence[tuple[str, str]] = ()

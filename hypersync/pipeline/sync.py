@@ -74,6 +74,7 @@ def run_once(
     )
     settled = Execution()
     with lease as fence:
+        engine.note_rules(engine.store, run_id, engine.clock(), fence)
         if fence is not None:
             _bury_the_dead(engine, fence)
             note_expiries(engine.store, engine.lock, engine.clock())
@@ -165,7 +166,6 @@ def _carry_out(
         clock=engine.clock,
         fence=fence,
         resting=resting,
-        is_own_only=True,
         is_blackout=engine.is_blackout,
         progress=progress,
     )

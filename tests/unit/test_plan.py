@@ -188,15 +188,11 @@ def test_concerned_are_the_starter_the_subject_and_their_delegates():
 
 
 def test_a_request_says_when_too_few_may_answer():
-    assert too_few(request(), "schedule:x", DIRECTORY) == ""
-    assert too_few(request(approvers=frozenset()), None, DIRECTORY) == (
-        "nobody is configured who may answer"
-    )
+    assert too_few(request(), ()) == ""
+    assert too_few(request(approvers=frozenset()), ()) == "nobody is configured who may answer"
     both = replace(EVERYBODY, need=2)
-    assert too_few(request(both), "person:bob", DIRECTORY) == (
-        "2 must approve, but only 1 may answer"
-    )
-    assert too_few(request(replace(both, allow_self=True)), "person:bob", DIRECTORY) == ""
+    assert too_few(request(both), ()) == ""
+    assert too_few(request(both), {"bob"}) == "2 must approve, but only 1 may answer"
 
 
 @pytest.mark.parametrize(
