@@ -121,14 +121,16 @@ class _Show:
         return act
 
     def answer_mails(self) -> list[str]:
-        """Answer the two mails by their links: reject the leavers, approve the VIP."""
+        """Answer the mails by their links: the wrong leavers no, the real ones and the VIP yes."""
         from hypersync.demo.acts import replies, short
         from hypersync.demo.answering import give_answer
 
         problems = []
         for reply in replies(self.stage):
-            page = give_answer(reply.mail, reply.answer, comment=reply.comment)
-            said = f"{reply.answer.value} by the link of the mail {short(reply.mail)!r}"
+            page = give_answer(
+                reply.mail, reply.answer, comment=reply.comment, cluster=reply.cluster
+            )
+            said = f"{reply.answer.value} {reply.about}, by the mail {short(reply.mail)!r}"
             self._say(f"  {said}: {page.status}")
             if page.status != 200:
                 problems.append(f"{said} was answered {page.status}")
@@ -170,6 +172,8 @@ class _Show:
         self._say(f"    {program} sync --scan           # what would happen")
         self._say(f"    {program} sync --scan --commit  # do it")
         self._say(f"    {program} pending               # what waits; approve and reject decide")
+        self._say(f"    {program} history               # every run; explain and why tell more")
+        self._say(f"    {program} undo RUN --commit     # take a run back, through the same guards")
         self._say("  Mails go on arriving in the mailbox:")
         self._say(f"    {_link(self.stage.url + '/mailbox/')}")
         self._say("  Ctrl-C ends the demo.\n")

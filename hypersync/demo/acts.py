@@ -14,6 +14,7 @@ from hypersync.demo import company
 from hypersync.demo.mailbox import Mail
 from hypersync.demo.stage import Stage
 from hypersync.model.actions import Action, ActionState
+from hypersync.model.causes import REST, Cluster, waiting_in
 from hypersync.model.requests import Answer
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ PROVISION = "provision-account"
 DEPARTMENT = "flow-department"
 TITLE = "flow-title"
 DISABLE = "disable-leaver"
+BOUGHT = company.LEAVERS - company.REAL_LEAVERS
+"""How many HR says have left of the company that was bought."""
 SHOWN = 5
 """How many changes are told one by one."""
 
@@ -103,6 +106,7 @@ def a_bad_file(stage: Stage) -> Act:
             f"{stage.company.vip.name}, a vice president, has a new title."
         ),
         Step(f"The sync stops {DISABLE}: {left.reason}.", _run_link(stage, run)),
+        Step(f"It says what they share: {left.cause}."),
         Step(f"It stops {TITLE} for {stage.company.vip.name}, who is a VIP."),
         Step("Nothing was changed." if unchanged else "The directory was changed."),
         *(
@@ -118,6 +122,11 @@ def a_bad_file(stage: Stage) -> Act:
         Fact("actions suspended", company.LEAVERS + 1, run.counts.suspended),
         Fact("actions carried out", 0, run.counts.succeeded),
         Fact("errors", 0, run.counts.errors),
+        Fact(
+            "clusters",
+            [(company.REAL_LEAVERS, "the rest"), (BOUGHT, f"company={company.BOUGHT}")],
+            [(each.count, each.text) for each in clusters(stage)],
+        ),
         Fact("the directory is unchanged", True, unchanged),
         Fact("open requests", ["vip", "volume"], sorted(_open_requests(stage))),
         Fact("mails", 2, len(mails)),
@@ -133,6 +142,12 @@ def the_answer(stage: Stage) -> Act:
     changes = list(_changes(before, stage.accounts()))
     uid = _account_of(before, stage.company.vip)
     title = stage.company.vip.title
+    left = [
+        Change(_account_of(before, person), "active", "true", "false")
+        for person in company.with_bad_news(stage.company)
+        if person.left and person.company != company.BOUGHT
+    ]
+    wanted = [*left, Change(uid, "title", title, company.NEW_TITLE)]
     steps = (
         *(Step(text) for text in decided),
         Step(f"The next sync makes {_number(len(changes), 'change')}.", _run_link(stage, run)),
@@ -141,11 +156,11 @@ def the_answer(stage: Stage) -> Act:
     )
     active = sum(row["active"] == "true" for row in stage.accounts().values())
     facts = (
-        Fact("changes", [Change(uid, "title", title, company.NEW_TITLE)], changes),
-        Fact("actions released", 1, run.counts.released),
-        Fact("actions carried out", 1, run.counts.succeeded),
+        Fact("changes", sorted(wanted, key=str), sorted(changes, key=str)),
+        Fact("actions released", company.REAL_LEAVERS + 1, run.counts.released),
+        Fact("actions carried out", company.REAL_LEAVERS + 1, run.counts.succeeded),
         Fact("errors", 0, run.counts.errors),
-        Fact("active accounts", company.PEOPLE, active),
+        Fact("active accounts", company.PEOPLE - company.REAL_LEAVERS, active),
         Fact("open requests", [], _open_requests(stage)),
         Fact("actions suspended", 0, _suspended(stage)),
         Fact("mails", 4, len(stage.mailbox.mails)),
@@ -169,27 +184,44 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How a mail is to be answered, and why."""
+    """How a mail is to be answered, or a cluster of what it asks, and why."""
 
     mail: Mail
     answer: Answer
     about: str
     comment: str
+    cluster: str = ""
 
 
 def replies(stage: Stage) -> list[Reply]:
     """Return how the mails of act two are to be answered."""
     vip = stage.company.vip.name
-    wanted = (
-        (DISABLE, Answer.REJECT, "the leavers, who did not leave", "HR sent the wrong file"),
-        (TITLE, Answer.APPROVE, f"the new title of {vip}, which is right", "the board agreed"),
+    leavers, title = (
+        next((mail for mail in stage.mailbox.mails if rule in mail.subject), None)
+        for rule in (DISABLE, TITLE)
     )
-    return [
-        Reply(mail, answer, about, comment)
-        for rule, answer, about, comment in wanted
-        for mail in stage.mailbox.mails
-        if rule in mail.subject
-    ]
+    found = [] if leavers is None else [_reply(leavers, each) for each in clusters(stage)]
+    if title is not None:
+        about = f"the new title of {vip}, which is right"
+        found.append(Reply(title, Answer.APPROVE, about, "the board agreed"))
+    return found
+
+
+def _reply(mail: Mail, cluster: Cluster) -> Reply:
+    if cluster.key == REST:
+        about = f"the {cluster.count} others, who left"
+        return Reply(mail, Answer.APPROVE, about, "I know them", cluster.key)
+    about = f"the {cluster.count} with {cluster.text}, who did not leave"
+    return Reply(mail, Answer.REJECT, about, "HR sent the wrong file", cluster.key)
+
+
+def clusters(stage: Stage) -> tuple[Cluster, ...]:
+    """Return what the leavers that wait fall into, the smallest first."""
+    with stage.app.store.snapshot() as unit:
+        request = next((each for each in unit.requests.open() if each.rule == DISABLE), None)
+        actions = () if request is None else unit.actions.of_request(request.id)
+    waiting = [each.cluster for each in actions if each.state is ActionState.SUSPENDED]
+    return () if request is None else waiting_in(request.clusters, waiting)
 
 
 def short(mail: Mail) -> str:
@@ -272,7 +304,7 @@ def _decided(stage: Stage) -> list[str]:
 
 def _sentence(actions: Sequence[Action], state: ActionState) -> str:
     found = [action for action in actions if action.state is state]
-    rules = ", ".join(sorted({action.rule for action in found}))
+    rules = " and ".join(sorted({action.rule for action in found}))
     return f"{len(found)} of {rules} {state.value}." if found else ""
 
 

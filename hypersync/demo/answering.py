@@ -26,9 +26,13 @@ class Page:
     text: str
 
 
-def link_of(mail: Mail, answer: Answer) -> str:
-    """Return the first link of a mail that gives this answer; empty when there is none."""
-    found = re.search(rf"https?://\S+/hypersync/{answer.value}\?\S+", mail.text)
+def link_of(mail: Mail, answer: Answer, cluster: str = "") -> str:
+    """Return the first link of a mail that gives this answer; empty when there is none.
+
+    With ``cluster`` the first that gives it about this part of what is asked.
+    """
+    part = rf"\S*[?&]cluster={re.escape(cluster)}&" if cluster else r"\?"
+    found = re.search(rf"https?://\S+/hypersync/{answer.value}{part}\S+", mail.text)
     return found[0] if found else ""
 
 
@@ -38,9 +42,9 @@ def code_of(mail: Mail) -> str:
     return found[1] if found else ""
 
 
-def give_answer(mail: Mail, answer: Answer, *, comment: str = "") -> Page:
+def give_answer(mail: Mail, answer: Answer, *, comment: str = "", cluster: str = "") -> Page:
     """Open the link, fill in the form and send it; return the page that comes back."""
-    link = link_of(mail, answer)
+    link = link_of(mail, answer, cluster)
     page = _ask("GET", link)
     form = _Form()
     form.feed(page.text)

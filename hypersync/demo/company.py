@@ -19,6 +19,11 @@ JOINERS = 40
 MOVED = 18
 PROMOTED = 9
 LEAVERS = 300
+REAL_LEAVERS = 3
+BOUGHT = "ACME"
+OURS = "Example"
+_FIRST_BOUGHT = 1000
+_FIRST_LEAVER = 1500
 VICE_PRESIDENTS = 12
 NEW_TITLE = "Chief Revenue Officer"
 _CHIEFS = ("Chief Executive", "Chief Finance Officer", "CTO", "COO")
@@ -51,6 +56,7 @@ HR_COLUMNS = (
     "given",
     "surname",
     "displayName",
+    "company",
     "department",
     "title",
     "level",
@@ -79,6 +85,7 @@ class Person:
     department: str
     title: str
     level: str
+    company: str = OURS
     starts: str = "2021-04-01"
     left: bool = False
 
@@ -138,7 +145,10 @@ class _Maker:
             title, level = f"Vice President {department}", "VP"
         elif number % 14 == 0:
             title, level = f"Team Lead {department}", "M"
-        return Person(number, self._dice.choice(self._given), surname, department, title, level)
+        given = self._dice.choice(self._given)
+        bought = _FIRST_BOUGHT <= number < _FIRST_BOUGHT + LEAVERS - REAL_LEAVERS
+        employer = BOUGHT if bought else OURS
+        return Person(number, given, surname, department, title, level, employer)
 
     def as_before(self, person: Person) -> Person:
         """Return what the directory still says about a person."""
@@ -150,17 +160,24 @@ class _Maker:
         return person
 
 
-def with_bad_news(company: Company, leavers: int = LEAVERS) -> tuple[Person, ...]:
-    """Return the people after HR's bad file: many have left, and one VIP has a new title."""
-    first = len(company.people) // 2
+def with_bad_news(company: Company) -> tuple[Person, ...]:
+    """Return the people after HR's bad file.
+
+    All of a company that was bought have left, besides three who really have, and one VIP has a
+    new title.
+    """
     return tuple(
         replace(person, left=True)
-        if first <= person.number < first + leavers
+        if person.company == BOUGHT or _has_left(person)
         else replace(person, title=NEW_TITLE)
         if person.number == company.vip.number
         else person
         for person in company.people
     )
+
+
+def _has_left(person: Person) -> bool:
+    return _FIRST_LEAVER <= person.number < _FIRST_LEAVER + REAL_LEAVERS
 
 
 def write_hr(path: Path, people: Iterable[Person]) -> None:
@@ -171,6 +188,7 @@ def write_hr(path: Path, people: Iterable[Person]) -> None:
             "given": person.given,
             "surname": person.surname,
             "displayName": person.name,
+            "company": person.company,
             "department": person.department,
             "title": person.title,
             "level": person.level,

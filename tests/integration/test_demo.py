@@ -105,9 +105,10 @@ def test_check_tells_the_story_with_its_links(capsys):
         "creates 40 accounts and changes 18 departments and 9 titles",
         "300 actions, 100 allowed",
         "Nothing was changed.",
-        "300 of disable-leaver rejected.",
-        "1 of flow-title approved.",
-        "exactly one change",
+        "297 of 300 share company=ACME; they first appeared in the scan of hr at ",
+        "297 of disable-leaver rejected.",
+        "4 of disable-leaver and flow-title approved.",
+        "makes 4 changes",
         "title Vice President Sales → Chief Revenue Officer",
         "/report/runs/",
         "/mailbox/1",
@@ -201,7 +202,7 @@ def test_a_person_who_presses_enter_has_the_mails_answered(tmp_path):
     os.close(terminal)
     wait_for_line(demo, "Or press Enter, and the mails are answered for you.")
     os.write(keyboard, b"\n")
-    wait_for_line(demo, "exactly one change")
+    wait_for_line(demo, "The next sync makes 4 changes.")
     assert stop(demo)[0] == 0
     os.close(keyboard)
 
@@ -285,6 +286,18 @@ def test_a_mail_without_html_is_shown_as_text(mailbox, pages):
     page = pages.get("/1").text
     assert "only &lt;text&gt;" in page
     assert "<iframe" not in page
+
+
+def test_the_link_of_a_part_is_that_of_no_other_part():
+    whole, one, rest = (
+        f"http://127.0.0.1/hypersync/approve?request=R{part}&token=T"
+        for part in ("", "&cluster=1", "&cluster=rest")
+    )
+    mail = Mail(1, (), a_mail(f"{whole}\n{rest}\n{one}\n", html=""))
+    assert link_of(mail, Answer.APPROVE) == whole
+    assert link_of(mail, Answer.APPROVE, "1") == one
+    assert link_of(mail, Answer.APPROVE, "rest") == rest
+    assert link_of(mail, Answer.APPROVE, "2") == ""
 
 
 def test_a_mail_without_links_or_code_cannot_be_answered():
