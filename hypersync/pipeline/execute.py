@@ -60,18 +60,17 @@ def execute(
     clock: Callable[[], datetime],
     fence: Fence | None = None,
     resting: Collection[str] = (),
-    is_own_only: bool = False,
     is_blackout: Callable[[datetime], bool] | None = None,
     progress: Progress | None = None,
 ) -> Execution:
     """Carry out what is queued and due, silo by silo, except in silos that are ``resting``.
 
-    With ``is_own_only`` nothing is begun that this worker, a run, did not queue, release or confirm
-    itself: the condition of everything else has to be looked at again. Pauses and blackouts that
+    Nothing is begun that this worker, a run, did not queue, release or confirm itself: the
+    condition of everything else has to be looked at again. Pauses and blackouts that
     begin meanwhile are kept. With a fence nothing more is begun once the lease is lost
     (`FenceLost`); what was begun is still recorded.
     """
-    terms = _Terms(worker, clock, fence, is_own_only, is_blackout)
+    terms = _Terms(worker, clock, fence, is_blackout)
     shown = progress or NoProgress()
     report = Execution()
     open_silos = [silo for silo in (*sorted(silos.connectors), "") if silo not in resting]
@@ -91,7 +90,6 @@ class _Terms:
     worker: str
     clock: Callable[[], datetime]
     fence: Fence | None
-    is_own_only: bool = False
     is_blackout: Callable[[datetime], bool] | None = None
 
 
@@ -135,7 +133,6 @@ class _Worker:
                     self._terms.worker,
                     silo=self._silo,
                     operations=operations,
-                    confirmed_by=self._terms.worker if self._terms.is_own_only else None,
                     # an event cannot be read back: a crash leaves one of them in doubt, not all
                     limit=BATCH if self._silo else 1,
                     now=now,

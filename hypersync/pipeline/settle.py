@@ -99,7 +99,7 @@ def _outdated(judgement: Judgement) -> Iterable[Candidate]:
 
 def _close_earlier(unit: UnitOfWork, run: Run, found: Collected, now: datetime) -> None:
     released = unit.actions.release(run.id, list(found.release), now)
-    unit.actions.requeue(list(found.again), now, run.id)
+    unit.actions.confirm(list(found.again), run.id)
     stale = unit.actions.move(
         list(found.stale), _WAITING, ActionState.STALE, now, error="no longer wanted"
     )

@@ -138,9 +138,9 @@ class Actions(ActionReads):
             waits=None,
         )
 
-    def requeue(self, ids: Collection[ActionId], now: datetime, run: RunId) -> None:
-        """Say that a run rechecked queued actions now and that they may start."""
-        self._guarded(ids, (ActionState.QUEUED,), queued_at=now, worker=run)
+    def confirm(self, ids: Collection[ActionId], run: RunId) -> None:
+        """Say that a run rechecked queued actions and that it may start them."""
+        self._guarded(ids, (ActionState.QUEUED,), worker=run)
 
     def _guarded(
         self,
@@ -174,14 +174,13 @@ class Actions(ActionReads):
         *,
         silo: str,
         operations: Collection[Operation],
-        confirmed_by: str | None = None,
         limit: int,
         now: datetime,
     ) -> Sequence[Action]:
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
-        With ``confirmed_by`` only what this run queued, released or confirmed itself: the
-        condition of all others is looked at again. So is that of those queued at no time.
+        Only what this worker, a run, queued, released or confirmed itself: the condition of all
+        others is looked at again first.
         """
         due = (
             select(_ACTION.c.seq)
@@ -189,8 +188,7 @@ class Actions(ActionReads):
                 _ACTION.c.state == ActionState.QUEUED,
                 _ACTION.c.silo == silo,
                 _ACTION.c.operation.in_(operations),
-                _ACTION.c.queued_at.is_not(None),
-                *([] if confirmed_by is None else [_ACTION.c.worker == confirmed_by]),
+                _ACTION.c.worker == worker,
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
             )
             .order_by(_ACTION.c.seq)
@@ -203,7 +201,6 @@ class Actions(ActionReads):
             .where(_ACTION.c.seq.in_(select(due.c.seq)), _ACTION.c.state == ActionState.QUEUED)
             .values(
                 state=ActionState.EXECUTING,
-                worker=worker,
                 started_at=now,
                 attempts=_ACTION.c.attempts + 1,
             )
@@ -247,9 +244,9 @@ class Actions(ActionReads):
         """Put an executing action back into the queue until ``at``.
 
         With ``worker`` only one that this worker took. With ``recheck`` it starts only after
-        `requeue`: its condition is looked at again.
+        `confirm`: its condition is looked at again. When it was let through stays what it is.
         """
-        values: dict[str, object] = {"queued_at": None} if recheck else {}
+        values: dict[str, object] = {"worker": None} if recheck else {}
         self._guarded(
             [action],
             (ActionState.EXECUTING, ActionState.UNKNOWN),

@@ -97,7 +97,7 @@ def suspended(store, *names, **values):
         unit.actions.suspend("run", dict.fromkeys(names, stop), NOW)
 
 
-def claim(unit, worker="w", now=NOW, **values):
+def claim(unit, worker="run", now=NOW, **values):
     given = {
         "silo": "dir",
         "operations": tuple(Operation),
@@ -315,7 +315,7 @@ def test_a_claim_takes_what_is_due_in_order_and_only_once(store):
     queued(store, "c", "a", "b")
     with store.begin() as unit:
         first = claim(unit, limit=2)
-        second = claim(unit, "other")
+        second = claim(unit)
         assert [action.id for action in first] == ["c", "a"]
         assert [action.id for action in second] == ["b"]
         assert claim(unit) == []
@@ -340,21 +340,36 @@ def test_a_claim_takes_only_what_its_run_confirmed_whatever_the_clock_says(store
     queued(store, "a", "b")
     with store.begin() as unit:
         for now in (NOW - 24 * 60 * MINUTE, NOW, NOW + 11 * MINUTE):
-            assert claim(unit, now=now, confirmed_by="later") == []
+            assert claim(unit, "later", now) == []
         assert [a.id for a in unit.actions.queued()] == ["a", "b"]
-        unit.actions.requeue(["b"], NOW, "later")
-        assert [a.id for a in claim(unit, confirmed_by="later")] == ["b"]
-        assert [a.id for a in claim(unit, confirmed_by="run")] == ["a"]
+        unit.actions.confirm(["b"], "later")
+        assert [a.id for a in claim(unit, "later")] == ["b"]
+        assert [a.id for a in claim(unit)] == ["a"]
+
+
+def test_what_is_put_back_to_be_rechecked_starts_once_confirmed_and_keeps_its_time(store):
+    queued(store, "a")
+    later = NOW + 30 * MINUTE
+    with store.begin() as unit:
+        claim(unit)
+        unit.actions.retry("a", later, "it was not done", recheck=True)
+        assert claim(unit, now=later) == []
+        unit.actions.confirm(["a"], "later")
+        assert [unit.identity for unit in unit.actions.let_through("rule", NOW)] == [1]
+        assert unit.actions.let_through("rule", NOW + MINUTE) == []
+        (again,) = claim(unit, "later", later)
+    assert (again.queued_at, again.started_at) == (NOW, later)
 
 
 def test_what_others_were_executing_is_unknown_when_their_process_is_gone(store):
     queued(store, "a")
     with store.begin() as unit:
+        unit.actions.confirm(["a"], "one")
         claim(unit, "one")
     queued(store, "b")
     with store.begin() as unit:
-        claim(unit, "two")
-        assert unit.actions.lost("two") == ["a"]
+        claim(unit)
+        assert unit.actions.lost("run") == ["a"]
         assert [action.id for action in unit.actions.unknown("dir")] == ["a"]
         assert unit.actions.unknown("other") == []
         assert unit.actions.finish("a", S.SUCCEEDED, NOW, anchor="new", object_id=9)

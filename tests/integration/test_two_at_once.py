@@ -103,9 +103,9 @@ def test_of_two_committing_syncs_one_holds_the_lease_and_nothing_is_done_twice(w
     assert world.disabled() == {"u1"}
 
 
-def claim(store: Store, worker: str, limit: int = 5) -> Sequence[Action]:
+def claim(store: Store, worker: str) -> Sequence[Action]:
     with store.begin() as unit:
-        return claim_in(unit, worker, limit)
+        return claim_in(unit, worker)
 
 
 def claim_in(unit, worker: str, limit: int = 5) -> Sequence[Action]:
@@ -130,9 +130,9 @@ def test_workers_claim_disjoint_actions_until_none_is_left(database_url):
     world = stopped(database_url)
     queue(world, 60)
 
-    def work(number: int) -> list[Sequence[Action]]:
+    def work(_: int) -> list[Sequence[Action]]:
         batches = []
-        while batch := claim(world.store, f"w{number}"):
+        while batch := claim(world.store, world.run):
             batches.append(batch)
         return batches
 
@@ -148,7 +148,7 @@ def test_a_worker_does_not_wait_for_what_another_is_claiming(database_url):
     world = stopped(database_url)
     queue(world, 12)
     with world.store.begin() as one, world.store.begin() as other:
-        first, second = claim_in(one, "one"), claim_in(other, "other")
+        first, second = claim_in(one, world.run), claim_in(other, world.run)
     assert len(first) == len(second) == 5
     assert not {action.id for action in first} & {action.id for action in second}
     world.store.close()

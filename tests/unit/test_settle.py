@@ -29,7 +29,7 @@ class Log:
         self._released = released
         for name in ("actions", "runs", "marks", "identities", "requests"):
             setattr(self, name, SimpleNamespace())
-        self._note("actions", "discard", "queue", "plan", "suspend", "requeue", "note_waits")
+        self._note("actions", "discard", "queue", "plan", "suspend", "confirm", "note_waits")
         self._note("runs", "record_verdicts")
         self._note("marks", "drop_holds", "set_held", "save_quotas", "reserve")
         self._note("identities", "remember_vips", "finish")

@@ -182,8 +182,8 @@ class Actions(Protocol):
     def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
         """Queue approved actions; return those that were still approved."""
 
-    def requeue(self, ids: Collection[ActionId], now: datetime, run: RunId) -> None:
-        """Say that a run rechecked queued actions now and that they may start."""
+    def confirm(self, ids: Collection[ActionId], run: RunId) -> None:
+        """Say that a run rechecked queued actions and that it may start them."""
 
     def claim(
         self,
@@ -191,14 +191,13 @@ class Actions(Protocol):
         *,
         silo: str,
         operations: Collection[Operation],
-        confirmed_by: str | None = None,
         limit: int,
         now: datetime,
     ) -> Sequence[Action]:
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
-        With ``confirmed_by`` only what this run queued, released or confirmed itself: the
-        condition of all others is looked at again. So is that of those queued at no time.
+        Only what this worker, a run, queued, released or confirmed itself: the condition of all
+        others is looked at again first.
         """
 
     def unknown(self, silo: str) -> Sequence[Action]:
@@ -238,7 +237,7 @@ class Actions(Protocol):
         """Put an executing action back into the queue until ``at``.
 
         With ``worker`` only one that this worker took. With ``recheck`` it starts only after
-        `requeue`: its condition is looked at again.
+        `confirm`: its condition is looked at again. When it was let through stays what it is.
         """
 
     def lost(self, worker: str) -> Sequence[ActionId]:
