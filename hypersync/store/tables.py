@@ -309,11 +309,11 @@ action = Table(
     Column("decided_at", UtcTime),
     Column("approved_until", UtcTime),
     Column("released_by", Text),  # the run that queued it after an approval
-    Column("queued_at", UtcTime),
+    Column("queued_at", UtcTime),  # first let through or released; lookbacks count by it
     Column("let_through", Boolean, nullable=False, default=False),  # queued without a person
     Column("retry_at", UtcTime),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("worker", Text),
+    Column("worker", Text),  # the run that may start it or did; none may before a recheck
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
     Column("error", Text),
