@@ -113,6 +113,9 @@ class Meanwhile:
 class World:
     """Silos, rules and a clock, and what can be done and seen."""
 
+    started_by = "cli:tester"
+    """Whose process the next start is."""
+
     def __init__(
         self,
         folder: Path,
@@ -155,7 +158,7 @@ class World:
         file = self.folder / "config" / "hypersync.yaml"
         app = build(
             load_configuration(file, None, process_environment={}),
-            started_by="cli:tester",
+            started_by=self.started_by,
             clock=self.clock,
             progress=self.meanwhile,
         )

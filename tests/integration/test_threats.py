@@ -9,8 +9,10 @@ from html import unescape
 
 import pytest
 
+from hypersync.approvals.authors import note_rules
 from hypersync.approvals.directory import Directory
 from hypersync.approvals.links import Links, Signer
+from hypersync.approvals.settings import Loaded
 from hypersync.model.actions import ActionState, OnExpiry
 from tests.asking import DAY, HOUR, KEY, NOON, person, stopped
 from tests.pages import Browser
@@ -156,6 +158,27 @@ def test_S05_who_started_the_run_gets_no_links_and_cannot_use_others_links(tmp_p
     assert "token=" not in texts["ann@example.org"]
     assert "token=" in texts["bob@example.org"]
     assert browser.world.states(ids) == [SUSPENDED] * 2
+
+
+def test_S05_who_changed_the_rule_gets_no_links_and_neither_does_their_delegate(tmp_path):
+    people = (person("ann", os_user="ann", delegate="dee"), person("bob"), person("dee"))
+    first = Loaded(rules={"disable-leaver": "1"}, at=NOON, by="cli:ops")
+    raised = Loaded(rules={"disable-leaver": "2"}, at=NOON, by="cli:ann")
+    world = stopped(tmp_path, *people, loaded=raised)
+    for loaded in (first, raised):
+        note_rules(world.store, world.run, NOON, settings=replace(world.settings, loaded=loaded))
+    ids = world.suspend(2)
+    world.ask(ids)
+    browser = Browser(world)
+    browser.post_office()
+    texts = {message.address: message.text for message in browser.bag.messages}
+    invited = {address for address, text in texts.items() if "token=" in text}
+    assert set(texts) == {f"{each.id}@example.org" for each in people}
+    assert invited == {"bob@example.org"}
+    bobs = [message.address for message in browser.bag.messages].index("bob@example.org")
+    link, code = browser.link("approve?request=", bobs), browser.code(bobs)
+    assert browser.submit(link, code=code).status_code == 200
+    assert {action.decided_by for action in world.actions(ids)} == {"person:bob"}
 
 
 def test_S07_fifty_parallel_posts_make_one_transition(tmp_path):
