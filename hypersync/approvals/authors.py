@@ -81,6 +81,8 @@ def note_rules(
         ]
         if known:
             _record(unit, run, noted, loaded, people, now)
+    if known and noted:
+        _say(noted, loaded, people, settings.directory)
 
 
 def changes(known: Mapping[str, Publication], loaded: Loaded) -> dict[str, str | None]:
@@ -120,9 +122,17 @@ def _record(
         unit.events.record(
             Event(kind="rule_changed", at=now, run=run, rule=rule, by=loaded.by, data=data)
         )
-    if rules:
-        by = ", ".join([loaded.by, *sorted(people)])
-        _logger.info("run %s: first with changed rules %s, by %s", run, ", ".join(rules), by)
+
+
+def _say(rules: list[str], loaded: Loaded, people: frozenset[str], directory: Directory) -> None:
+    """Tell whoever runs this on whose account the change is, where that matters."""
+    who = ", ".join(directory.name(f"person:{each}") for each in sorted(people))
+    _logger.log(
+        logging.WARNING if directory.people else logging.INFO,
+        "changed since the last run: %s; by %s, who may not approve what that wants",
+        ", ".join(rules),
+        who or f"somebody unknown ({loaded.by})",
+    )
 
 
 # --- what requests keep ------------------------------------------------------------------------
