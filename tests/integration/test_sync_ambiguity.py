@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hypersync.model.requests import RequestKind, RequestState
+from tests.postgresql import both_databases
 from tests.worlds import DISABLE, World
+
+pytestmark = both_databases
 
 
 @pytest.fixture
@@ -94,8 +97,8 @@ def test_a_preview_opens_no_incident(twins):
     assert incidents(twins) == []
 
 
-def test_an_ambiguity_that_comes_again_counts_from_then(tmp_path):
-    world = World(tmp_path, DISABLE)
+def test_an_ambiguity_that_comes_again_counts_from_then(tmp_path, database_url):
+    world = World(tmp_path, DISABLE, database=database_url)
     world.people(range(3))
     world.leave(1)
     world.dir.put("account", "u1b", {"uid": "u1b", "number": "e1", "active": "true"})

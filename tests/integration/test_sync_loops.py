@@ -6,7 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from tests.postgresql import both_databases
 from tests.worlds import TITLES
+
+pytestmark = both_databases
 
 BOTH = """\
 ruleset: titles

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.postgresql import both_databases
 from tests.worlds import World
+
+pytestmark = both_databases
 
 MANAGERS = """\
 ruleset: managers
@@ -55,8 +58,8 @@ def test_another_object_of_that_identity_is_not_the_one(staff):
     assert len(staff.rows("awaited_reference")) == 1
 
 
-def test_a_preview_remembers_nothing(tmp_path):
-    world = World(tmp_path, MANAGERS)
+def test_a_preview_remembers_nothing(tmp_path, database_url):
+    world = World(tmp_path, MANAGERS, database=database_url)
     world.person(1, level="e2")
     world.account(1)
     world.run("full", commit=False)
@@ -64,8 +67,8 @@ def test_a_preview_remembers_nothing(tmp_path):
     world.close()
 
 
-def test_a_type_that_is_loaded_later_counts_too(tmp_path):
-    world = World(tmp_path, MANAGERS)
+def test_a_type_that_is_loaded_later_counts_too(tmp_path, database_url):
+    world = World(tmp_path, MANAGERS, database=database_url)
     world.person(1, level="e2")
     world.person(2, status="coming")
     world.later(minutes=1)

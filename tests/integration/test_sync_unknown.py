@@ -12,9 +12,12 @@ from hypersync.errors import DecisionRefused
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Unknown
 from hypersync.model.requests import Answer, RequestKind, RequestState
+from tests.postgresql import both_databases
 from tests.worlds import CONFIGURATION, World
 
 S = ActionState
+
+pytestmark = both_databases
 HAIL = """\
 ruleset: events
 rules:
@@ -181,8 +184,8 @@ def test_a_create_that_was_not_made_is_made_once(creating):
     assert len(accounts) == 1
 
 
-def test_a_create_waits_until_the_silo_had_time_to_settle(tmp_path):
-    world = World(tmp_path, JOINERS)
+def test_a_create_waits_until_the_silo_had_time_to_settle(tmp_path, database_url):
+    world = World(tmp_path, JOINERS, database=database_url)
     app = world.app
     silos = replace(app.engine.silos, settle={"dir": timedelta(hours=1)})
     world.app = replace(app, engine=replace(app.engine, silos=silos))

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from hypersync.model.actions import ActionState
+from tests.postgresql import both_databases
 from tests.worlds import DISABLE, World
 
 S = ActionState
+
+pytestmark = both_databases
 
 
 @pytest.fixture
@@ -142,8 +145,8 @@ def test_an_approval_that_ran_out_is_asked_again(leavers):
     assert [action.anchor for action in leavers.suspended()] == ["u1"]
 
 
-def test_it_is_judged_like_anybody_when_its_memory_is_over(tmp_path):
-    world = World(tmp_path, DISABLE, more="guards: {reject_hold: 2d}")
+def test_it_is_judged_like_anybody_when_its_memory_is_over(tmp_path, database_url):
+    world = World(tmp_path, DISABLE, more="guards: {reject_hold: 2d}", database=database_url)
     world.people(range(10))
     world.leave(1, 2, 3)
     world.run()
