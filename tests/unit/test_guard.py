@@ -50,6 +50,20 @@ def test_a_throttle_of_zero_allows_every_start():
     assert verdicts.queued == [1]
 
 
+def test_each_throttled_action_says_its_own_times():
+    wishes = [
+        candidate(1, throttle=HOUR, last_start=NOW - timedelta(minutes=20)),
+        candidate(2, throttle=HOUR, last_start=NOW - timedelta(minutes=30)),
+        candidate(3, throttle=2 * HOUR, last_start=NOW - timedelta(minutes=30)),
+    ]
+    texts = judge(wishes, limits()).throttled
+    assert [texts[each].partition(";")[0] for each in (1, 2, 3)] == [
+        "started 20m ago, at most once in 1h",
+        "started 30m ago, at most once in 1h",
+        "started 30m ago, at most once in 2h",
+    ]
+
+
 def test_throttled_action_says_since_when_and_from_when_again():
     verdicts = judge(
         [candidate(1, throttle=HOUR, last_start=NOW - timedelta(minutes=20))], limits()
@@ -308,6 +322,12 @@ def test_a_number_without_a_ceiling_needs_no_population():
     verdicts = judge([candidate(1)], limits("100", None, ceiling=False))
     assert verdicts.queued == [1]
     assert verdicts.allowed == 100
+
+
+@pytest.mark.parametrize("limit", ["100", "5%"])
+def test_a_limit_is_said_although_nobody_knows_of_how_many(limit):
+    assert judge([], limits(limit, None)).limit_text == limit
+    assert judge([], limits(limit, None, ceiling=False)).limit_text == limit
 
 
 def test_a_percentage_without_a_population_suspends_even_without_a_ceiling():
