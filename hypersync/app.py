@@ -379,6 +379,7 @@ def _engine(
             slots=MappingProxyType({s.name: (s.silo, s.type) for s in rulebook.slots}),
             events=Webhooks(configuration.webhooks.allow, configuration.webhooks.private),
             settle={name: silo.settle for name, silo in configuration.silos.items()},
+            read_only=frozenset(n for n, silo in configuration.silos.items() if not silo.write),
         ),
         types=_types(configuration, types),
         guards=GuardSettings(

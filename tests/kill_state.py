@@ -136,6 +136,7 @@ def _stored(connection: Connection) -> dict[str, Any]:
         "decision": names.decision,
         "execution_mark": names.mark,
         "hold": lambda row: _some(row, "rule", "fingerprint", "until", "times", "by"),
+        "undo_hold": lambda row: _some(row, "rule", "target", "operation", "after", "until"),
         "quota": lambda row: _some(row, "context", "used"),
         "reservation": lambda row: [
             *_some(row, "namespace", "value", "rule"),

@@ -70,7 +70,7 @@ class Action:
     """One action as it is stored.
 
     ``cluster`` is the key of the `Cluster` of its request that holds it, ``None`` without any;
-    ``undoes`` is the action that this one takes back.
+    ``undoes`` is the action that this one takes back; ``kind`` that of its rule.
     """
 
     id: ActionId
@@ -109,6 +109,7 @@ class Action:
     waits: str | None = None
     once: Attributes = field(default_factory=dict)
     undoes: ActionId | None = None
+    kind: str = ""
 
     @property
     def was_in_doubt(self) -> bool:
@@ -133,6 +134,11 @@ def undo_name(rule: str) -> str:
 def is_undo(rule: str) -> bool:
     """Tell whether actions under this name take others back."""
     return rule.startswith(UNDO)
+
+
+def takes_back(rule: str) -> bool:
+    """Tell whether undos under this name take back what a rule did, rather than doing it again."""
+    return rule.count(UNDO) % 2 == 1
 
 
 def undone_rule(rule: str) -> str:

@@ -3,7 +3,8 @@
 One open action per key; `release.next_of` says what becomes of it. What cannot be told now
 (unknown, an error, an ambiguity) and what may not be released now (a pause, a blackout) waits, with
 the reason written to the action. A rejection holds until the condition was once false, the change
-differs, or its time is over; what nobody answered in time is asked again, however little it is.
+differs, or its time is over; so does an undo, but only for what it undid: the rest of a change goes
+on. What nobody answered in time is asked again, however little it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 
 from hypersync.model.actions import ActionState, is_undo
 from hypersync.model.ids import ActionId, IdentityId, new_public_id
+from hypersync.model.objects import Operation
 from hypersync.model.runs import RunError
 from hypersync.pipeline.drafts import Draft, Problem
 from hypersync.pipeline.evaluate import Look
@@ -28,9 +30,10 @@ from hypersync.pipeline.release import (
     hold_text,
     next_of,
 )
+from hypersync.pipeline.undone import held_text, without_undone
 from hypersync.pipeline.vip import Vip, Vips
 from hypersync.ports.store.actions import OpenAction, Proposal
-from hypersync.ports.store.marks import Hold
+from hypersync.ports.store.marks import Hold, UndoHold
 from hypersync.rulebook.rules import Rule, RuleKind
 
 __all__ = ["Before", "Candidate", "Collected", "Collector"]
@@ -71,6 +74,7 @@ class Collector:
         self._unlearn(frozenset(identities))
         self._before.open.update(late.open)
         self._before.holds.update(late.holds)
+        self._before.undone.update(late.undone)
         self._before.held.update(late.held)
         self._before.memory.update(late.memory)
         self._index(late)
@@ -80,6 +84,7 @@ class Collector:
         before = self._before
         before.open = {k: v for k, v in before.open.items() if v.identity not in identities}
         before.holds = {k: v for k, v in before.holds.items() if v.identity not in identities}
+        before.undone = {k: v for k, v in before.undone.items() if k not in identities}
         before.held = {each for each in before.held if each[1] not in identities}
         before.memory = {k: v for k, v in before.memory.items() if k not in identities}
         for identity in identities:
@@ -128,14 +133,14 @@ class Collector:
             self.found.vips[look.identity] = tuple(look.vips)
         if look.wake is not None:
             self.found.wakes[look.identity] = look.wake
-        drafts = {draft.key: draft for draft in look.drafts}
+        drafts, undone = self._without_undone(look)
         for action in self._open_of.get(look.identity, ()):
             is_asked = look.asked is None or action.rule in look.asked
             if is_asked and (action.rule in self._rules or is_undo(action.rule)):
                 self._go_on(action, drafts.pop(action.key, None), look)
         for draft in drafts.values():
             self._consider(draft, look, None)
-        self._let_go(look)
+        self._let_go(look, undone)
 
     def _forget(self, identity: IdentityId) -> None:
         """Take back what an earlier look at an identity said."""
@@ -203,12 +208,39 @@ class Collector:
         is_event = rule.kind is RuleKind.EVENT
         if is_event and existing is None and (rule.id, draft.identity) in self._before.held:
             return
-        print_ = fingerprint(draft, rule.content_hash)
-        hold = self._before.holds.get(draft.key)
-        if hold is not None and hold_applies(hold, print_, self._now):
-            self._hold_back(draft, hold, existing)
+        rejection = self._rejected(draft)
+        if rejection is not None:
+            self._hold_back(draft, rejection, existing)
             return
-        self._add(draft, look, print_, existing, _asked_again(hold, self._now))
+        unanswered = _asked_again(self._before.holds.get(draft.key), self._now)
+        self._add(draft, look, existing, unanswered)
+
+    def _without_undone(self, look: Look) -> tuple[dict[str, Draft], set[ActionId]]:
+        """Return by key what is wanted and was not undone, and the undos that hold the rest.
+
+        A change that people rejected stays whole: its rejection holds it back.
+        """
+        holds = self._before.undone.get(look.identity, ())
+        wanted = {draft.key: draft for draft in look.drafts}
+        holding: set[ActionId] = set()
+        for key, draft in list(wanted.items()) if holds else ():
+            rest, held = without_undone(draft, holds, self._now)
+            if not held or self._rejected(draft) is not None:
+                continue
+            holding |= {each.undo for each in held}
+            names = () if rest is None else sorted({*(draft.after or {})} - {*(rest.after or {})})
+            text = held_text(held, names)
+            self.found.repeated[key] = (draft.rule.id, draft.identity, key, text)
+            wanted.pop(key)
+            if rest is not None:
+                wanted[key] = rest
+        return wanted, holding
+
+    def _rejected(self, draft: Draft) -> Hold | None:
+        """Return the rejection that holds back exactly this change."""
+        hold = self._before.holds.get(draft.key)
+        print_ = fingerprint(draft, draft.rule.content_hash)
+        return hold if hold is not None and hold_applies(hold, print_, self._now) else None
 
     def _hold_back(self, draft: Draft, hold: Hold, existing: OpenAction | None) -> None:
         text = hold_text(hold)
@@ -220,11 +252,11 @@ class Collector:
         self,
         draft: Draft,
         look: Look,
-        print_: str,
         existing: OpenAction | None,
         unanswered: str,
     ) -> None:
         action = ActionId(new_public_id())
+        print_ = fingerprint(draft, draft.rule.content_hash)
         replacements = 0 if existing is None else existing.replacements + 1
         self._spool(_proposal(action, draft, print_, replacements))
         rule = draft.rule.id
@@ -237,14 +269,27 @@ class Collector:
         memory = self._before.memory.get(look.identity, {})
         return self._vips.of(draft, look.vips, memory, self._now)
 
-    def _let_go(self, look: Look) -> None:
-        """End the holds and event marks whose condition is certainly false."""
+    def _let_go(self, look: Look, undone: Collection[ActionId]) -> None:
+        """End the holds and event marks whose condition is certainly false.
+
+        ``undone`` are the undos that hold something back that is wanted now.
+        """
         wanted = {draft.key for draft in look.drafts}
         for hold in self._holds_of.get(look.identity, ()):
-            if hold.rule in look.clean_false and hold.key not in wanted | look.kept:
+            if hold.rule in look.clean_false and hold.key not in wanted:
                 self.found.dropped_holds.add(hold.key)
+        for change in self._before.undone.get(look.identity, ()):
+            if _is_over(change, look) and change.undo not in {*undone, *look.kept}:
+                self.found.dropped_undone.add((change.undo, look.identity))
         held = {(rule, look.identity) for rule in look.clean_false}
         self.found.stopped_events |= held & self._before.held
+
+
+def _is_over(change: UndoHold, look: Look) -> bool:
+    """Tell whether what a rule did certainly has no cause any more."""
+    if change.operation is Operation.REMOVE_MEMBER:
+        return change.rule in look.fired  # it takes out whom its condition is false for
+    return change.rule in look.clean_false
 
 
 def _truth(action: OpenAction, draft: Draft | None, look: Look) -> Truth:

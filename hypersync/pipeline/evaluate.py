@@ -20,7 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypersync.errors import EvaluationError
-from hypersync.model.ids import IdentityId
+from hypersync.model.ids import ActionId, IdentityId
 from hypersync.pipeline.drafts import Draft, Identity, Problem
 from hypersync.pipeline.propose import Proposer
 from hypersync.rulebook.compile import Evaluator
@@ -49,8 +49,8 @@ class Look:
     ``leaver`` is the name of somebody who may have left, and for whom no rule can run.
 
     No rule says what becomes of open undos: ``over`` are the keys of those that certainly are no
-    longer to be done, ``untold`` why that cannot be told of others. ``kept`` are the keys of
-    rejections that stay whatever their rule says.
+    longer to be done, ``untold`` why that cannot be told of others. ``kept`` are the open ones that
+    take something back: what they undo stays held whatever its rule says.
     """
 
     identity: IdentityId
@@ -65,7 +65,7 @@ class Look:
     leaver: str = ""
     over: frozenset[str] = frozenset()
     untold: Mapping[str, str] = field(default_factory=dict)
-    kept: frozenset[str] = frozenset()
+    kept: frozenset[ActionId] = frozenset()
     loops: list[Problem] = field(default_factory=list)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from hypersync.model.runs import RunError
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.vip import Vip
 from hypersync.ports.store.actions import OpenAction
-from hypersync.ports.store.marks import Hold
+from hypersync.ports.store.marks import Hold, UndoHold
 
 
 @dataclass(slots=True)
@@ -30,10 +30,14 @@ class Candidate:
 
 @dataclass(slots=True, kw_only=True)
 class Before:
-    """What stood when the run began: open actions and holds by key, and marks of events."""
+    """What stood when the run began: open actions and holds by key, and marks of events.
+
+    ``undone`` is by identity what was taken back.
+    """
 
     open: dict[str, OpenAction] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
+    undone: dict[IdentityId, Sequence[UndoHold]] = field(default_factory=dict)
     held: set[tuple[str, IdentityId]] = field(default_factory=set)
     memory: dict[IdentityId, Mapping[str, str | None]] = field(default_factory=dict)
 
@@ -43,6 +47,7 @@ class Before:
             {each.identity for each in self.open.values()}
             | {each.identity for each in self.holds.values()}
             | {identity for _, identity in self.held}
+            | set(self.undone)
             | set(self.memory)
         )
 
@@ -53,7 +58,7 @@ class Collected:
 
     ``leavers`` are those who may have left and for whom no rule can run: name, and why.
     ``waits`` is what open actions wait for, ``None`` where they no longer do; ``repeated`` are by
-    key (rule, identity, key, text) of what a rejection holds back.
+    key (rule, identity, key, text) of what a rejection or an undo holds back.
     """
 
     candidates: dict[str, dict[str, Candidate]] = field(default_factory=dict)
@@ -62,6 +67,7 @@ class Collected:
     stale: dict[ActionId, OpenAction] = field(default_factory=dict)
     void: dict[ActionId, OpenAction] = field(default_factory=dict)
     dropped_holds: set[str] = field(default_factory=set)
+    dropped_undone: set[tuple[ActionId, IdentityId]] = field(default_factory=set)
     stopped_events: set[tuple[str, IdentityId]] = field(default_factory=set)
     repeated: dict[str, tuple[str, IdentityId, str, str]] = field(default_factory=dict)
     waits: dict[ActionId, str | None] = field(default_factory=dict)

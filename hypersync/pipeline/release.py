@@ -16,7 +16,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Protocol
 
-from hypersync.model.actions import ActionState, is_undo, undone_rule
+from hypersync.model.actions import ActionState
 from hypersync.model.canonical import encode_value
 from hypersync.model.ids import IdentityId, ObjectId
 from hypersync.model.objects import Attributes, Operation
@@ -140,9 +140,7 @@ def asks_again(hold: Hold, now: datetime) -> bool:
 
 
 def hold_text(hold: Hold) -> str:
-    """Say who holds a change back, and until when."""
+    """Say how often a change was rejected, and until when that holds."""
     until = f"it holds until {hold.until:%Y-%m-%d %H:%M} UTC"
-    if hold.by is not None and is_undo(hold.by):
-        return f"held back: undone by run {undone_rule(hold.by)}; {until}"
     times = "" if hold.times < 2 else f" {hold.times} times"
     return f"rejected{times}; {until}"

@@ -21,6 +21,7 @@ from hypersync.pipeline.guard import number
 from hypersync.pipeline.held_up import report_held_up
 from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.stops import Stop
+from hypersync.pipeline.undo_drafts import what_is_undone
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction, Suspension
 from hypersync.rulebook.rules import RuleKind
@@ -131,6 +132,11 @@ def _remember(
     now: datetime,
 ) -> None:
     unit.marks.drop_holds(found.dropped_holds)
+    unit.marks.drop_undone(found.dropped_undone)
+    open_ = (*judgement.queued, *judgement.suspended)
+    undos = [each.id for each in open_ if each.draft.undoes is not None]
+    until = now + engine.guards.reject_hold
+    unit.marks.hold_undone(what_is_undone(unit, undos, until), now)
     asked = {each.draft.rule.id: each.draft.rule for each in judgement.queued}
     asked |= {each.draft.rule.id: each.draft.rule for each in judgement.suspended}
     events = {name for name, rule in asked.items() if rule.kind is RuleKind.EVENT}

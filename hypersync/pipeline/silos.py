@@ -31,7 +31,10 @@ class EventSink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silos:
-    """The silos as execution needs them: connectors, object types by (silo, type), joins."""
+    """The silos as execution needs them: connectors, object types by (silo, type), joins.
+
+    ``read_only`` are those that the configuration does not let anybody write.
+    """
 
     connectors: Mapping[str, Connector]
     types: Mapping[tuple[str, str], ObjectType]
@@ -39,6 +42,7 @@ class Silos:
     joins: Joins
     events: EventSink
     settle: Mapping[str, timedelta] = field(default_factory=dict)
+    read_only: frozenset[str] = frozenset()
 
 
 class Reach:

@@ -42,6 +42,7 @@ class Because(Enum):
     WAITING = "waiting"
     UNFINISHED = "unfinished"
     UNKNOWN = "unknown"
+    READ_ONLY = "read_only"
 
 
 @dataclass(frozen=True, slots=True)

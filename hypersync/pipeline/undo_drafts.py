@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from hypersync.model.actions import UNDO, Action, is_undo, undone_rule
+from hypersync.model.actions import Action, is_undo, takes_back, undone_rule
 from hypersync.model.ids import ActionId
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Operation
@@ -15,16 +16,9 @@ from hypersync.pipeline.propose import MEMBER_SEPARATOR
 from hypersync.pipeline.undo import Ability, Found, Inverse
 from hypersync.ports.connector import recreates
 from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.marks import UndoHold
 from hypersync.rulebook.rules import Rule, RuleKind
 from hypersync.rulebook.stand_in import undoing, undoing_gone
-
-_KINDS = {
-    Operation.CREATE: RuleKind.PROVISION,
-    Operation.UPDATE: RuleKind.UPDATE,
-    Operation.ADD_MEMBER: RuleKind.MEMBERSHIP,
-    Operation.REMOVE_MEMBER: RuleKind.MEMBERSHIP,
-    Operation.EVENT: RuleKind.EVENT,
-}
 
 
 @dataclass(slots=True)
@@ -75,13 +69,20 @@ class Drafter:
             undoes=undoes,
         )
 
+    def is_written(self, silo: str) -> bool:
+        """Tell whether HyperSync may write to a silo."""
+        return silo not in self.engine.silos.read_only
+
     def _rule(self, name: str, action: Action) -> Rule:
+        """Return what judges the undo of an action; a rule of another kind by now is another."""
         if name not in self.rules:
-            known = self.engine.rulebook.rule(undone_rule(name))
-            kind = _KINDS.get(action.operation, RuleKind.DEPROVISION)
+            rulebook = self.engine.rulebook
+            known = rulebook.rule(undone_rule(name))
+            kind = RuleKind(action.kind)
+            vips = tuple(vip.name for vip in rulebook.vips)
             self.rules[name] = (
-                undoing_gone(name, kind, action.slot)
-                if known is None
+                undoing_gone(name, kind, action.slot, vips)
+                if known is None or known.kind is not kind
                 else undoing(known, name, action.slot)
             )
         return self.rules[name]
@@ -103,12 +104,33 @@ def _target(action: Action) -> str:
     return f"{action.anchor}{MEMBER_SEPARATOR}{member!s}"
 
 
-def is_held(undo: Action) -> bool:
-    """Tell whether an undo takes a rule's change back, rather than doing it again."""
-    return undo.rule.count(UNDO) % 2 == 1
+def what_is_undone(
+    unit: UnitOfWork, undos: Sequence[ActionId], until: datetime
+) -> Sequence[UndoHold]:
+    """Return the changes of rules that these undos take back, to be held until then.
+
+    What does such a change again takes none back.
+    """
+    taking = [each for each in unit.actions.get(undos) if takes_back(each.rule)]
+    return [
+        UndoHold(
+            undo=undo.id,
+            run=undo.run,
+            rule=root.rule,
+            identity=undo.identity,
+            object_id=undo.object_id,
+            slot=root.slot,
+            target=_target(root),
+            operation=root.operation,
+            before=root.before,
+            after=root.after,
+            until=until,
+        )
+        for undo, root in _roots(unit, taking)
+    ]
 
 
-def roots(unit: UnitOfWork, undos: Iterable[Action]) -> Iterator[tuple[Action, Action]]:
+def _roots(unit: UnitOfWork, undos: Iterable[Action]) -> Iterator[tuple[Action, Action]]:
     """Yield undos with the rule's own action behind each, through undos of undos."""
     waiting = [(undo, undo) for undo in undos]
     while waiting:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from hypersync.model.actions import Action, is_undo
+from hypersync.model.actions import Action, is_undo, takes_back
 from hypersync.model.ids import ActionId, IdentityId
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.evaluate import Look
 from hypersync.pipeline.release import UNDONE
 from hypersync.pipeline.undo import Because, Found, Inverse, Kept, with_what_is_there
-from hypersync.pipeline.undo_drafts import Drafter, is_held, roots
+from hypersync.pipeline.undo_drafts import Drafter
 from hypersync.pipeline.undo_state import Stored
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction
@@ -31,7 +31,7 @@ class _Standing:
     drafts: list[Draft] = field(default_factory=list)
     over: set[str] = field(default_factory=set)
     untold: dict[str, str] = field(default_factory=dict)
-    kept: set[str] = field(default_factory=set)
+    kept: set[ActionId] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -52,11 +52,10 @@ class OpenUndos:
         groups = {key for key, kind in silos.types.items() if kind.members is not None}
         stored = Stored(unit, slots=silos.slots, groups=groups)
         stored.read(undos)
-        held = {each.undoes: root for each, root in roots(unit, undos) if is_held(each)}
         for action in undos:
             standing = found._of.setdefault(action.identity, _Standing())
-            if action.undoes in held:
-                standing.kept.add(held[action.undoes].key)
+            if takes_back(action.rule):
+                standing.kept.add(action.id)
             if action.state in UNDONE:
                 _place(standing, action, stored.found(action), drafter)
         return found
@@ -94,6 +93,8 @@ def _looked_at(action: Action, found: Found | None, drafter: Drafter) -> Draft |
         return Kept(Because.UNKNOWN, "its object is no longer known")
     if found.identity != action.identity:
         return Kept(Because.UNKNOWN, "its object belongs to another identity by now")
+    if not drafter.is_written(action.silo):
+        return Kept(Because.READ_ONLY, f"the silo {action.silo} is read only")
     shown = Inverse(operation=action.operation, before=action.before, after=action.after)
     state = with_what_is_there(shown, found, ability)
     if isinstance(state, Kept):

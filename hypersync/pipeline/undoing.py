@@ -2,8 +2,8 @@
 
 What it proposes goes through the guards as ``undo:RULE``, with the threshold, the plan and the VIP
 rules of the rule behind it. In the transaction that makes a committing undo visible the undone
-changes are held back as if they had been rejected, so that their rule does not redo them at once;
-undoing an undo lets them go again.
+changes are held back, so that their rule does not redo them at once; undoing an undo lets them go
+again.
 
 Failure direction: what cannot be taken back, was changed since, or cannot be told is left as it is
 and said beforehand.
@@ -11,14 +11,14 @@ and said beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from hypersync.errors import NotFound, UsageError
 from hypersync.model.actions import undo_name
 from hypersync.model.ids import IdentityId, RunId
 from hypersync.model.runs import Run, RunKind, RunMode, RunState
-from hypersync.pipeline.collect import Before, Candidate, Collector
+from hypersync.pipeline.collect import Before, Collector
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Look, Scope, evaluate
@@ -31,7 +31,6 @@ from hypersync.pipeline.settle import settle
 from hypersync.pipeline.spool import Spool
 from hypersync.pipeline.sync import run_once
 from hypersync.pipeline.undo import Because, Kept
-from hypersync.pipeline.undo_drafts import is_held, roots
 from hypersync.pipeline.undo_survey import Survey, Undone
 from hypersync.pipeline.world import World
 from hypersync.ports.progress import NoProgress, Progress
@@ -136,8 +135,6 @@ class _Undoing:
         with self._engine.store.begin(self._fence) as unit:
             settle(judging, unit, planned, before, found, judgement, self._now)
             self._record(unit, planned)
-            if planned.mode is RunMode.COMMIT:
-                self._hold(unit, (*judgement.queued, *judgement.suspended))
             save(unit, planned, found, judgement)
         return planned
 
@@ -245,10 +242,3 @@ class _Undoing:
             unit.events.record(
                 Event(kind="undo", at=self._now, run=run.id, by=run.started_by, data=data)
             )
-
-    def _hold(self, unit: UnitOfWork, kept: Iterable[Candidate]) -> None:
-        """Hold back the changes that are taken back; what is done again is let go when it is."""
-        undos = [undo for undo in unit.actions.get([each.id for each in kept]) if is_held(undo)]
-        held = [root.id for _, root in roots(unit, undos)]
-        until = self._now + self._engine.guards.reject_hold
-        unit.marks.hold(held, by=undo_name(self._id), now=self._now, until=until)

@@ -17,6 +17,7 @@ from hypersync.pipeline.drafts import Identity
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.evaluate import grouped
 from hypersync.pipeline.release import hold_text
+from hypersync.pipeline.undone import held_text
 from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
 from hypersync.rulebook.compile import Evaluator
@@ -158,6 +159,8 @@ def _with_holds(
     for hold in unit.marks.holds([identity]).values():
         if not hold.is_unanswered:
             held.setdefault(hold.rule, []).append(hold_text(hold))
+    for undone in unit.marks.undone([identity]).get(identity, ()):
+        held.setdefault(undone.rule, []).append(held_text([undone]))
     return tuple(
         replace(answer, note="; ".join(filter(None, (answer.note, *sorted(set(texts))))))
         if (texts := held.get(answer.rule))

@@ -1,8 +1,8 @@
 """Rules that stand behind an undo: the guards of the undone rule under another name. Pure.
 
 An undo is judged by the threshold, the VIP rules and the plan of the rule whose actions it takes
-back, or by what is built in when that rule is gone. It has no condition, no throttle and no rate;
-only its limit or a person lets it through, and its expiry never approves.
+back. When that rule is gone, by what is built in and by every VIP rule. It has no condition, no
+throttle and no rate; only its limit or a person lets it through, and its expiry never approves.
 """
 
 from __future__ import annotations
@@ -45,8 +45,11 @@ def undoing(rule: Rule, name: str, target: str) -> Rule:
     )
 
 
-def undoing_gone(name: str, kind: RuleKind, target: str) -> Rule:
-    """Return the rule that judges an undo whose rule is no longer in the rulebook."""
+def undoing_gone(name: str, kind: RuleKind, target: str, vips: tuple[str, ...]) -> Rule:
+    """Return the rule that judges an undo whose rule is no longer in the rulebook.
+
+    ``vips`` are all VIP rules: which of them the rule listed is not known any more.
+    """
     return Rule(
         index=-1,
         id=undo_name(name),
@@ -69,7 +72,7 @@ def undoing_gone(name: str, kind: RuleKind, target: str) -> Rule:
         precedence=None,
         throttle=None,
         threshold=_BUILT_IN,
-        vips=(),
+        vips=vips,
         wake=None,
         on_failure=None,
         owner=None,

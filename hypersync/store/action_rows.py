@@ -52,6 +52,7 @@ def action_of(row: Row[Any]) -> Action:
         once=decode_mapping(row.once) or {},
         cluster=row.cluster,
         undoes=row.undoes,
+        kind=row.kind,
     )
 
 

@@ -96,7 +96,7 @@ def make_pending(connection: Connection, actions: Collection[ActionId]) -> None:
     """Let the next sync look at the identities of these actions again."""
     for some in chunks(actions):
         rows = select(_ACTION.c.identity).where(_ACTION.c.id.in_(some))
-        _upsert_pending(connection, rows)
+        make_identities_pending(connection, rows)
 
 
 def answer(connection: Connection, actions: Collection[ActionId]) -> None:
@@ -109,11 +109,12 @@ def answer(connection: Connection, actions: Collection[ActionId]) -> None:
 def end_holds(connection: Connection, now: datetime) -> int:
     """Drop the rejections, and what nobody answered, whose time is over; return how many."""
     over = _HOLD.c.until <= now
-    _upsert_pending(connection, select(_HOLD.c.identity).where(over))
+    make_identities_pending(connection, select(_HOLD.c.identity).where(over))
     return connection.execute(delete(_HOLD).where(over)).rowcount
 
 
-def _upsert_pending(connection: Connection, rows: Any) -> None:  # noqa: ANN401 - a SELECT
+def make_identities_pending(connection: Connection, rows: Any) -> None:  # noqa: ANN401 - a SELECT
+    """Let the next sync look at the identities that a query returns."""
     # everybody writes these in the same order, so that nobody waits for each other
     ordered = rows.where(true()).distinct().order_by("identity")
     fresh = _insert(connection, _PENDING).from_select(["identity"], ordered)

@@ -13,8 +13,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
 from hypersync.model.ids import ActionId, IdentityId
-from hypersync.ports.store.marks import Hold, Mark, QuotaState
-from hypersync.store import aftermath, tables
+from hypersync.ports.store.marks import Hold, Mark, QuotaState, UndoHold
+from hypersync.store import tables, undo_holds
 from hypersync.store.aftermath import EXPIRY
 
 _MARK = tables.execution_mark
@@ -83,17 +83,11 @@ class Marks:
 
     def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
         """Return what is remembered of asked keys, of these identities or of all."""
-        names = ("key", "rule", "identity", "fingerprint", "until", "times", "at", "by")
+        names = ("key", "rule", "identity", "fingerprint", "until", "times", "at")
         unanswered = func.coalesce(_HOLD.c.by == EXPIRY, false()).label("is_unanswered")
         query = select(*(_HOLD.c[name] for name in names), unanswered)
         rows = self._rows(query, _HOLD.c.identity, identities)
         return {row.key: Hold(**row._mapping) for row in rows}
-
-    def hold(
-        self, actions: Collection[ActionId], *, by: str, now: datetime, until: datetime
-    ) -> None:
-        """Hold these changes back as if they had been rejected."""
-        aftermath.hold(self._connection, actions, by=by, now=now, until=until)
 
     def drop_holds(self, keys: Collection[str]) -> None:
         """End rejections."""
@@ -101,6 +95,22 @@ class Marks:
         for start in range(0, len(ordered), 500):
             part = ordered[start : start + 500]
             self._connection.execute(delete(_HOLD).where(_HOLD.c.key.in_(part)))
+
+    def undone(self, identities: Collection[int] | None) -> Mapping[IdentityId, Sequence[UndoHold]]:
+        """Return what was taken back, of these identities or of all."""
+        column = tables.undo_hold.c.identity
+        found: dict[IdentityId, list[UndoHold]] = {}
+        for row in self._rows(select(tables.undo_hold), column, identities):
+            found.setdefault(IdentityId(row.identity), []).append(undo_holds.hold_of(row))
+        return found
+
+    def hold_undone(self, holds: Sequence[UndoHold], now: datetime) -> None:
+        """Hold back what is taken back from now on."""
+        undo_holds.hold(self._connection, holds, now)
+
+    def drop_undone(self, holds: Collection[tuple[ActionId, IdentityId]]) -> None:
+        """Let what these undos took back from these identities be done again."""
+        undo_holds.drop(self._connection, holds)
 
     def quotas(self) -> Mapping[str, QuotaState]:
         """Return the state of every quota by context."""

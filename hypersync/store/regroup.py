@@ -27,6 +27,13 @@ INSERT INTO hold (key, rule, identity, fingerprint, until, at, by, times)
 SELECT ?, rule, ?, fingerprint, until, at, by, times FROM hold WHERE key = ?
 ON CONFLICT (key) DO NOTHING
 """
+_UNDO_HOLD = """
+INSERT INTO undo_hold (undo, identity, run, rule, object, slot, target, operation, before, after,
+                       until, at)
+SELECT undo, ?, run, rule, object, slot, target, operation, before, after, until, at
+FROM undo_hold WHERE identity = ?
+ON CONFLICT (undo, identity) DO NOTHING
+"""
 
 
 def hand_on(connection: Connection, origin: int, heir: int) -> None:
@@ -34,6 +41,7 @@ def hand_on(connection: Connection, origin: int, heir: int) -> None:
     run(connection, _MARKS, (heir, origin))
     holds = read(connection, "SELECT key, rule FROM hold WHERE identity = ?", (origin,))
     run_many(connection, _HOLD, [(_key(key, rule, origin, heir), heir, key) for key, rule in holds])
+    run(connection, _UNDO_HOLD, (heir, origin))
     _hand_on_vip(connection, origin, heir)
 
 

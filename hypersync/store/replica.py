@@ -2,8 +2,8 @@
 
 Objects are not copied here. Copied are what was open and approved, what was let through in a last
 while (lookbacks count it), who was last switched on or off by us, when rules last started, what
-people had rejected, reserved names and unlock keys. Ids stay what they are, so that keys and
-fingerprints go on meaning the same.
+people had rejected and undone, reserved names and unlock keys. Ids stay what they are, so that keys
+and fingerprints go on meaning the same.
 
 Marks are not kept by time, so last starts are read from the actions. The other store is SQLite.
 """
@@ -67,6 +67,7 @@ def copy_knowledge(
     _copy_starts(source, target, before)
     for table, column in (
         (tables.hold, tables.hold.c.at),
+        (tables.undo_hold, tables.undo_hold.c.at),
         (tables.reservation, tables.reservation.c.at),
         (tables.unlock_key, tables.unlock_key.c.applied_at),
     ):

@@ -315,8 +315,9 @@ class Requests:
         )
 
     def end_holds(self, now: datetime) -> int:
-        """Drop the rejections whose time is over; their identities are pending again."""
-        return aftermath.end_holds(self._connection, now)
+        """Drop rejections and undone changes whose time is over; their identities are pending."""
+        ended = aftermath.end_holds(self._connection, now)
+        return ended + undo_holds.end(self._connection, now)
 
     def join_values(self, identities: Collection[IdentityId]) -> Mapping[IdentityId, str]:
         """Return the normal join values of identities; those that stand alone have none."""

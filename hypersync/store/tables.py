@@ -374,6 +374,25 @@ hold = Table(
     Index("ix_hold_identity", "identity"),
 )
 
+undo_hold = Table(  # changes that were taken back, or are to be: their rules do not redo them
+    "undo_hold",
+    metadata,
+    Column("undo", Text, primary_key=True),  # the action that takes the change back
+    Column("identity", BigKey, primary_key=True),
+    Column("run", Text, nullable=False),
+    Column("rule", Text, nullable=False),  # whose change it was
+    Column("object", BigKey),
+    Column("slot", Text, nullable=False),
+    Column("target", Text, nullable=False, default=""),  # group and member, or empty
+    Column("operation", EnumText(Operation), nullable=False),
+    Column("before", Json),
+    Column("after", Json),
+    Column("until", UtcTime, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("ix_undo_hold_identity", "identity"),
+    Index("ix_undo_hold_until", "until"),
+)
+
 quota = Table(
     "quota",
     metadata,

@@ -1,24 +1,28 @@
-"""Lets undone changes go again once they are not, or no longer, taken back.
+"""Stores which changes were taken back, or are to be, so that their rules do not redo them.
 
-While an undo is open, and after it succeeded, the change that it takes back is held: its rule must
-not redo it. An undo that came to nothing frees it, and so does one that did the change again, in
-the transaction that records how it ended.
+Each undo holds its own change, from the transaction that makes it visible on, while it is open and
+after it succeeded. An undo that came to nothing frees it, and so does one that did the change
+again, in the transaction that records how it ended. Whose change is free is looked at again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select
 from sqlalchemy.engine import Connection, Row
 
-from hypersync.model.actions import OPEN_STATES, UNDO, ActionState
+from hypersync.model.actions import ActionState, takes_back
+from hypersync.model.canonical import decode_mapping
+from hypersync.model.ids import ActionId, IdentityId
+from hypersync.ports.store.marks import UndoHold
 from hypersync.store import tables
+from hypersync.store.aftermath import make_identities_pending
 from hypersync.store.bulk import chunks
 
-_ACTION = tables.action
-_HOLD = tables.hold
+_HOLD = tables.undo_hold
 _TO_NOTHING = frozenset(
     {
         ActionState.CONFLICT,
@@ -29,50 +33,78 @@ _TO_NOTHING = frozenset(
         ActionState.VOID,
     }
 )
-_DONE = frozenset({ActionState.SUCCEEDED})
-_GOES_ON = OPEN_STATES | _DONE | {ActionState.PROPOSED}
+
+
+def hold(connection: Connection, holds: Sequence[UndoHold], now: datetime) -> None:
+    """Hold back what these undos take back."""
+    if holds:
+        connection.execute(insert(_HOLD), [_row(each, now) for each in holds])
+
+
+def hold_of(row: Row[Any]) -> UndoHold:
+    """Build the value of one row."""
+    return UndoHold(
+        undo=row.undo,
+        run=row.run,
+        rule=row.rule,
+        identity=row.identity,
+        object_id=row.object,
+        slot=row.slot,
+        target=row.target,
+        operation=row.operation,
+        before=decode_mapping(row.before),
+        after=decode_mapping(row.after),
+        until=row.until,
+    )
+
+
+def _row(held: UndoHold, now: datetime) -> dict[str, object]:
+    return {
+        "undo": held.undo,
+        "identity": held.identity,
+        "run": held.run,
+        "rule": held.rule,
+        "object": held.object_id,
+        "slot": held.slot,
+        "target": held.target,
+        "operation": held.operation,
+        "before": held.before,
+        "after": held.after,
+        "until": held.until,
+        "at": now,
+    }
+
+
+def drop(connection: Connection, holds: Collection[tuple[ActionId, IdentityId]]) -> None:
+    """Forget what these undos hold for these identities, which are being looked at."""
+    if holds:
+        one = delete(_HOLD).where(
+            _HOLD.c.undo == bindparam("which"), _HOLD.c.identity == bindparam("of")
+        )
+        connection.execute(one, [{"which": undo, "of": whose} for undo, whose in sorted(holds)])
+
+
+def end(connection: Connection, now: datetime) -> int:
+    """Free what was held long enough; return how much."""
+    return _free(connection, _HOLD.c.until <= now)
 
 
 def let_go(connection: Connection, moved: Iterable[Row[Any]]) -> None:
     """Free what is no longer taken back, now that these actions changed their state.
 
-    Rows have ``rule``, ``undoes`` and the new ``state``. What another undo goes on to take back
-    stays held.
+    Rows have ``id``, ``rule``, ``undoes`` and the new ``state``.
     """
     undos = [row for row in moved if row.undoes is not None]
-    again = {row.undoes for row in undos if not _takes_back(row) and row.state in _DONE}
-    ended = {row.undoes for row in undos if _takes_back(row) and row.state in _TO_NOTHING}
-    freed = again | (ended - _still_undone(connection, ended))
-    for some in chunks(sorted(_root_keys(connection, freed))):
-        mine = delete(_HOLD).where(_HOLD.c.key.in_(some), _HOLD.c.by.startswith(UNDO))
-        connection.execute(mine)
+    ended = {row.id for row in undos if takes_back(row.rule) and row.state in _TO_NOTHING}
+    again = {
+        row.undoes
+        for row in undos
+        if not takes_back(row.rule) and row.state is ActionState.SUCCEEDED
+    }
+    for some in chunks(sorted(ended | again)):
+        _free(connection, _HOLD.c.undo.in_(some))
 
 
-def _takes_back(undo: Row[Any]) -> bool:
-    """Tell whether an undo takes a rule's change back, rather than doing it again."""
-    return bool(undo.rule.count(UNDO) % 2)
-
-
-def _still_undone(connection: Connection, actions: Collection[str]) -> set[str]:
-    """Return those of these actions that something else takes back or took back."""
-    found: set[str] = set()
-    for some in chunks(sorted(actions)):
-        query = select(_ACTION.c.undoes).where(
-            _ACTION.c.undoes.in_(some), _ACTION.c.state.in_(_GOES_ON)
-        )
-        found |= set(connection.execute(query).scalars())
-    return found
-
-
-def _root_keys(connection: Connection, actions: Collection[str]) -> set[str]:
-    """Return the keys of the rules' own actions behind these, through undos of undos."""
-    keys = set()
-    asked = set(actions)
-    while asked:
-        rows: list[Row[Any]] = []
-        for some in chunks(sorted(asked)):
-            query = select(_ACTION.c.key, _ACTION.c.undoes).where(_ACTION.c.id.in_(some))
-            rows += connection.execute(query)
-        keys |= {row.key for row in rows if row.undoes is None}
-        asked = {row.undoes for row in rows if row.undoes is not None}
-    return keys
+def _free(connection: Connection, which: ColumnElement[bool]) -> int:
+    make_identities_pending(connection, select(_HOLD.c.identity).where(which))
+    return connection.execute(delete(_HOLD).where(which)).rowcount

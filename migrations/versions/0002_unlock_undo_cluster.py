@@ -44,6 +44,24 @@ def upgrade():
         sa.PrimaryKeyConstraint("slot", "key", "identity", name=op.f("pk_awaited_reference")),
     )
     op.create_index("ix_awaited_reference_key", "awaited_reference", ["key"], unique=False)
+    op.create_table(
+        "undo_hold",
+        sa.Column("undo", sa.Text(), nullable=False),
+        sa.Column("identity", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("run", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("object", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("slot", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=True),
+        sa.Column("after", sa.Text(), nullable=True),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("undo", "identity", name=op.f("pk_undo_hold")),
+    )
+    op.create_index("ix_undo_hold_identity", "undo_hold", ["identity"], unique=False)
+    op.create_index("ix_undo_hold_until", "undo_hold", ["until"], unique=False)
     op.add_column(
         "identity", sa.Column("ambiguous_since", sa.DateTime(timezone=True), nullable=True)
     )
@@ -77,6 +95,9 @@ def downgrade():
     op.drop_column("action", "undoes")
     op.drop_column("action", "waits")
     op.drop_column("identity", "ambiguous_since")
+    op.drop_index("ix_undo_hold_until", table_name="undo_hold")
+    op.drop_index("ix_undo_hold_identity", table_name="undo_hold")
+    op.drop_table("undo_hold")
     op.drop_index("ix_awaited_reference_key", table_name="awaited_reference")
     op.drop_table("awaited_reference")
     op.drop_index("uq_rule_publication", table_name="rule_publication")

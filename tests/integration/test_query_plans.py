@@ -21,6 +21,7 @@ LARGE = frozenset(
         "action",
         "execution_mark",
         "hold",
+        "undo_hold",
         "verdict_row",
         "run_error",
         "decision",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hypersync.model.ids import ActionId, IdentityId
+from hypersync.model.ids import ActionId, IdentityId, ObjectId, RunId
+from hypersync.model.objects import Attributes, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,7 @@ class Hold:
     """What is remembered of one action key after people were asked about it.
 
     A rejection holds the same change back. ``is_unanswered`` is what nobody answered in time: it
-    is asked again. ``times`` is how often it came to that. ``by`` is who decided,
-    ``undo:RUN`` where a run took the change back.
+    is asked again. ``times`` is how often it came to that.
     """
 
     key: str
@@ -27,7 +27,28 @@ class Hold:
     times: int
     at: datetime | None = None
     is_unanswered: bool = False
-    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoHold:
+    """A change of a rule that was taken back, or is to be: the rule does not redo it.
+
+    ``undo`` is the action that takes it back, in ``run``; what follows describes the undone change.
+    ``object_id`` is the object it was made to, for memberships the group. ``target`` names group
+    and member.
+    """
+
+    undo: ActionId
+    run: RunId
+    rule: str
+    identity: IdentityId
+    object_id: ObjectId | None
+    slot: str
+    target: str
+    operation: Operation
+    before: Attributes | None
+    after: Attributes | None
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +85,17 @@ class Marks(Protocol):
     def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
         """Return what is remembered of asked keys, of these identities or of all."""
 
-    def hold(
-        self, actions: Collection[ActionId], *, by: str, now: datetime, until: datetime
-    ) -> None:
-        """Hold these changes back as if they had been rejected."""
-
     def drop_holds(self, keys: Collection[str]) -> None:
         """Forget what is remembered of asked keys."""
+
+    def undone(self, identities: Collection[int] | None) -> Mapping[IdentityId, Sequence[UndoHold]]:
+        """Return what was taken back, of these identities or of all."""
+
+    def hold_undone(self, holds: Sequence[UndoHold], now: datetime) -> None:
+        """Hold back what is taken back from now on."""
+
+    def drop_undone(self, holds: Collection[tuple[ActionId, IdentityId]]) -> None:
+        """Let what these undos took back from these identities be done again."""
 
     def quotas(self) -> Mapping[str, QuotaState]:
         """Return the state of every quota by context."""
