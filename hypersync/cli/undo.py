@@ -64,16 +64,15 @@ def _undo(
 
 
 def _document(undone: Undone, limit: int) -> dict[str, object]:
+    incomplete = list(undone.incomplete.values())
     return {
         "cannot": [
             {**_about(action), "code": kept.because.value, "text": kept.text}
             for action, kept in undone.cannot[:limit]
         ],
         "cannot_total": len(undone.cannot),
-        "incomplete": [
-            {**_about(action), "text": text} for action, text in undone.incomplete[:limit]
-        ],
-        "incomplete_total": len(undone.incomplete),
+        "incomplete": [{**_about(action), "text": text} for action, text in incomplete[:limit]],
+        "incomplete_total": len(incomplete),
     }
 
 
@@ -98,7 +97,7 @@ def _lines(undone: Undone, limit: int) -> Iterator[str]:
         yield from _some([(action, kept.text) for action, kept in undone.cannot], limit)
     if undone.incomplete:
         yield f"not brought back whole: {len(undone.incomplete)}"
-        yield from _some(undone.incomplete, limit)
+        yield from _some(list(undone.incomplete.values()), limit)
 
 
 def _some(actions: list[tuple[Action, str]], limit: int) -> Iterator[str]:

@@ -62,7 +62,9 @@ class Stored:
                 current = self._unit.objects.current(self._types[where], sorted(wanted))
                 self._take(where, current.values())
 
-    def _take(self, where: TypeKey, rows: Iterable[Current]) -> None:
+    def _take(self, where: TypeKey, rows: Collection[Current]) -> None:
+        is_group = where in self._groups
+        members = self._unit.objects.references_of([row.id for row in rows]) if is_group else {}
         for row in rows:
             state = _State(
                 id=ObjectId(row.id),
@@ -71,9 +73,8 @@ class Stored:
                 reference=row.reference or row.anchor,
                 attributes=decode(row.attributes),
                 absence=row.absence,
+                members=set(members.get(row.id, ())),
             )
-            if where in self._groups:
-                state.members = set(self._unit.objects.references(state.id))
             self._states[(*where, row.anchor)] = state
 
     def member_key(self, action: Action) -> ObjectKey | None:
@@ -99,6 +100,15 @@ class Stored:
             is_member_there=member is not None and member.absence is None,
             members=len(state.members),
         )
+
+    def concerned(self, actions: Iterable[Action]) -> Collection[IdentityId]:
+        """Return whom undoing these actions concerns, as `found` says it."""
+        found = set()
+        for action in actions:
+            state = self._state(object_key(action))
+            if state is not None:
+                found.add((self._state(self.member_key(action)) or state).identity)
+        return found
 
     def write(self, action: Action, taken: Inverse) -> None:
         """Go on as if an action had been taken back."""

@@ -30,6 +30,7 @@ from hypersync.pipeline.undo_drafts import Drafter
 from hypersync.pipeline.undo_state import ObjectKey, Stored, object_key
 from hypersync.ports.progress import Progress
 from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.actions import OpenAction
 
 _BATCH = 1_000
 
@@ -39,11 +40,11 @@ class Undone:
     """What an undo found besides its drafts.
 
     ``cannot`` are the actions that are left as they are, ``incomplete`` those whose undo does not
-    bring everything back, each with the reason.
+    bring everything back, by id, each with the reason.
     """
 
     cannot: list[tuple[Action, Kept]] = field(default_factory=list)
-    incomplete: list[tuple[Action, str]] = field(default_factory=list)
+    incomplete: dict[ActionId, tuple[Action, str]] = field(default_factory=dict)
 
 
 class Survey:
@@ -57,6 +58,7 @@ class Survey:
         self._undone = undone
         self._originals: dict[ActionId, Action] = {}
         self._restored: dict[ObjectKey, ActionId] = {}
+        self._taken: set[str] = set()
         self.needs: dict[ActionId, ActionId] = {}
         self.drafter = Drafter(engine)
 
@@ -83,33 +85,61 @@ class Survey:
 
     def leave(self, drafts: Iterable[Draft], why: Kept) -> None:
         """Leave the actions behind these drafts as they are after all."""
-        gone = {draft.undoes for draft in drafts}
-        self._undone.cannot += [(each, why) for key, each in self._originals.items() if key in gone]
-        self._undone.incomplete = [
-            (each, loss) for each, loss in self._undone.incomplete if each.id not in gone
-        ]
+        for draft in drafts:
+            if draft.undoes in self._originals:
+                self._undone.cannot.append((self._originals[draft.undoes], why))
+                self._undone.incomplete.pop(draft.undoes, None)
 
     def _of_batch(
         self, unit: UnitOfWork, stored: Stored, batch: Sequence[Action]
     ) -> Iterator[Draft]:
         undoers = unit.actions.undoers([each.id for each in batch])
         stored.read(batch)
+        waiting = unit.actions.open(stored.concerned(batch))
         for action in batch:
-            found = stored.found(action)
-            wanted = self._wanted(action, undoers, found)
-            if isinstance(wanted, Kept):
-                self._undone.cannot.append((action, wanted))
-                continue
-            assert found is not None  # noqa: S101 - there is no undo of what is not stored
+            draft = self._draft(action, undoers, waiting, stored)
+            if isinstance(draft, Kept):
+                self._undone.cannot.append((action, draft))
+            else:
+                yield draft
+
+    def _draft(
+        self,
+        action: Action,
+        undoers: Mapping[ActionId, Sequence[Action]],
+        waiting: Mapping[str, OpenAction],
+        stored: Stored,
+    ) -> Draft | Kept:
+        """Return what takes an action back, and go on as if it had; or why it is left as it is."""
+        found = stored.found(action)
+        wanted = self._wanted(action, undoers, found)
+        if isinstance(wanted, Kept):
+            return wanted
+        assert found is not None  # noqa: S101 - there is no undo of what is not stored
+        draft = self.drafter.draft(action, wanted, found, name=action.rule, undoes=action.id)
+        kept = self._in_turn(draft, waiting)
+        if kept is None:
             stored.write(action, wanted)
             self._note(action, wanted, stored)
-            yield self.drafter.draft(action, wanted, found, name=action.rule, undoes=action.id)
+        return kept or draft
+
+    def _in_turn(self, draft: Draft, waiting: Mapping[str, OpenAction]) -> Kept | None:
+        """Say what has to end first: one undo at a time of a rule's changes to an object."""
+        other = waiting.get(draft.key)
+        if other is not None:
+            text = f"run {other.run} undoes another of its changes: undo it after {other.id}"
+            return Kept(Because.WAITING, f"{text}, which is {other.state.value}")
+        if draft.key in self._taken:
+            text = "a later change of the same run is taken back first; undo the run again then"
+            return Kept(Because.WAITING, text)
+        self._taken.add(draft.key)
+        return None
 
     def _note(self, action: Action, wanted: Inverse, stored: Stored) -> None:
         """Note what does not come back, and what comes back before something else."""
         self._originals[action.id] = action
         if wanted.loses:
-            self._undone.incomplete.append((action, wanted.loses))
+            self._undone.incomplete[action.id] = (action, wanted.loses)
         key = object_key(action)
         for each in (key, stored.member_key(action)):
             if each in self._restored:
@@ -130,5 +160,7 @@ class Survey:
         if ability is None or not self.drafter.knows(action.slot):
             text = "its object type or its slot is no longer in the configuration"
             return Kept(Because.UNKNOWN, text)
+        if not self.drafter.is_written(action.silo):
+            return Kept(Because.READ_ONLY, f"the silo {action.silo} is read only: `write: false`")
         wanted = inverse(action, ability)
         return wanted if isinstance(wanted, Kept) else with_what_is_there(wanted, found, ability)

@@ -6,7 +6,7 @@ row once. Objects of a type that is being loaded for the first time are not visi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -176,6 +176,14 @@ class Objects(ObjectWrites):
         """Return what an object refers to, in normal form (`model.joins.normal_reference`)."""
         statement = "SELECT target FROM reference WHERE object = ?"
         return frozenset(row[0] for row in read(self._connection, statement, (object_id,)))
+
+    def references_of(self, objects: Iterable[int]) -> Mapping[int, Collection[str]]:
+        """Return what these objects refer to, in normal form; those that do not are left out."""
+        found: dict[int, list[str]] = {}
+        statement = "SELECT object, target FROM reference WHERE object IN ({})"
+        for number, target in read_in(self._connection, statement, objects):
+            found.setdefault(number, []).append(target)
+        return found
 
     def refers(self, object_id: ObjectId, target: str) -> bool:
         """Tell whether an object refers to a target, given in normal form."""

@@ -56,7 +56,7 @@ def test_undo_enables_what_a_run_disabled(world: World, left: Run) -> None:
 
 
 def test_preview_of_an_undo_changes_nothing(world: World, left: Run) -> None:
-    tables = ("hold", "request", "pending_identity", "object", "execution_mark", "event")
+    tables = ("hold", "undo_hold", "request", "pending_identity", "object", "execution_mark", "event")
     before = {name: world.rows(name) for name in tables}
 
     run, undone = undo_of(world, left, commit=False)
@@ -179,7 +179,7 @@ def test_undo_restores_what_a_run_deleted_under_the_same_anchor(world):
 
     assert world.get(1) == before
     assert done.counts.succeeded == 1
-    assert [text for _, text in undone.incomplete] == [
+    assert [text for _, text in undone.incomplete.values()] == [
         "comes back without attributes that are not read and passwords"
     ]
     assert world.run("full").counts.proposed == 0
@@ -284,7 +284,7 @@ def test_undoing_an_undo_does_it_again_and_lets_the_rule_go_on(world, left):
 
     assert world.disabled() == {"u1", "u2"}
     assert set(second.rules) == {"undo:undo:disable-leaver"}
-    assert world.rows("hold") == []
+    assert world.rows("undo_hold") == []
     world.later(hours=2)
     world.account(1, active="true")
     world.run()
@@ -298,7 +298,7 @@ def test_what_was_done_again_can_be_undone_again(world, left):
     undo(world, second)
 
     assert world.disabled() == set()
-    assert len(world.rows("hold")) == 2
+    assert len(world.rows("undo_hold")) == 2
     world.later(hours=2)
     world.run("full")
     assert world.disabled() == set()

@@ -194,6 +194,9 @@ class Objects(Protocol):
     def references(self, object_id: ObjectId) -> Collection[str]:
         """Return what an object refers to, in normal form (`model.joins.normal_reference`)."""
 
+    def references_of(self, objects: Iterable[int]) -> Mapping[int, Collection[str]]:
+        """Return what these objects refer to, in normal form; those that do not are left out."""
+
     def refers(self, object_id: ObjectId, target: str) -> bool:
         """Tell whether an object refers to a target, given in normal form."""
 
