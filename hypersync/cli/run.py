@@ -14,6 +14,7 @@ import click
 from hypersync.cli.frame import Exit, Invocation, command
 from hypersync.cli.output import print_answer
 from hypersync.errors import LeaseHeld, UsageError
+from hypersync.model.actions import ActionState
 from hypersync.model.runs import RunKind
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _say_releases(app: App, *, is_object: bool) -> None:
     if is_object and app.configuration.guards.release != "any":
         return
     with app.store.snapshot() as unit:
-        count = len(unit.actions.approved())
+        count = unit.actions.count(ActionState.APPROVED)
     if count:
         click.echo(f"also releases {count} approved action{'' if count == 1 else 's'}", err=True)
 

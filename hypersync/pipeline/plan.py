@@ -13,10 +13,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from hypersync.errors import NotFound
-from hypersync.model.ids import ActionId, IdentityId, RunId
+from hypersync.model.ids import IdentityId, RunId
 from hypersync.model.runs import Run, RunKind, RunMode, RunState
 from hypersync.pipeline.collect import Before, Collected, Collector
-from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Row, Scope, evaluate
 from hypersync.pipeline.explain_stops import explain_stops
@@ -30,13 +29,13 @@ from hypersync.pipeline.raises import record_raises
 from hypersync.pipeline.reviewed import check_same
 from hypersync.pipeline.settle import settle
 from hypersync.pipeline.spool import Spool
+from hypersync.pipeline.startable import Releases, note_rests, startable
 from hypersync.pipeline.undo_open import OpenUndos
 from hypersync.pipeline.unlock import record_uses
 from hypersync.pipeline.vip import Vips
 from hypersync.pipeline.world import World
 from hypersync.ports.progress import Progress
 from hypersync.ports.store import UnitOfWork
-from hypersync.ports.store.actions import OpenAction
 from hypersync.ports.store.leases import Fence
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.rules import RuleKind
@@ -61,8 +60,7 @@ class Planner:
         self._spool = Spool(engine.store, run, fence, self._now)
         self._claimed: set[IdentityId] = set()
         self._seen: set[int] = set()
-        self._resting: frozenset[str] = frozenset()
-        self._over: frozenset[ActionId] = frozenset()
+        self._releases = Releases(engine, order, self._now, self._claimed)
         self._bound: tuple[World, Evaluator] | None = None
 
     def plan(self) -> Run:
@@ -80,7 +78,7 @@ class Planner:
                 self._spool.add,
                 self._spool.discard,
                 now=self._now,
-                rests=self._rests,
+                rests=self._releases.why_not,
                 vips=known_vips(self._engine, unit),
             )
             collector.void_orphans(is_simulated=self._engine.guards.simulate)
@@ -150,7 +148,7 @@ class Planner:
 
         The value of each is the rules that are asked, empty for all of them.
         """
-        approved = self._releasable(unit)
+        self._releases.look(unit)
         if run.kind is RunKind.FULL:
             return self._before(unit, None), None
         mine: set[IdentityId]
@@ -161,25 +159,9 @@ class Planner:
         else:
             mine = set(unit.identities.pending(self._now))
         wanted: dict[int, frozenset[str]] = dict.fromkeys(mine, frozenset())
-        wanted |= {identity: rules for identity, rules in approved.items() if identity not in mine}
+        left = startable(self._engine, self._order, unit, self._now)
+        wanted |= {identity: rules for identity, rules in left.items() if identity not in mine}
         return self._before(unit, set(wanted)), wanted
-
-    def _releasable(self, unit: UnitOfWork) -> dict[IdentityId, frozenset[str]]:
-        """Return the rules of approved and overdue actions by identity."""
-        if not self._commit or self._order.expected is not None:
-            return {}
-        approved = unit.actions.approved()
-        self._resting = frozenset(unit.silos.paused())
-        self._over = frozenset(
-            action.id
-            for action in approved
-            if action.approved_until is not None and action.approved_until <= self._now
-        )
-        waiting = [*approved, *unit.actions.queued()]
-        found: dict[IdentityId, frozenset[str]] = {}
-        for action in waiting:
-            found[action.identity] = found.get(action.identity, frozenset()) | {action.rule}
-        return found
 
     def _before(self, unit: UnitOfWork, identities: Collection[int] | None) -> Before:
         events = [rule.id for rule in self._rules.values() if rule.kind is RuleKind.EVENT]
@@ -192,29 +174,6 @@ class Planner:
             held=set(unit.marks.held(events, identities)),
             memory=dict(unit.identities.vips(identities)),
         )
-
-    def _rests(self, action: OpenAction, draft: Draft) -> str:
-        """Say why this run does not release what was approved, or nothing.
-
-        It does not in a preview or a blackout, for a paused silo or a simulated rule, or once the
-        approval ran out, whether somebody noted that already or not.
-        """
-        if not self._commit:
-            return "a preview releases nothing"
-        if self._order.expected is not None:
-            return "a reviewed plan is carried out, and nothing besides"
-        if action.id in self._over:
-            return "its approval ran out"
-        if self._engine.is_blackout(self._now):
-            return "a blackout window is open"
-        if self._engine.guards.simulate or draft.rule.simulate:
-            return f"{draft.rule.id} is only simulated"
-        if draft.silo in self._resting:
-            return f"the silo {draft.silo} is paused"
-        own = self._order.object_key is None or self._engine.guards.release_any
-        if own or action.identity in self._claimed:
-            return ""
-        return "an object sync releases only what is about its own identity"
 
     # --- evaluating ----------------------------------------------------------------------------
 
@@ -306,6 +265,7 @@ class Planner:
             settle(self._engine, unit, planned, before, found, judgement, self._now)
             save(unit, planned, found, judgement)
             if self._commit:
+                note_rests(self._engine, unit, self._now)
                 self._await_references(unit)
                 record_raises(unit, self._order.raises, planned)
                 planned = record_plan(unit, self._order, planned)

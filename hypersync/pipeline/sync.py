@@ -13,7 +13,7 @@ committing run. An identity leaves the pending set only when nothing about it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ from hypersync.pipeline.execute import execute
 from hypersync.pipeline.lease import holding
 from hypersync.pipeline.outcomes import Execution
 from hypersync.pipeline.plan import MOST_ERRORS, Planner
+from hypersync.pipeline.startable import resting
 from hypersync.pipeline.unknown import Asking, settle_unknown
 from hypersync.pipeline.unlock import note_expiries
 from hypersync.ports.progress import NoProgress, Progress
@@ -92,17 +93,10 @@ def run_once(
     return run
 
 
-def _resting(engine: Engine, unit: UnitOfWork) -> Collection[str]:
-    """Return the silos whose actions rest, the events (no silo) among them in a blackout."""
-    if engine.is_blackout(engine.clock()):
-        return frozenset({*engine.silos.connectors, ""})
-    return frozenset({*unit.silos.paused(), *unit.scans.applying()})
-
-
 def _settle_lost(engine: Engine, run_id: RunId, fence: Fence) -> Execution:
     """Find out what became of what lost processes were doing, so that the plan can count on it."""
     with engine.store.snapshot() as unit:
-        resting = _resting(engine, unit)
+        rest = resting(engine, unit, engine.clock())
     return settle_unknown(
         engine.store,
         engine.silos,
@@ -110,7 +104,7 @@ def _settle_lost(engine: Engine, run_id: RunId, fence: Fence) -> Execution:
         clock=engine.clock,
         asking=Asking(open_request=engine.open_request, plan_of=partial(_plan_of, engine)),
         fence=fence,
-        resting=resting,
+        resting=rest,
     )
 
 
@@ -158,14 +152,14 @@ def _carry_out(
 ) -> Run:
     """Execute what is queued and write down how it went."""
     with engine.store.snapshot() as unit:
-        resting = _resting(engine, unit)
+        rest = resting(engine, unit, engine.clock())
     execution = execute(
         engine.store,
         engine.silos,
         worker=run.id,
         clock=engine.clock,
         fence=fence,
-        resting=resting,
+        resting=rest,
         is_blackout=engine.is_blackout,
         progress=progress,
     )

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from hypersync.app import App
 from hypersync.config.models import Configuration
 from hypersync.errors import NotFound
+from hypersync.model.actions import ActionState
 from hypersync.model.runs import Run, RunKind
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.rehearse.compare import Difference, Side, differences
@@ -198,7 +199,7 @@ def _is_something_due(paper: App, now: datetime) -> bool:
             unit.identities.count_pending(now)
             or unit.requests.expired(now)
             or unit.requests.run_out(now)
-            or unit.actions.approved()
+            or unit.actions.count(ActionState.APPROVED)
         )
 
 

@@ -13,7 +13,7 @@ from hypersync.model.actions import OPEN_STATES, Action, ActionState
 from hypersync.model.canonical import decode_mapping
 from hypersync.model.ids import ActionId, ObjectId, RequestId, RunId
 from hypersync.model.objects import Operation
-from hypersync.ports.store.actions import OpenAction, PastWrite, Unit
+from hypersync.ports.store.actions import OpenAction, PastWrite, Startable, Unit
 from hypersync.store import tables
 from hypersync.store.action_rows import action_of
 from hypersync.store.bulk import chunks
@@ -50,6 +50,7 @@ _OPEN_COLUMNS = (
     "request",
     "run",
     "waits",
+    "approved_until",
 )
 
 
@@ -205,17 +206,32 @@ class ActionReads:
         rows = self._connection.execute(query).all()
         return {row.key: OpenAction(**row._mapping) for row in rows}
 
-    def approved(self) -> Sequence[Action]:
-        """Return the approved actions that no run has released yet."""
-        return self._where(_ACTION.c.state == ActionState.APPROVED)
+    def startable(
+        self, silos: Collection[str], *, simulated: Collection[str], approved: bool, now: datetime
+    ) -> Sequence[Startable]:
+        """Return for whom something may start in these silos, once it was looked at again.
+
+        That is what is queued and due and, if ``approved``, what is approved and still valid, of
+        all rules but the simulated ones.
+        """
+        states = [ActionState.QUEUED, *([ActionState.APPROVED] if approved else [])]
+        query = select(_ACTION.c.identity, _ACTION.c.rule).where(
+            _ACTION.c.state.in_(states),
+            _ACTION.c.silo.in_(silos),
+            _ACTION.c.rule.not_in(simulated),
+            or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
+            or_(_ACTION.c.state == ActionState.QUEUED, is_valid(now)),
+        )
+        return [Startable(*row) for row in self._connection.execute(query.distinct())]
+
+    def count(self, state: ActionState) -> int:
+        """Return how many actions are in a state."""
+        query = select(func.count()).select_from(_ACTION).where(_ACTION.c.state == state)
+        return self._connection.execute(query).scalar_one()
 
     def unknown(self, silo: str) -> Sequence[Action]:
         """Return the actions of a silo whose outcome is unknown."""
         return self._where(_ACTION.c.state == ActionState.UNKNOWN, _ACTION.c.silo == silo)
-
-    def queued(self) -> Sequence[Action]:
-        """Return everything that is queued, whenever that was: it is looked at again."""
-        return self._where(_ACTION.c.state == ActionState.QUEUED)
 
     def due(self, now: datetime) -> int:
         """Return how many queued actions could be executed now."""
@@ -279,6 +295,11 @@ class ActionReads:
         if limit is not None:
             query = query.limit(limit)
         return [action_of(row) for row in self._connection.execute(query)]
+
+
+def is_valid(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that an approval did not run out."""
+    return or_(_ACTION.c.approved_until.is_(None), _ACTION.c.approved_until > now)
 
 
 def _of_run(run: RunId) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from hypersync.model.ids import ActionId, ObjectId, RunId
 from hypersync.model.objects import Operation
 from hypersync.ports.store.actions import Proposal, Suspension
 from hypersync.store import tables, undo_holds
-from hypersync.store.action_reads import ActionReads
+from hypersync.store.action_reads import ActionReads, is_valid
 from hypersync.store.action_rows import action_of, proposed_row
 
 _ACTION = tables.action
@@ -119,6 +119,19 @@ class Actions(ActionReads):
             by_reason.setdefault(why, []).append(action)
         for why, actions in by_reason.items():
             self._guarded(actions, OPEN_STATES, waits=why)
+
+    def note_rest(
+        self, why: str, *, silos: Collection[str], now: datetime, rule: str | None = None
+    ) -> None:
+        """Write down what valid approvals in these silos, or of one rule there, wait for."""
+        statement = update(_ACTION).where(
+            _ACTION.c.state == ActionState.APPROVED,
+            _ACTION.c.silo.in_(silos),
+            *([] if rule is None else [_ACTION.c.rule == rule]),
+            is_valid(now),
+            or_(_ACTION.c.waits.is_(None), _ACTION.c.waits != why),
+        )
+        self._connection.execute(statement.values(waits=why))
 
     def doubt(self, action: Action, reason: Reason) -> bool:
         """Note that people are asked whether it happened; false when its outcome is known."""

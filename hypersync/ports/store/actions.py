@@ -54,6 +54,7 @@ class OpenAction:
     request: RequestId | None
     run: RunId
     waits: str | None = None
+    approved_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,13 @@ class PastWrite(NamedTuple):
     rule: str
     before: Attributes
     after: Attributes
+
+
+class Startable(NamedTuple):
+    """Whose action of which rule may start."""
+
+    identity: IdentityId
+    rule: str
 
 
 class Unit(NamedTuple):
@@ -147,8 +155,17 @@ class Actions(Protocol):
         Of simulated rules these are the queued actions. What takes others back needs no rule.
         """
 
-    def approved(self) -> Sequence[Action]:
-        """Return the approved actions that no run has released yet."""
+    def startable(
+        self, silos: Collection[str], *, simulated: Collection[str], approved: bool, now: datetime
+    ) -> Sequence[Startable]:
+        """Return for whom something may start in these silos, once it was looked at again.
+
+        That is what is queued and due and, if ``approved``, what is approved and still valid, of
+        all rules but the simulated ones.
+        """
+
+    def count(self, state: ActionState) -> int:
+        """Return how many actions are in a state."""
 
     def queue(self, run: RunId, ids: Collection[ActionId], now: datetime) -> None:
         """Let proposals through without a person."""
@@ -176,6 +193,11 @@ class Actions(Protocol):
     def note_waits(self, waits: Mapping[ActionId, str | None]) -> None:
         """Write down what open actions wait for; ``None`` where they no longer do."""
 
+    def note_rest(
+        self, why: str, *, silos: Collection[str], now: datetime, rule: str | None = None
+    ) -> None:
+        """Write down what valid approvals in these silos, or of one rule there, wait for."""
+
     def doubt(self, action: Action, reason: Reason) -> bool:
         """Note that people are asked whether it happened; false when its outcome is known."""
 
@@ -202,9 +224,6 @@ class Actions(Protocol):
 
     def unknown(self, silo: str) -> Sequence[Action]:
         """Return the actions of a silo whose outcome is unknown."""
-
-    def queued(self) -> Sequence[Action]:
-        """Return everything that is queued, whenever that was: it is looked at again."""
 
     def due(self, now: datetime) -> int:
         """Return how many queued actions could be executed now."""
