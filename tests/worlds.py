@@ -44,7 +44,7 @@ silos:
     types:
       account:
         anchor: uid
-        attributes: [uid, number, title, dn]
+        attributes: [uid, number, title, office, dn]
         enabled: {{attribute: active, when_on: "true", when_off: "false"}}
       group: {{anchor: cn, attributes: [cn], members: member}}
     source_guard: {{drop: 100%, rekeyed: 100%}}

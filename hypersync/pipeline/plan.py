@@ -171,6 +171,7 @@ class Planner:
         return Before(
             open={**orphans, **unit.actions.open(identities)},
             holds=dict(unit.marks.holds(identities)),
+            undone=dict(unit.marks.undone(identities)),
             held=set(unit.marks.held(events, identities)),
             memory=dict(unit.identities.vips(identities)),
         )
@@ -201,7 +202,8 @@ class Planner:
         else:
             self._progress.start("evaluating", len(wanted))
             rows = self._noted(unit.objects.of_identities(sorted(wanted)))
-        undos = OpenUndos.read(unit, self._engine, before.open.values())
+        open_ = (e for e in before.open.values() if wanted is None or e.identity in wanted)
+        undos = OpenUndos.read(unit, self._engine, open_)
         looks = evaluate(
             rows, rulebook, evaluator, proposer, scope, now=self._now, enter=world.enter
         )

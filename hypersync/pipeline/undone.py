@@ -51,7 +51,7 @@ def _is_about(hold: UndoHold, draft: Draft) -> bool:
         return False
     if draft.object_id is None:
         return hold.operation is draft.operation and hold.slot == draft.slot
-    return hold.object_id == draft.object_id
+    return hold.operation is not Operation.CREATE and hold.object_id == draft.object_id
 
 
 def _is_same_creation(hold: UndoHold, draft: Draft) -> bool:
