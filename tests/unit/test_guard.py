@@ -134,6 +134,15 @@ def test_vip_that_changed_says_both_the_vip_first():
     assert [reason.guard for reason in verdicts.suspended[1]] == ["vip", "change"]
 
 
+def test_what_nobody_answered_before_is_asked_again_with_the_reason():
+    text = "nobody answered until 2026-11-20; asked again"
+    verdicts = judge([candidate(1, unanswered=text), candidate(2)], limits())
+    assert verdicts.suspended == {1: [Reason("expiry", "", text)]}
+    assert verdicts.queued == [2]
+    both = judge([candidate(1, unanswered=text, changed=True, vip=CHIEF)], limits())
+    assert sorted(each.guard for each in both.suspended[1]) == ["change", "expiry", "vip"]
+
+
 # --- Count and Quota ---------------------------------------------------------------------------
 
 
