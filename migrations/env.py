@@ -10,8 +10,13 @@ UPGRADING = 0x48595055  # the number of the lock, any that others do not use
 engine = context.config.attributes["engine"]
 with engine.connect() as connection:
     options = connection.execution_options(**{WRITE: True})
+    # all in one transaction, on SQLite too: a kill leaves the database as it was, never in between
     context.configure(
-        connection=options, target_metadata=metadata, render_as_batch=True, compare_type=False
+        connection=options,
+        target_metadata=metadata,
+        render_as_batch=True,
+        compare_type=False,
+        transactional_ddl=True,
     )
     with context.begin_transaction():
         if engine.dialect.name == "postgresql":
