@@ -209,6 +209,20 @@ def test_a_rejection_before_the_start_holds(world):
     assert (found.runs, fates(found), found.stopped) == (2, set(), [])
 
 
+def test_what_was_undone_before_the_start_is_not_redone(world):
+    world.rules(RULES)
+    world.people(range(9), title="clerk")
+    day(world, "full")
+    world.leave(1, 2)
+    run = day(world)
+    assert world.disabled() == {"u1", "u2"}
+    world.app.undo(run.id, commit=True)
+    day(world)
+    day(world, "full")
+    found = rehearsed(world, RULES, days=1)
+    assert (world.disabled(), fates(found), found.stopped) == (set(), set(), [])
+
+
 def test_a_throttle_that_began_before_the_start_goes_on(world):
     slow = RULES.replace("throttle: 1s", "throttle: 10d")
     world.rules(slow)

@@ -7,6 +7,7 @@ import pytest
 from hypersync.model.actions import ActionState
 from hypersync.model.runs import Run
 from hypersync.pipeline.undo_survey import Undone
+from tests.integration.test_query_plans import traced
 from tests.postgresql import both_databases
 from tests.worlds import CONFIGURATION, DISABLE, TITLES, World
 
@@ -281,6 +282,21 @@ def test_undone_attribute_stays_while_others_of_the_same_rule_flow(world):
     assert f"held back (title): undone by run {done.id}; it holds until" in texts[-1]
 
 
+def test_two_changes_of_one_run_to_one_object_are_taken_back_one_after_the_other(world):
+    flows = staff(world, limit=2)
+    titled = move(flows, 1, title="B")
+    moved = move(flows, 1, company="Y")
+    flows.execute("UPDATE action SET run = ? WHERE run = ?", titled.id, moved.id)
+
+    _, undone = undo(flows, titled)
+
+    text = "a later change of the same run is taken back first; undo the run again then"
+    assert why(undone) == [("waiting", text)]
+    assert (flows.get(1)["title"], flows.get(1)["office"]) == ("B", "X")
+    undo(flows, titled)
+    assert (flows.get(1)["title"], flows.get(1)["office"]) == ("A", "X")
+
+
 MEMBERS = """\
 ruleset: members
 defaults: {throttle: 1s, threshold: {limit: 5, members: 5}}
@@ -305,6 +321,70 @@ def test_membership_that_was_given_back_is_taken_again_only_after_it_was_wanted_
     move(world, 1, title="clerk")
 
     assert set(world.members("sales")) == {"u2", "u3", "u4"}
+
+
+# --- identities that become one ----------------------------------------------------------------
+
+
+@both_databases
+def test_what_was_undone_stays_so_for_the_older_identity_of_two_that_become_one(world):
+    world.person(7, status="left")
+    world.run("full")
+    world.people(range(1, 5))
+    world.run("full")
+    world.leave(1)
+    undo(world, world.run("delta"))
+    assert world.identity(7) < world.identity(1)
+    world.hr.remove("person", "e1")
+    world.dir.put("account", "u1", {"uid": "u1", "number": "e7", "active": "true"})
+
+    for kind in ("delta", "delta", "full"):
+        world.run(kind)
+
+    assert world.disabled() == set()
+    owners = [row[1] for row in world.rows("undo_hold")]
+    assert world.identity(7) in owners
+
+
+# --- what it costs -----------------------------------------------------------------------------
+
+
+def test_groups_are_read_together_however_many_there_are(tmp_path):
+    everywhere = MEMBERS.replace("cn == 'sales'", "cn != ''").replace("limit: 5", "limit: 50")
+    for size in (2, 20):
+        world = World(tmp_path / str(size), everywhere.replace("authoritative", "additive"))
+        world.people(range(1, 4), title="clerk")
+        for number in range(size):
+            world.group(f"g{number}", "u2", "u3")
+        world.run("full")
+        first = move(world, 1, title="sales")
+        assert first.counts.succeeded == size
+        with traced(world) as statements:
+            undo(world, first, commit=False)
+        together = [each for each in statements if "SELECT object, target FROM reference" in each]
+        assert len(together) == 1
+        world.close()
+
+
+def test_delta_reads_open_undos_once_however_often_others_join_it(staffed):
+    staffed.leave(1)
+    first = staffed.run("delta")
+    staffed.rules(DISABLE.replace("limit: 2", "limit: 0"))
+    undo(staffed, first)
+    (waiting,) = staffed.suspended()
+    staffed.change(1, title="new")
+    staffed.scan()
+
+    def joins() -> None:
+        staffed.change(5, title="new")
+        staffed.scan()
+
+    staffed.meanwhile.done = [joins, joins]
+    with traced(staffed) as statements:
+        run = staffed.sync("delta")
+
+    assert run.counts.identities == 2
+    assert sum(f"action.id IN ('{waiting.id}')" in each for each in statements) == 1
 
 
 # --- rules that are gone -----------------------------------------------------------------------
