@@ -214,6 +214,7 @@ class App:
             clock=self.clock.now,
             open_request=self.engine.open_request,
             holder=self.started_by,
+            unsaid=self.engine.guards.unsaid,
         )
 
     def _source(self, name: str) -> Source:
@@ -389,6 +390,7 @@ def _engine(
             reject_hold=guards.reject_hold,
             delta_duration=guards.delta.max_duration,
             delta_identities=guards.delta.max_identities,
+            unsaid=frozenset(name.casefold() for name in guards.cause.never),
         ),
         limits={
             name: limits

@@ -149,6 +149,13 @@ class DeltaConfig(Located):
     """With so many identities nothing more joins the delta."""
 
 
+class CauseConfig(Located):
+    """What may be said of the common cause of what was stopped."""
+
+    never: tuple[Filled, ...] = ()
+    """Attributes of which nothing is said, besides names of people and secrets."""
+
+
 class GuardsConfig(Located):
     """What holds for every rule."""
 
@@ -164,6 +171,8 @@ class GuardsConfig(Located):
     """How long somebody stays a VIP after the VIP rules stopped saying so."""
     delta: DeltaConfig = Field(default_factory=DeltaConfig)
     """How a delta takes in what changes meanwhile."""
+    cause: CauseConfig = Field(default_factory=CauseConfig)
+    """What may be said of common causes."""
 
 
 class BlackoutConfig(Located):

@@ -37,15 +37,20 @@ _Written = dict[int, tuple[str, Sequence[int]]]
 
 
 def find_clues(
-    unit: UnitOfWork, subjects: Subjects, implied: Collection[tuple[str, str]] = ()
+    unit: UnitOfWork,
+    subjects: Subjects,
+    *,
+    unsaid: frozenset[str],
+    implied: Collection[tuple[str, str]] = (),
 ) -> list[Clue]:
     """Return what the subjects share; bit *i* of a clue is the *i*-th of them.
 
-    ``implied`` names the attributes, with their types, that the rule asks for or writes.
+    ``implied`` names the attributes, with their types, that the rule asks for or writes; of those
+    in ``unsaid``, in lower case and whatever their type, nothing is said.
     """
     if subjects.count < FEWEST:
         return []
-    search = _Search(unit, subjects, frozenset(implied))
+    search = _Search(unit, subjects, frozenset(implied), unsaid)
     step = -(-subjects.count // ASKED_FIRST)
     first = range(0, subjects.count, step)
     clues = search.ask(first)
@@ -60,11 +65,16 @@ class _Search:
     """Reads what subjects and others say, and counts."""
 
     def __init__(
-        self, unit: UnitOfWork, subjects: Subjects, implied: Collection[tuple[str, str]]
+        self,
+        unit: UnitOfWork,
+        subjects: Subjects,
+        implied: Collection[tuple[str, str]],
+        unsaid: frozenset[str],
     ) -> None:
         self._unit = unit
         self._subjects = subjects
         self._implied = implied
+        self._unsaid = unsaid
         self._types = {each.id: f"{each.silo}/{each.name}" for each in unit.scans.types()}
         self._scans: Sequence[str] = ()
         self._variety = _Variety()
@@ -111,7 +121,11 @@ class _Search:
             for indexes, feature in self._changes(scan, written[scan]):
                 for index in said.keys() & indexes:
                     said[index].add(feature)
-        return said
+        return {index: self._sayable(features) for index, features in said.items()}
+
+    def _sayable(self, features: set[Feature]) -> set[Feature]:
+        """Return features without those of attributes of which nothing is said."""
+        return {each for each in features if each.name.casefold() not in self._unsaid}
 
     def _note_scan(
         self, written: dict[str, _Written], indexes: Sequence[int], trait: Trait

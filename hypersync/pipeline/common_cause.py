@@ -39,11 +39,15 @@ class Common:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """Where causes are looked for; ``files`` are the silos that are read from files."""
+    """Where causes are looked for; ``files`` are the silos that are read from files.
+
+    ``unsaid`` are the attributes, in lower case, of which nothing is said.
+    """
 
     store: Store
     rulebook: Rulebook
     files: frozenset[str]
+    unsaid: frozenset[str]
     now: datetime
 
 
@@ -60,7 +64,9 @@ def common_causes(
             found[rule] = _common_cause(ground, candidates)
         except Exception as error:
             _logger.exception("rule %s: no common cause", rule)
-            text = f"what the stopped actions share could not be computed: {error}"
+            # what an error says may hold values of people; the log is for who may see those
+            kind = type(error).__name__
+            text = f"what the stopped actions share could not be computed ({kind}); see the log"
             errors.append(RunError(rule, None, "cause", text))
     return found, errors
 
@@ -71,7 +77,8 @@ def _common_cause(ground: Ground, candidates: Sequence[Candidate]) -> Common:
     with ground.store.snapshot() as unit:
         own = [frozenset(_own(draft)) for draft in drafts]
         subjects = StoppedActions(unit, [draft.identity for draft in drafts], own)
-        clues = find_clues(unit, subjects, _implied(ground.rulebook, rule, drafts))
+        implied = _implied(ground.rulebook, rule, drafts)
+        clues = find_clues(unit, subjects, implied=implied, unsaid=ground.unsaid)
         scans = _scan_facts(unit, clues, ground.files)
     clues = [each for each in clues if each.feature.kind is not Kind.SCAN or _is_known(each, scans)]
     parts = partition(clues, count)

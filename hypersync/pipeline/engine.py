@@ -27,7 +27,10 @@ WritePlan = Callable[[PlanHeader, Iterable[PlannedAction]], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardSettings:
-    """What holds for every rule; ``release_any`` lets an object sync release others' approvals."""
+    """What holds for every rule; ``release_any`` lets an object sync release others' approvals.
+
+    ``unsaid`` are the attributes, in lower case, of which causes say nothing.
+    """
 
     simulate: bool = False
     release_any: bool = True
@@ -35,6 +38,7 @@ class GuardSettings:
     reject_hold: timedelta = timedelta(days=30)
     delta_duration: timedelta = timedelta(seconds=60)
     delta_identities: int = 100_000
+    unsaid: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,13 @@ def explain_stops(engine: Engine, judgement: Judgement, now: datetime) -> None:
     for each in judgement.suspended:
         if judgement.stops[each.id].vip is None:
             stopped.setdefault(each.draft.rule.id, []).append(each)
-    ground = Ground(store=engine.store, rulebook=engine.rulebook, files=engine.files, now=now)
+    ground = Ground(
+        store=engine.store,
+        rulebook=engine.rulebook,
+        files=engine.files,
+        unsaid=engine.guards.unsaid,
+        now=now,
+    )
     judgement.causes, errors = common_causes(ground, stopped)
     judgement.errors += errors
     for rule, common in judgement.causes.items():

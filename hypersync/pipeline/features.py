@@ -27,7 +27,15 @@ _LEVELS = 8
 _PREFIX = 3
 _SCAN = "scan:"
 _COMMA = re.compile(r"(?<!\\),")
-_SECRET = re.compile(r"passw|passphrase|pwd|secret|credential|token|private|api.?key|\bpin\b", re.I)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SECRET = re.compile(
+    r"pass.?(?:w|phrase|code)|pwd|secret|credential|token|private|pkcs|recovery"
+    r"|(?:api.?key|keys?|pin|puk|otp)[\W\d_]*$",
+    re.IGNORECASE,
+)
+_SECRET_WORDS = frozenset(
+    {"hash", "key", "keys", "otp", "pin", "pins", "puk", "salt", "seed", "totp"}
+)
 _NAMES = frozenset(
     {
         "cn",
@@ -54,7 +62,8 @@ _NAMES = frozenset(
 @cache
 def is_telling(name: str) -> bool:
     """Tell whether people may share the values of an attribute for a reason, and see them."""
-    return name.casefold() not in _NAMES and not _SECRET.search(name)
+    words = {word.casefold() for word in _WORD.findall(name)}
+    return name.casefold() not in _NAMES and not _SECRET.search(name) and not words & _SECRET_WORDS
 
 
 def scan_of(written_by: str) -> str | None:

@@ -39,9 +39,15 @@ class Landing:
     """Ends scans; every transaction checks that the silo's lease is still held."""
 
     def __init__(
-        self, store: Store, joins: Joins, fence: Fence, clock: Callable[[], datetime]
+        self,
+        store: Store,
+        joins: Joins,
+        fence: Fence,
+        clock: Callable[[], datetime],
+        unsaid: frozenset[str],
     ) -> None:
         self._store = store
+        self._unsaid = unsaid
         self._joins = joins
         self._fence = fence
         self._clock = clock
@@ -163,7 +169,9 @@ class Landing:
             return self._reject_again(scan, now, f"{reason}; rejected before")
         suspended = replace(scan, state=ScanState.SUSPENDED, finished_at=now, reason=reason)
         causes = {
-            name: cause_of_missing(self._store, scan.id, types[name].id, ABSENCES, now)
+            name: cause_of_missing(
+                self._store, scan.id, types[name].id, ABSENCES, now, unsaid=self._unsaid
+            )
             for name, verdict in scan.types.items()
             if verdict.reasons
         }

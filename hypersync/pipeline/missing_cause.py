@@ -20,13 +20,22 @@ _logger = logging.getLogger(__name__)
 
 
 def cause_of_missing(
-    store: Store, scan: ScanId, silo_type: int, findings: Collection[Finding], now: datetime
+    store: Store,
+    scan: ScanId,
+    silo_type: int,
+    findings: Collection[Finding],
+    now: datetime,
+    *,
+    unsaid: frozenset[str],
 ) -> str:
-    """Say what the objects share of which a suspended scan says one of ``findings``."""
+    """Say what the objects share of which a suspended scan says one of ``findings``.
+
+    Nothing is said of the attributes in ``unsaid``.
+    """
     try:
         with store.snapshot() as unit:
             anchors = unit.scans.staged_anchors(scan, silo_type, findings)
-            clues = find_clues(unit, MissingObjects(unit, silo_type, anchors))
+            clues = find_clues(unit, MissingObjects(unit, silo_type, anchors), unsaid=unsaid)
         count = len(anchors)
         return cause_of(partition(clues, count), clues, count, {}, now).text
     except Exception:

@@ -60,13 +60,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scanning:
-    """What every scan needs; ``open_request`` asks people inside the transaction that suspends."""
+    """What every scan needs; ``open_request`` asks people inside the transaction that suspends.
+
+    ``unsaid`` are the attributes, in lower case, of which causes say nothing.
+    """
 
     store: Store
     joins: Joins
     clock: Callable[[], datetime]
     open_request: OpenRequest
     holder: str = "scan"
+    unsaid: frozenset[str] = frozenset()
 
 
 def scan(
@@ -114,7 +118,7 @@ def _catch_up(scanning: Scanning, source: Source, fence: Fence) -> list[Scan]:
         types = unit.scans.register(silo, kinds)
         dead = unit.scans.in_state([ScanState.RUNNING], silo)
         unfinished = unit.scans.in_state([ScanState.APPLYING, ScanState.APPROVED], silo)
-    landing = Landing(store, scanning.joins, fence, scanning.clock)
+    landing = Landing(store, scanning.joins, fence, scanning.clock, scanning.unsaid)
     for each in dead:
         landing.fail(each, types, "the process ended while it was scanning")
     done = [landing.land(each, kinds) for each in unfinished]
@@ -141,7 +145,9 @@ class _Stream:
         self._name = ",".join(self._kinds)
         self._fence = fence
         self._progress = progress
-        self._landing = Landing(scanning.store, scanning.joins, fence, scanning.clock)
+        self._landing = Landing(
+            scanning.store, scanning.joins, fence, scanning.clock, scanning.unsaid
+        )
         self._types: Mapping[str, SiloType] = {}
 
     def scan(self, *, full: bool) -> ScanReport:

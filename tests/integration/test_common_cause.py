@@ -88,6 +88,16 @@ def test_a_preview_reports_the_cause_and_asks_nobody(company):
     assert not company.suspended()
 
 
+def test_an_attribute_that_is_never_to_be_named_is_no_cause_and_makes_no_cluster(company):
+    company.rules(GONE, more="guards: {cause: {never: [Company]}}")
+    vanish(company, *range(40), 50, 80, 90)
+    company.run()
+    request = the_request(company)
+    assert "ACME" not in request.cause
+    assert request.cause == "43 of 43 first appeared in the scan of hr at 02:02 UTC"
+    assert request.clusters == ()
+
+
 def test_what_everybody_shares_is_no_cause(company):
     vanish(company, *range(0, 100, 9))
     company.run()
@@ -220,10 +230,10 @@ class _Instead:
 
 
 def broken(real: Any) -> Any:
-    """Return a store that cannot compare with other objects."""
+    """Return a store that cannot compare with other objects, and says of whom in its error."""
 
     def sample(*_: Any) -> Any:
-        raise OSError("the disk is on fire")
+        raise OSError("the disk is on fire at Person 7")
 
     @contextmanager
     def snapshot():
@@ -241,7 +251,11 @@ def test_an_error_while_looking_for_a_cause_stops_neither_the_run_nor_the_questi
     run = company.run()
     request = the_request(company)
     assert (request.count, request.cause, request.clusters) == (40, "", ())
-    assert company.codes(run) == [("disable-leaver", "cause")]
+    (error,) = company.errors(run)
+    assert (error.rule, error.code) == ("disable-leaver", "cause")
+    assert error.message == (
+        "what the stopped actions share could not be computed (OSError); see the log"
+    )
     assert run.counts.errors == 1
     assert len(company.suspended()) == 40
 
@@ -268,6 +282,7 @@ silos:
 joins:
   - {{slot: hr, silo: hr, type: person, value: "lower(id)"}}
   - {{slot: account, silo: app, type: user, value: "lower(number)"}}
+{more}
 """
 
 
@@ -276,10 +291,10 @@ def files(tmp_path, database_url):
     """A project of two CSV files: 100 people, the first 41 of them in Sales."""
 
     class Files:
-        def __init__(self, drop: str) -> None:
+        def __init__(self, drop: str, more: str) -> None:
             main = tmp_path / "config" / "hypersync.yaml"
             for path, text in (
-                (main, MAIN.format(database=database_url, drop=drop)),
+                (main, MAIN.format(database=database_url, drop=drop, more=more)),
                 (tmp_path / "rules" / "rules.yaml", GONE),
             ):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -307,8 +322,8 @@ def files(tmp_path, database_url):
 
     made: list[Files] = []
 
-    def make(drop: str) -> Files:
-        made.append(Files(drop))
+    def make(drop: str, more: str = "") -> Files:
+        made.append(Files(drop, more))
         return made[0]
 
     yield make
@@ -342,6 +357,14 @@ def test_a_suspended_scan_says_what_is_missing_shares(files):
     assert request.kind is RequestKind.SCAN
     assert request.cause == "41 of 41 share department=Sales"
     assert request.clusters == ()
+
+
+def test_a_suspended_scan_says_nothing_of_an_attribute_that_is_never_to_be_named(files):
+    project = files("5%", "guards: {cause: {never: [department]}}")
+    project.app.scan(())
+    project.people(range(41, 100))
+    project.app.scan(())
+    assert (project.request().count, project.request().cause) == (41, "")
 
 
 def test_a_newer_suspended_scan_brings_its_own_cause(files):

@@ -26,7 +26,30 @@ def said(**attributes: object) -> list[tuple[str, object]]:
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "initialPassword", "userPassword", "unicodePwd", "clientSecret", "apiKey", "pin"],
+    [
+        "password",
+        "initialPassword",
+        "userPassword",
+        "unicodePwd",
+        "clientSecret",
+        "apiKey",
+        "api-key",
+        "encryptionKey",
+        "sshKey",
+        "sshpublickey",
+        "recoveryKey",
+        "recovery_code",
+        "keyMaterial",
+        "krbPrincipalKey",
+        "userPKCS12",
+        "pin",
+        "PIN2",
+        "initialPin",
+        "userpin",
+        "pin_code",
+        "otpSeed",
+        "passwordHash",
+    ],
 )
 def test_secrets_are_never_looked_at(name):
     assert said(**{name: "x"}) == []
@@ -38,7 +61,9 @@ def test_names_of_people_are_not_looked_at(name):
     assert said(**{name: "x"}) == []
 
 
-@pytest.mark.parametrize("name", ["company", "pinned", "department", "employeeType", "status"])
+@pytest.mark.parametrize(
+    "name", ["company", "pinned", "shipping", "keyboard", "department", "employeeType", "status"]
+)
 def test_everything_else_is(name):
     assert said(**{name: "x"}) == [(name, "x")]
 
@@ -53,7 +78,7 @@ def test_every_value_of_a_list_is_looked_at_but_not_of_a_long_one():
 
 
 def test_bytes_are_not_looked_at():
-    assert said(photo={"base64": "eHg="}, keys=[{"base64": "eHg="}, "x"]) == [("keys", "x")]
+    assert said(photo={"base64": "eHg="}, badges=[{"base64": "eHg="}, "x"]) == [("badges", "x")]
 
 
 def test_the_containers_of_an_object_are_all_above_it_but_the_root():
