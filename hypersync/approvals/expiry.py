@@ -77,7 +77,7 @@ def _expire(
         [action.id for action in actions if action.id not in kept],
         now=now,
         reason="nobody decided in time",
-        ask_until=now + settings.reject_hold,
+        ask_until=now + settings.asked_again,
     )
     refused = [action for action in wanted if why[action.id] and action.id in set(cleared)]
     _say_refused(unit, request, refused, why, now)
@@ -175,7 +175,7 @@ def end_approvals(store: Store, *, now: datetime, settings: Settings) -> int:
     with store.begin() as unit:
         over = unit.requests.run_out(now)
         reason = "the approval ran out before a sync released it"
-        ask_until = now + settings.reject_hold
+        ask_until = now + settings.asked_again
         done = unit.requests.clear(
             over, now=now, reason=reason, ask_until=ask_until, is_approved=True
         )

@@ -27,6 +27,10 @@ class Loaded:
     published_by: str | None = None
 
 
+LEAST_ASKED_AGAIN = timedelta(days=1)
+"""The shortest time for which it is remembered that nobody answered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """People, spans and links.
@@ -51,3 +55,8 @@ class Settings:
     is_blackout: Callable[[datetime], bool] = field(default=_never)
     rows: int = 100
     loaded: Loaded | None = None
+
+    @property
+    def asked_again(self) -> timedelta:
+        """How long what nobody answered is asked again, however little rejections hold."""
+        return max(self.reject_hold, LEAST_ASKED_AGAIN)

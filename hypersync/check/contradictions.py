@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from hypersync.approvals.settings import LEAST_ASKED_AGAIN
 from hypersync.model.limit import Limit
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import Operation
@@ -37,6 +38,7 @@ def contradictions(configuration: Configuration, rulebook: Rulebook) -> Iterator
     yield from _blackout(configuration)
     yield from _silos(configuration)
     yield from _vips(configuration, rulebook)
+    yield from _holds(configuration)
     windows: dict[str, _Window] = {}
     for rule_file in configuration.rule_files:
         for config in rule_file.rules:
@@ -81,6 +83,17 @@ def _vips(configuration: Configuration, rulebook: Rulebook) -> Iterator[Mistake]
     for config, vip in zip(configuration.vip, rulebook.vips, strict=True):
         if vip.expires == _NO_TIME:
             yield _no_time(config.place("expires"), f"the VIP rule {vip.name!r}")
+
+
+def _holds(configuration: Configuration) -> Iterator[Mistake]:
+    hold = configuration.guards.reject_hold
+    if hold < LEAST_ASKED_AGAIN:
+        message = (
+            f"a rejection holds for {format_time_span(hold)} only, then the same is asked again; "
+            f"what nobody answered is remembered for {format_time_span(LEAST_ASKED_AGAIN)} still"
+        )
+        place = configuration.guards.place("reject_hold")
+        yield _mistake(place, message, "write for instance 'reject_hold: 30d'")
 
 
 def _no_time(place: Place, whose: str) -> Mistake:

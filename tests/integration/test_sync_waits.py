@@ -160,6 +160,21 @@ def test_it_is_judged_like_anybody_when_its_memory_is_over(tmp_path, database_ur
     world.close()
 
 
+def test_it_is_asked_again_however_short_rejections_hold(tmp_path, database_url):
+    world = World(tmp_path, DISABLE, more="guards: {reject_hold: 1s}", database=database_url)
+    world.people(range(10))
+    world.leave(1, 2, 3)
+    world.run()
+    world.approve(by_account(world, 1))
+    world.run()
+    world.later(days=1, hours=1)
+    world.tick()
+    world.run("full")
+    assert world.disabled() == {"u1"}
+    assert {action.anchor for action in world.suspended()} == {"u2", "u3"}
+    world.close()
+
+
 def test_what_a_rejection_holds_back_is_listed_in_every_run(leavers):
     leavers.reject(*leavers.suspended())
     leavers.run("full")

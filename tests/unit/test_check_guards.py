@@ -328,6 +328,13 @@ def test_a_vip_memory_of_nothing_is_a_warning_where_there_are_vips(mistakes):
     assert mistakes(main=memory) == []
 
 
+def test_rejections_that_hold_less_than_a_day_are_a_warning(mistakes):
+    found = one(mistakes(main="guards: {reject_hold: 23h}\n"))
+    assert found.level is Level.WARNING
+    assert found.message.startswith("a rejection holds for 23h only")
+    assert mistakes(main="guards: {reject_hold: 1d}\n") == []
+
+
 def test_limits_of_a_silo_that_is_not_written_to_are_a_warning(tmp_path):
     limits = "connector: csv\n    limits: {delete: 5}\n"
     path = write_project(tmp_path, MAIN.replace("connector: csv\n", limits, 1))
