@@ -154,6 +154,7 @@ class Model:
     company: Company
     seen: dict[str, Seen] = field(default_factory=dict)
     believed: dict[int, tuple[Any, Any, bool]] = field(default_factory=dict)
+    believed_before: dict[int, tuple[Any, Any, bool]] = field(default_factory=dict)
     persons: dict[int, int] = field(default_factory=dict)
     chiefs: dict[int, datetime | None] = field(default_factory=dict)
     through: list[tuple[str, Hashable, datetime, str]] = field(default_factory=list)
@@ -175,7 +176,7 @@ class Model:
 
     def look(self) -> None:
         """Look at everything that is stored and at what the silos received since the last look."""
-        before = self.believed
+        before = self.believed_before = self.believed
         self._believe()
         rows = self.company.select(
             "SELECT id, state, decided_by, released_by FROM action "
@@ -304,10 +305,20 @@ class Model:
             self._start(known.wish, self.company.clock.time)
         if known.was_stopped and state in CALLED | {"queued"} and known.state in OPEN - CALLED:
             self._note_deleted(known, released)
+        if known.state in ("approved", "queued") and state in CALLED | {"queued"}:
+            self._check_recheck(known)
         if state == "cleared":
             self._check_clearing(known)
         if state == "stale" and known.state in ("suspended", "approved"):
             self._check_withdrawal(known)
+
+    def _check_recheck(self, known: Seen) -> None:
+        """What waited starts only while it is wanted, and the same."""
+        number = known.wish.number
+        before, now = self.believed_before[number], self.believed[number]
+        mixed = now[0], before[1], before[2]  # what was scanned before it was written
+        if not any(known.wish in wishes(number, *each) for each in (before, now, mixed)):
+            raise Broken(f"{known.wish} started, and nobody wants it any more")
 
     def _check_expiry(self, known: Seen, decided_by: str | None) -> None:
         """An undecided action may go on only by an expiry that is allowed to approve."""
@@ -354,7 +365,8 @@ class Model:
         number = known.wish.number
         person, account, is_member = self.believed[number]
         wanted = {each.rule for each in wishes(number, person, account, is_member)}
-        if person is None or known.wish.rule in wanted:
+        is_absent = known.wish.rule == "title" and number in self.gone  # it says hr.exists
+        if (person is None and not is_absent) or known.wish.rule in wanted:
             raise Broken(f"{known.wish} is called stale and is wanted still")
 
     def _forget_nothing(self, stored: set[str]) -> None:

@@ -30,7 +30,7 @@ from hypersync.ports.channel import Letter, Message
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import prepare
 from hypersync.store.unit import Store
-from tests.worlds import MovedClock, World
+from tests.worlds import Meanwhile, MovedClock, World
 
 PEOPLE = range(6)
 GROUP = "staff"
@@ -199,7 +199,10 @@ class WatchedSession:
         return self._session.read(kind, anchor)
 
     def apply(self, changes: Sequence[Change]) -> list[Outcome]:
-        return [self._apply(change) for change in changes]
+        self._company.reach("claimed")
+        outcomes = [self._apply(change) for change in changes]
+        self._company.reach("written")
+        return outcomes
 
     def _apply(self, change: Change) -> Outcome:
         self._life.pass_point()
@@ -291,6 +294,18 @@ class Post:
         ]
 
 
+class Moments(Meanwhile):
+    """Progress that tells the company how far a run is."""
+
+    def __init__(self, company: Company) -> None:
+        super().__init__(company.meanwhile.done)
+        self._company = company
+
+    def start(self, what: str, total: int | None = None) -> None:
+        super().start(what, total)
+        self._company.reach({"evaluating": "planning", "executing": "planned"}.get(what, what))
+
+
 class Company(World):
     """Six people with accounts in one group, and a process that may die."""
 
@@ -300,6 +315,7 @@ class Company(World):
         self.answers: list[tuple[Outcome, bool]] = []
         self.meantime: list[Callable[[], None]] = []
         self.life = Life()
+        self.doom = ""
         self.post: Post | None = None
         super().__init__(folder, terms.rules(), more=terms.more(), limits=terms.limits())
 
@@ -330,7 +346,7 @@ class Company(World):
             channels={"email": self.post},
             renderer=self.post,
             clock=self.clock,
-            progress=self.meanwhile,
+            progress=Moments(self),
         )
         self._apps.append(app)
         return app
@@ -341,6 +357,12 @@ class Company(World):
         self._apps.clear()
         self.terms = terms or self.terms
         self.rules("")
+
+    def reach(self, point: str) -> None:
+        """Die here when that was the point to die at."""
+        if self.doom == point:
+            self.life.is_over = True
+        self.life.go_on()
 
     def interrupt(self) -> None:
         """Do what was to be done in the middle of the next call."""
@@ -386,20 +408,27 @@ def _built(terms: Terms) -> App:
 
 
 @cache
-def _founded() -> bytes:
-    """Return the database of a company that was scanned and synced once."""
+def _empty() -> bytes:
+    """Return a new database."""
     folder = _folder()
-    url = f"sqlite:///{folder}/hypersync.db"
-    engine = open_engine(url)
+    engine = open_engine(f"sqlite:///{folder}/hypersync.db")
     prepare(engine)
     engine.dispose()
+    content = (folder / "hypersync.db").read_bytes()
+    shutil.rmtree(folder)
+    return content
+
+
+@cache
+def _founded() -> bytes:
+    """Return the database of a company that was scanned and synced once."""
     with numbered_ids("first"):
-        company = Company(folder, Terms())
+        company = new_company(Terms())
         _fill(company)
         company.run("full")
     company.close()
-    content = (folder / "hypersync.db").read_bytes()
-    shutil.rmtree(folder)
+    content = (company.folder / "hypersync.db").read_bytes()
+    shutil.rmtree(company.folder)
     return content
 
 
@@ -412,6 +441,13 @@ def numbered_ids(prefix: str = "n") -> Iterator[None]:
         yield
     finally:
         secrets.token_urlsafe = drawn
+
+
+def new_company(terms: Terms) -> Company:
+    """Return a company that was never scanned."""
+    folder = _folder()
+    (folder / "hypersync.db").write_bytes(_empty())
+    return Company(folder, terms)
 
 
 def found_company() -> Company:
