@@ -111,6 +111,8 @@ def what_is_undone(
 
     What does such a change again takes none back.
     """
+    if not undos:
+        return ()
     taking = [each for each in unit.actions.get(undos) if takes_back(each.rule)]
     return [
         UndoHold(

@@ -31,7 +31,8 @@ class Log:
             setattr(self, name, SimpleNamespace())
         self._note("actions", "discard", "queue", "plan", "suspend", "confirm", "note_waits")
         self._note("runs", "record_verdicts")
-        self._note("marks", "drop_holds", "set_held", "save_quotas", "reserve")
+        self._note("marks", "drop_holds", "drop_undone", "hold_undone")
+        self._note("marks", "set_held", "save_quotas", "reserve")
         self._note("identities", "remember_vips", "finish")
         self.actions.replace = lambda old, now, reason: self.calls.append(("replace", old))
         self.actions.release = self._release
