@@ -10,7 +10,7 @@ REQUIREMENTS := requirements/uv.txt $(PINNED)
 # An environment that was made elsewhere, or whose Python is gone, is made anew.
 STALE := $(shell { test "$$(cat $(VENV)/base.stamp)" = "$(CURDIR)" && $(BIN)/python -c ''; } 2>/dev/null || echo stale)
 
-.PHONY: demo test check bench docs format clean stale
+.PHONY: demo test prove check bench docs format clean stale
 .DEFAULT_GOAL := demo
 
 $(VENV)/base.stamp: $(REQUIREMENTS) pyproject.toml $(STALE)
@@ -32,6 +32,10 @@ demo: $(VENV)/base.stamp
 
 test: check $(VENV)/apt.stamp
 	$(BIN)/python -m pytest $(ARGS)
+
+# Everything `make test` samples, in full: about an hour on two cores. ARGS: --steps, --seed, --jobs.
+prove: $(VENV)/apt.stamp
+	$(BIN)/python -m tests.prove $(ARGS)
 
 check: $(VENV)/base.stamp
 	$(BIN)/ruff format --check .
