@@ -411,6 +411,9 @@ def _engine(
             if person.identity is not None
             for slot in rulebook.slots
         ],
+        role_groups={
+            group: role for role, config in configuration.roles.items() for group in config.named()
+        },
     )
 
 

@@ -242,6 +242,11 @@ class RoleConfig(Located):
     groups: tuple[Filled, ...] = ()
     """The groups whose members have the role, as SILO/TYPE/ANCHOR."""
 
+    def named(self) -> list[tuple[str, str, str]]:
+        """Return silo, type and anchor of each group."""
+        parts = [group.split("/", 2) for group in self.groups]
+        return [(part[0], part[1], part[2]) for part in parts if len(part) == 3]
+
 
 class WebhooksConfig(Located):
     """The hosts that webhooks may go to; ``private`` ones may have private addresses."""

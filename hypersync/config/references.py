@@ -27,6 +27,7 @@ def reference_mistakes(configuration: Configuration) -> list[Mistake]:
         *_vip(configuration),
         *_schedules(configuration),
         *_people(configuration),
+        *_roles(configuration),
         *_publisher(configuration),
         *_plans(configuration),
         *_rules(configuration),
@@ -107,6 +108,19 @@ def _people(configuration: Configuration) -> Iterator[Mistake]:
             message = f"{person.email!r} is already the address of {first!r}"
             yield _mistake(person, ("email",), message, "one address is one person")
         yield from _steps(configuration, person, ("plan",), person.plan, is_own_plan=True)
+
+
+def _roles(configuration: Configuration) -> Iterator[Mistake]:
+    """Find groups that are none: whoever goes in or out of them would not be asked about."""
+    for role in configuration.roles.values():
+        for number, group in enumerate(role.groups):
+            silo, _, rest = group.partition("/")
+            kind, _, anchor = rest.partition("/")
+            known = configuration.silos.get(silo)
+            if known is None or kind not in known.types or not anchor:
+                message = f"{group!r} names no group of a silo"
+                remedy = "write SILO/TYPE/ANCHOR with a silo and a type of this configuration"
+                yield _mistake(role, ("groups", number), message, remedy)
 
 
 def _publisher(configuration: Configuration) -> Iterator[Mistake]:

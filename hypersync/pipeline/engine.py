@@ -53,7 +53,8 @@ class SiloLimits:
 class Engine:
     """What a sync needs.
 
-    ``vip_keys`` are (slot, normal join value) of people who are always VIPs. ``is_blackout`` says
+    ``vip_keys`` are (slot, normal join value) of people who are always VIPs, ``role_groups`` the
+    roles that groups grant, by silo, type and anchor. ``is_blackout`` says
     whether nothing may be released or executed at a time. ``open_request`` asks people, inside the
     plan's transaction. ``note_rules`` writes down whose rules a run works with, before it starts.
     ``lock`` is what unlock keys must fit, ``files``
@@ -72,6 +73,7 @@ class Engine:
     is_blackout: Callable[[datetime], bool]
     lock: Lock
     vip_keys: Sequence[tuple[str, str]] = ()
+    role_groups: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
 
 

@@ -286,7 +286,7 @@ def known_vips(engine: Engine, unit: UnitOfWork) -> Vips:
         found = unit.objects.in_slot_by_key(slot, key)
         if found is not None:
             people.add(found.identity)
-    return Vips(engine.rulebook.vips, people, engine.guards.vip_memory)
+    return Vips(engine.rulebook.vips, people, engine.guards.vip_memory, engine.role_groups)
 
 
 def planned_run(engine: Engine, run: Run, found: Collected, judgement: Judgement) -> Run:

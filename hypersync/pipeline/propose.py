@@ -331,6 +331,8 @@ class Proposer:
         after: Attributes | None,
     ) -> Draft:
         member = (after or before or {})["member"]
+        slot = self._slots[rule.target]
+        own = self._types.signs_in.get(self._rulebook.slots[slot].silo)
         return Draft(
             rule=rule,
             identity=identity.id,
@@ -343,6 +345,7 @@ class Proposer:
             before=before,
             after=after,
             target=f"{group.anchor}{MEMBER_SEPARATOR}{member!s}",
+            is_self=own is not None and own == self._reference(identity, slot),
         )
 
 

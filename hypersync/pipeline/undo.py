@@ -93,7 +93,8 @@ class Found:
 
     ``identity`` is whom an undo concerns, for a membership the member. ``is_member`` is whether the
     member is in the group, ``None`` when that cannot be told, ``is_member_there`` whether the
-    member itself is there; ``members`` is how many a group has.
+    member itself is there, ``member_reference`` what groups store of it; ``members`` is how many a
+    group has.
     """
 
     id: ObjectId
@@ -103,6 +104,7 @@ class Found:
     absence: str | None = None
     is_member: bool | None = None
     is_member_there: bool = True
+    member_reference: str | None = None
     members: int = 0
 
 

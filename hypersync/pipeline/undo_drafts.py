@@ -88,8 +88,10 @@ class Drafter:
         return self.rules[name]
 
     def _is_self(self, action: Action, found: Found) -> bool:
-        """Tell whether this is the account that HyperSync signs in with."""
+        """Tell whether this, or the member it is about, is the account HyperSync signs in with."""
         own = self.engine.types.signs_in.get(action.silo)
+        if found.member_reference is not None:
+            return own is not None and own == found.member_reference
         dn = found.attributes.get("dn")
         return own is not None and own == normal_reference(
             dn if isinstance(dn, str) else action.anchor or ""

@@ -98,6 +98,7 @@ class Stored:
             absence=state.absence,
             is_member=None if member is None else member.reference in state.members,
             is_member_there=member is not None and member.absence is None,
+            member_reference=None if member is None else member.reference,
             members=len(state.members),
         )
 

@@ -2,7 +2,8 @@
 
 An identity is a VIP for a rule when a VIP rule that concerns the rule is true, unknown or in error
 now, or held at the end of the last committing run, or within the memory: the bad run that blanks
-the level of the chief executive must not unmake the VIP. ``people`` are always VIPs.
+the level of the chief executive must not unmake the VIP. ``people`` are always VIPs, and so are
+the accounts HyperSync signs in with and the groups that grant roles.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from hypersync.model.ids import IdentityId
 from hypersync.model.objects import Operation
@@ -19,6 +21,9 @@ from hypersync.rulebook.rules import Rule, VipRule
 PEOPLE = "people"
 """The built-in VIP rule: everybody who may answer requests."""
 
+
+ROLES = "roles"
+"""The built-in VIP rule: the groups that grant roles, and who goes in or out of them."""
 
 SELF = "self"
 """The built-in VIP rule that nothing switches off: the accounts HyperSync signs in with."""
@@ -36,8 +41,14 @@ class Vips:
     """The VIP rules of a rulebook, and what is remembered of who was one."""
 
     def __init__(
-        self, rules: Sequence[VipRule], people: Collection[IdentityId], span: timedelta
+        self,
+        rules: Sequence[VipRule],
+        people: Collection[IdentityId],
+        span: timedelta,
+        role_groups: Mapping[tuple[str, str, str], str] = MappingProxyType({}),
     ) -> None:
+        """``role_groups`` are the roles that groups grant, by silo, type and anchor."""
+        self._role_groups = role_groups
         self._rules = {rule.name: rule for rule in rules}
         self._people = frozenset(people)
         self._span = span
@@ -52,6 +63,9 @@ class Vips:
         """Return the first VIP rule that stops this action, or nothing."""
         if draft.is_self:
             return Vip(SELF, "this is the account that HyperSync signs in with")
+        role = self._role_groups.get((draft.silo, draft.type, draft.anchor or ""))
+        if role is not None:
+            return Vip(ROLES, f"this group grants the role {role}")
         return self.concerning(
             draft.rule,
             draft.operation,

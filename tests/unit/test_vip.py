@@ -32,6 +32,9 @@ class Draft:
     after: dict[str, object] | None = field(default_factory=lambda: {"title": "x"})
     identity: int = 1
     is_self: bool = False
+    silo: str = "ad"
+    type: str = "group"
+    anchor: str | None = "g1"
 
 
 def ago(**span):
@@ -45,6 +48,15 @@ def of(draft=None, now_true=None, memory=None, *rules, people=()):
 
 def test_nobody_is_a_vip_for_nothing():
     assert of() is None
+
+
+@pytest.mark.parametrize(("anchor", "is_held"), [("g1", True), ("g2", False), (None, False)])
+def test_a_group_that_grants_a_role_is_always_a_vip(anchor, is_held):
+    vips = Vips((), (), SPAN, {("ad", "group", "g1"): "admin"})
+    found = vips.of(Draft(anchor=anchor), {}, {}, NOW)
+    assert (found is not None) is is_held
+    if found is not None:
+        assert (found.name, found.text) == ("roles", "this group grants the role admin")
 
 
 def test_the_account_hypersync_signs_in_with_is_always_a_vip():
