@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from hypersync.model.actions import Reason
 from hypersync.model.limit import Limit
@@ -36,8 +36,8 @@ class Candidate(NamedTuple, Generic[K]):
     ``throttle`` is the least time since ``last_start``; ``None`` is no throttle, and never started.
     ``allows`` asks the rule's Count or Quota; unknown does not let through. ``changed`` marks an
     action that takes the place of one people were asked about, ``unanswered`` says that the time to
-    answer ran out before: both are asked again. ``clears`` is how many values become empty,
-    ``attributes`` are those that change. ``group`` is set for removals from a group.
+    answer ran out before: both are asked again. ``clears`` are the attributes that become empty,
+    ``attributes`` all that change. ``group`` is set for removals from a group.
     """
 
     key: K
@@ -50,17 +50,21 @@ class Candidate(NamedTuple, Generic[K]):
     allows: Asker | None = None
     changed: bool = False
     unanswered: str = ""
-    clears: int = 0
+    clears: AbstractSet[str] = frozenset()
     attributes: AbstractSet[str] = frozenset()
     group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSize:
-    """How many members a group has now, and what people call it."""
+    """How many members a group has now, and what people call it.
+
+    ``left`` is how many of those that it had at the begin of the lookback it no longer has.
+    """
 
     name: str
     members: int
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +74,10 @@ class RuleLimits:
     ``population`` is how many live objects of the target's type there are (``None``: not known),
     ``silo_population`` how many of all types, where that is more. ``earlier`` are the `unit` of
     what was let through in the last ``span`` and counts together with this run's (``None``: cannot
-    be read). ``ceiling`` is off while an unlock key is in force and for events, which have no
-    population. ``raised`` takes the limit's place for one run, within the ceiling.
+    be read); ``past`` is what of it empties values, changes limited attributes or takes members out
+    of groups, and counts together with what this run does of that. ``ceiling`` is off while an
+    unlock key is in force and for events, which have no population. ``raised`` takes the limit's
+    place for one run, within the ceiling.
 
     ``clears`` limits changes to empty, a percentage allows at least ``least_clears``;
     ``attributes`` the objects whose attribute changes; ``members`` the removals from groups of at
@@ -82,6 +88,7 @@ class RuleLimits:
     population: int | None
     silo_population: int | None = None
     earlier: AbstractSet[Hashable] | None = frozenset()
+    past: Sequence[Candidate[Any]] = ()
     span: timedelta = timedelta(hours=1)
     ceiling: bool = True
     raised: int | None = None

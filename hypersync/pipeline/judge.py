@@ -7,7 +7,7 @@ says what every candidate becomes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -24,12 +24,13 @@ from hypersync.pipeline.collect import Candidate as Wish
 from hypersync.pipeline.count import Contexts
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.judgement import Judgement
-from hypersync.pipeline.measure import group_left, limits_of, silos_of, total
+from hypersync.pipeline.measure import cleared, gone, group_left, limits_of, silos_of, total
 from hypersync.pipeline.reviewed import held_back, reason_of
 from hypersync.pipeline.stops import Stops
 from hypersync.pipeline.unlock import unlocks
 from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.actions import Trace
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.nodes import Compiled
 from hypersync.rulebook.rules import Rule
@@ -60,6 +61,7 @@ class Judge:
         self._drawn: dict[ActionId, Counter[str]] = {}
         self._evaluator: Evaluator | None = None
         self._world: World | None = None
+        self._gone: Sequence[Trace] = ()
         self._held = held_back(order.expected)
         self._stops = Stops(engine.rulebook, partial(self._value, wish=None), now)
         self.count = self._contexts.count
@@ -75,6 +77,7 @@ class Judge:
         judgement = Judgement()
         if self._world is not None:
             self._world.see(unit)
+        self._gone = gone(self._engine, unit)
         wishes: dict[ActionId, Wish] = {}
         for rule in self._rules(found):
             of_rule = list(found.candidates.get(rule.id, {}).values())
@@ -106,7 +109,7 @@ class Judge:
     def _rule(
         self, rule: Rule, wishes: list[Wish], unit: UnitOfWork, judgement: Judgement
     ) -> RuleReport:
-        limits = limits_of(self._engine, self._order, self._run, rule, wishes, unit)
+        limits = limits_of(self._engine, self._order, self._run, rule, wishes, unit, self._gone)
         lifted = self._unlocks.lift(rule.id, silos_of(self._engine, rule), limits)
         try:
             candidates = self._candidates(rule, wishes, unit)
@@ -157,7 +160,7 @@ class Judge:
                 allows=None if rule.counting is None else self._asker(rule.counting, each),
                 changed=_was_asked(each),
                 unanswered=each.unanswered,
-                clears=_clears(each),
+                clears=cleared(each.draft.operation, each.draft.after),
                 attributes=frozenset(each.draft.after or ()),
                 group=group_left(each),
             )
@@ -363,9 +366,3 @@ def _was_asked(wish: Wish) -> bool:
     """Tell whether this takes the place of an action that people were asked about."""
     old = wish.replaces
     return old is not None and (old.state is not ActionState.QUEUED or old.request is not None)
-
-
-def _clears(wish: Wish) -> int:
-    if wish.draft.operation is not Operation.UPDATE:
-        return 0
-    return sum(value is None for value in (wish.draft.after or {}).values())

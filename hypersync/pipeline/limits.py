@@ -5,12 +5,15 @@ or more nothing is allowed above 5 % of the target's type unless an unlock key i
 above is reduced and is an error of every run. Members that are added do not offset those removed:
 an addition may fail, and a group must not become empty unasked.
 
+Every limit looks back: what was let through in the last span counts with this run's, each identity,
+value and member once. Only what this run does more of can trip.
+
 Failure direction: what cannot be measured trips.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -104,53 +107,79 @@ def _volume(fired: int, earlier: int | None, limits: RuleLimits) -> str:
         return f"{actions}, and those of the last {short(limits.span)} cannot be read"
     if fired + earlier <= force.allowed:
         return ""
-    since = f" and {number(earlier)} in the last {short(limits.span)}" if earlier else ""
     how = f" ({force.text})" if "%" in force.text else ""
-    return f"{actions}{since}, {number(force.allowed)} allowed{how}"
+    return f"{actions}{_since(earlier, limits)}, {number(force.allowed)} allowed{how}"
 
 
 def _clears(counted: Sequence[Candidate[Any]], limits: RuleLimits) -> Iterator[Reason]:
-    cleared = sum([each.clears for each in counted])
+    cleared = _cleared(counted)
     if limits.clears is None or not cleared:
         return
+    earlier = len(_cleared(limits.past) - cleared)
     least = limits.least_clears if limits.clears.is_percent and limits.clears.parts != 0 else 0
-    text = _too_many(cleared, limits.clears, limits.population, least)
+    text = _too_many(len(cleared) + earlier, limits.clears, limits.population, least)
     if text:
-        what = "value becomes" if cleared == 1 else "values become"
-        yield Reason("threshold", "clears", f"{number(cleared)} {what} empty, {text}")
+        what = "1 value becomes" if len(cleared) == 1 else f"{number(len(cleared))} values become"
+        yield Reason("threshold", "clears", f"{what} empty{_since(earlier, limits)}, {text}")
+
+
+def _cleared(candidates: Iterable[Candidate[Any]]) -> set[tuple[Hashable, str]]:
+    """Return which values become empty: whose, and which attribute."""
+    return {(unit(each), name) for each in candidates for name in each.clears}
 
 
 def _attributes(counted: Sequence[Candidate[Any]], limits: RuleLimits) -> Iterator[Reason]:
     for name, limit in sorted(limits.attributes.items()):
-        changing = len({unit(each) for each in counted if name in each.attributes})
-        text = _too_many(changing, limit, limits.population)
+        changing = _changing(counted, name)
+        earlier = len(_changing(limits.past, name) - changing)
+        text = _too_many(len(changing) + earlier, limit, limits.population)
         if changing and text:
-            of = "1 object" if changing == 1 else f"{number(changing)} objects"
-            yield Reason("threshold", f"attribute {name}", f"{name} changes on {of}, {text}")
+            of = "1 object" if len(changing) == 1 else f"{number(len(changing))} objects"
+            text = f"{name} changes on {of}{_since(earlier, limits)}, {text}"
+            yield Reason("threshold", f"attribute {name}", text)
+
+
+def _changing(candidates: Iterable[Candidate[Any]], name: str) -> set[Hashable]:
+    """Return whose attribute changes."""
+    return {unit(each) for each in candidates if name in each.attributes}
 
 
 def _members(counted: Sequence[Candidate[Any]], limits: RuleLimits) -> Iterator[Reason]:
-    leaving: dict[str, set[str]] = {}
-    for each in counted:
-        if each.group is not None:
-            leaving.setdefault(each.group, set()).add(each.target)
-    for group, targets in sorted(leaving.items()):
-        text = _group_text(group, len(targets), limits)
+    past = _leaving(limits.past)
+    for group, targets in sorted(_leaving(counted).items()):
+        earlier = len(past.get(group, set()) - targets)
+        text = _group_text(group, len(targets), earlier, limits)
         if text:
             yield Reason("threshold", "members", text)
 
 
-def _group_text(group: str, leaving: int, limits: RuleLimits) -> str:
+def _leaving(candidates: Iterable[Candidate[Any]]) -> dict[str, set[str]]:
+    """Return by group who leaves it."""
+    leaving: dict[str, set[str]] = {}
+    for each in candidates:
+        if each.group is not None:
+            leaving.setdefault(each.group, set()).add(each.target)
+    return leaving
+
+
+def _group_text(group: str, leaving: int, earlier: int, limits: RuleLimits) -> str:
+    """Say why a group would lose too many, or nothing; a share is of what it had before."""
     members = "1 member leaves" if leaving == 1 else f"{number(leaving)} members leave"
     size = limits.groups.get(group)
     if size is None:
         return f"{members} the group {group}, whose size is not known"
     if leaving >= size.members:
         return f"the group {size.name} becomes empty: {members}"
-    if limits.members is None or size.members < limits.min_size:
+    before = size.members + size.left
+    if limits.members is None or before < limits.min_size:
         return ""
-    text = _too_many(leaving, limits.members, size.members)
-    return f"{members} the group {size.name}, {text}" if text else ""
+    text = _too_many(leaving + earlier, limits.members, before)
+    return f"{members} the group {size.name}{_since(earlier, limits)}, {text}" if text else ""
+
+
+def _since(earlier: int, limits: RuleLimits) -> str:
+    """Say how many of the lookback are counted besides, or nothing."""
+    return f" and {number(earlier)} in the last {short(limits.span)}" if earlier else ""
 
 
 def _too_many(count: int, limit: Limit, population: int | None, least: int = 0) -> str:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from hypersync.errors import NotFound
 from hypersync.model.ids import IdentityId, RunId
-from hypersync.model.runs import Run, RunKind, RunMode, RunState
+from hypersync.model.runs import Run, RunError, RunKind, RunMode, RunState
 from hypersync.pipeline.collect import Before, Collected, Collector
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Row, Scope, evaluate
@@ -23,6 +23,7 @@ from hypersync.pipeline.flows import steady
 from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge
 from hypersync.pipeline.judgement import Judgement
+from hypersync.pipeline.kin import renamed
 from hypersync.pipeline.plan_file import basis, check_expected, record_plan, write_plan
 from hypersync.pipeline.propose import Proposer
 from hypersync.pipeline.raises import record_raises
@@ -82,6 +83,7 @@ class Planner:
                 vips=known_vips(self._engine, unit),
             )
             collector.void_orphans(is_simulated=self._engine.guards.simulate)
+            collector.found.errors += self._renamed(unit)
             self._evaluate(unit, before, wanted, collector, judge)
         self._enrol(run, before, collector, judge)
         self._spool.flush()
@@ -175,6 +177,14 @@ class Planner:
             held=set(unit.marks.held(events, identities)),
             memory=dict(unit.identities.vips(identities)),
         )
+
+    def _renamed(self, unit: UnitOfWork) -> list[RunError]:
+        """Say which rules seem to be renamed since the last committing sync."""
+        last = unit.runs.last_rules()
+        rulebook = self._engine.rulebook
+        if last is None or last[0] == rulebook.revision:
+            return []
+        return renamed(rulebook.rules, last[1], unit.actions.others(self._rules.keys()))
 
     # --- evaluating ----------------------------------------------------------------------------
 

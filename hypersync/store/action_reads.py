@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, or_, select, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
-from hypersync.model.actions import OPEN_STATES, Action, ActionState
+from hypersync.model.actions import OPEN_STATES, Action, ActionState, is_undo
 from hypersync.model.canonical import decode_mapping
 from hypersync.model.ids import ActionId, ObjectId, RequestId, RunId
 from hypersync.model.objects import Operation
-from hypersync.ports.store.actions import OpenAction, PastWrite, Startable, Unit
+from hypersync.ports.store.actions import OpenAction, Passed, PastWrite, Startable, Trace
 from hypersync.store import tables
 from hypersync.store.action_rows import action_of
 from hypersync.store.bulk import chunks
@@ -36,6 +37,22 @@ _WITHOUT_EFFECT = (
     ActionState.CONFLICT,
 )
 _PAGE = 5_000
+_NEWEST = text(
+    """
+    WITH RECURSIVE known(rule) AS (
+        SELECT min(rule) FROM action
+        UNION ALL
+        SELECT (SELECT min(action.rule) FROM action WHERE action.rule > known.rule)
+        FROM known WHERE known.rule IS NOT NULL
+    )
+    SELECT action.rule, action.kind, action.slot, action.operation
+    FROM known JOIN action ON action.seq = (
+        SELECT newest.seq FROM action AS newest WHERE newest.rule = known.rule
+        ORDER BY newest.queued_at DESC LIMIT 1
+    )
+    """
+)
+"""Steps through the index from one rule to the next: it costs as much as there are rules."""
 _OPEN_COLUMNS = (
     "id",
     "key",
@@ -245,21 +262,44 @@ class ActionReads:
         )
         return self._connection.execute(query).scalar_one()
 
-    def let_through(self, rule: str, since: datetime) -> Sequence[Unit]:
-        """Return for what a rule was let through without a person since then."""
-        return self._units(
-            _ACTION.c.rule == rule, _ACTION.c.queued_at >= since, _ACTION.c.let_through
-        )
+    def let_through(
+        self, rules: Collection[str], since: datetime, *, written: bool = False
+    ) -> Sequence[Passed]:
+        """Return for what rules were let through without a person since then.
 
-    def stopped_for_volume(self, rule: str, since: datetime) -> Sequence[Unit]:
-        """Return what a rule was suspended for, not as VIPs, since then."""
-        return self._units(
-            _ACTION.c.rule == rule, _ACTION.c.suspended_at >= since, _ACTION.c.vip.is_(None)
-        )
+        With ``written`` what was to be written too.
+        """
+        is_since = and_(_ACTION.c.queued_at >= since, _ACTION.c.let_through)
+        return self._passed(rules, is_since, written=written)
 
-    def _units(self, *conditions: ColumnElement[bool]) -> list[Unit]:
-        query = select(_ACTION.c.identity, _ACTION.c.operation, _ACTION.c.target)
-        return [Unit(*row) for row in self._connection.execute(query.where(*conditions))]
+    def stopped_for_volume(
+        self, rules: Collection[str], since: datetime, *, written: bool = False
+    ) -> Sequence[Passed]:
+        """Return what rules were suspended for, not as VIPs, since then."""
+        is_since = and_(_ACTION.c.suspended_at >= since, _ACTION.c.vip.is_(None))
+        return self._passed(rules, is_since, written=written)
+
+    def _passed(
+        self, rules: Collection[str], condition: ColumnElement[bool], *, written: bool
+    ) -> list[Passed]:
+        names = ("identity", "operation", "target", "anchor")
+        columns: list[ColumnElement[Any]] = [_ACTION.c[name] for name in names]
+        columns.append((_ACTION.c.state == ActionState.SUCCEEDED).label("is_done"))
+        if written:
+            columns.append(_ACTION.c.after)
+        found = []
+        for some in chunks(sorted(rules)):
+            query = select(*columns).where(_ACTION.c.rule.in_(some), condition)
+            found += [Passed(*row) for row in self._connection.execute(query)]
+        return found
+
+    def others(self, rules: Collection[str]) -> Sequence[Trace]:
+        """Return the rules that ever proposed something and are not among these, undos left out."""
+        return [
+            Trace(rule, kind, slot, Operation(operation))
+            for rule, kind, slot, operation in self._connection.execute(_NEWEST)
+            if rule not in rules and not is_undo(rule)
+        ]
 
     def leaving(self, group: ObjectId) -> frozenset[str]:
         """Return the targets that approved, queued or running actions take out of a group."""

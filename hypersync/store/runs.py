@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -79,6 +79,21 @@ class Runs:
             names = ("rule", "identity", "key", "verdict", "text")
             values = [{"run": run, **dict(zip(names, row, strict=True))} for row in rows]
             self._connection.execute(insert(tables.verdict_row), values)
+
+    def last_rules(self) -> tuple[str, Collection[str]] | None:
+        """Return the revision and the rules of the last committing sync whose plan was made."""
+        query = (
+            select(_RUN.c.config, _RUN.c.rules)
+            .where(
+                _RUN.c.kind != RunKind.UNDO,
+                _RUN.c.mode == RunMode.COMMIT,
+                _RUN.c.state.in_((RunState.EXECUTING, RunState.DONE)),
+            )
+            .order_by(_RUN.c.started_at.desc(), _RUN.c.id.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else (row.config, frozenset(row.rules or ()))
 
     def last_full_revision(self) -> str | None:
         """Return the rulebook revision of the last committing full sync that ended."""

@@ -1,7 +1,7 @@
 """What a hostile reader tried on lookbacks and on what waits in the queue.
 
-What was let through counts by the time it first was, whatever became of it; and a run looks at what
-it could start, not at what rests.
+What was let through counts by the time it first was, whatever became of it, under every limit and
+under the next name of the rule too; and a run looks at what it could start, not at what rests.
 """
 
 from __future__ import annotations
@@ -120,6 +120,206 @@ def test_what_waits_in_a_paused_silo_counts_from_when_it_was_let_through(staff):
     resumed(staff)
     staff.run("delta")
     assert staff.disabled() == {"u1", "u2", "u3"}
+
+
+# --- every limit looks back ------------------------------------------------------------------
+
+SALES = """\
+ruleset: groups
+rules:
+  - {id: sales, kind: membership, group: {slot: team, where: "cn == 'sales'"}, member: account,
+     when: "hr.title == 'Sales'", mode: authoritative, throttle: 1s,
+     threshold: {limit: 1000, members: {limit: 20%, min_size: 10}}}
+"""
+FLOW = """\
+ruleset: titles
+rules:
+  - {id: flow, kind: update, target: account, throttle: 1s, clear_if_missing: [title, office],
+     set: {title: hr.title, office: hr.country}, threshold: THRESHOLD}
+"""
+
+
+@pytest.fixture
+def titled(tmp_path, database_url):
+    """Twenty people with titles and offices, all of them in the group sales."""
+    world = World(tmp_path, SALES, database=database_url)
+    world.people(range(20), title="Sales", country="AT")
+    for number in range(20):
+        world.account(number, title="Sales", office="AT")
+    world.group("sales", *(f"u{number}" for number in range(20)))
+    yield world
+    world.close()
+
+
+def settled(world: World, rules: str) -> None:
+    world.rules(rules)
+    assert world.run("full").counts.queued == 0
+
+
+def each_loses(world: World, numbers, **attributes) -> int:
+    """Change people one by one, a delta each; return how many of them were let through."""
+    through = 0
+    for number in numbers:
+        world.change(number, **attributes)
+        through += world.run("delta").counts.queued
+    return through
+
+
+def reasons(world: World) -> set[str]:
+    return {reason.text for action in world.suspended() for reason in action.reasons}
+
+
+def test_a_group_is_not_emptied_in_portions(titled):
+    settled(titled, SALES)
+    assert each_loses(titled, range(12), title="other") == 4
+    assert len(titled.members("sales")) == 16
+    text = "1 member leaves the group sales and 4 in the last hour, 4 allowed (20% of 20)"
+    assert reasons(titled) == {text}
+
+
+def test_members_that_left_count_for_an_hour(titled):
+    settled(titled, SALES)
+    assert each_loses(titled, range(4), title="other") == 4
+    titled.later(hours=1)
+    assert each_loses(titled, range(4, 8), title="other") == 3  # 20 % of 16
+
+
+def test_a_removal_of_unknown_outcome_counts_and_the_member_too(titled):
+    settled(titled, SALES)
+    titled.dir.faults.outcomes.append(Unknown("no answer"))
+    assert each_loses(titled, range(6), title="other") == 4
+
+
+def test_an_object_sync_looks_back_at_members_too_and_a_full_one_does_not(titled):
+    settled(titled, SALES)
+    each_loses(titled, range(4), title="other")
+    titled.change(4, title="other")
+    titled.later(minutes=1)
+    titled.scan()
+    assert titled.sync(object_key=("hr", "person", "e4")).counts.suspended == 1
+    titled.change(5, title="other")
+    assert titled.run("full").counts.queued == 1
+
+
+def test_values_are_not_cleared_in_portions(titled):
+    settled(titled, FLOW.replace("THRESHOLD", "{limit: 1000, clears: 1%}"))
+    assert each_loses(titled, range(10), title=None) == 5
+    text = "1 value becomes empty and 5 in the last hour, 5 allowed (1% of 20, at least 5)"
+    assert reasons(titled) == {text}
+
+
+def test_another_value_of_the_same_person_counts_as_well(titled):
+    settled(titled, FLOW.replace("THRESHOLD", "{limit: 1000, clears: 5}"))
+    assert each_loses(titled, range(3), title=None) == 3
+    assert each_loses(titled, range(3), country=None) == 2
+
+
+def test_an_attribute_does_not_change_in_portions(titled):
+    threshold = "{limit: 1000, attribute: {title: 20%}}"
+    settled(titled, FLOW.replace("THRESHOLD", threshold))
+    assert each_loses(titled, range(8), title="Boss") == 4
+    assert reasons(titled) == {
+        "title changes on 1 object and 4 in the last hour, 4 allowed (20% of 20)"
+    }
+
+
+def test_an_attribute_that_changes_back_counts_its_object_once(titled):
+    settled(titled, FLOW.replace("THRESHOLD", "{limit: 1000, attribute: {title: 1}}"))
+    assert each_loses(titled, [1, 1], title="Boss") == 1
+    assert each_loses(titled, [1], title="Clerk") == 1
+    assert each_loses(titled, [2], title="Boss") == 0
+
+
+def test_what_no_limit_counts_is_not_read_again(titled):
+    threshold = "{limit: 1000, attribute: {office: 1}}"
+    settled(titled, FLOW.replace("THRESHOLD", threshold))
+    assert each_loses(titled, range(3), title="Boss") == 3
+    assert each_loses(titled, [4, 5], country="CH") == 1
+
+
+# --- the next name of a rule -----------------------------------------------------------------
+
+RENAMED = DISABLE.replace(RULE, "leaver-disable")
+
+
+def said_renamed(world: World, run) -> list[str]:
+    return [each.message for each in world.errors(run) if each.code == "renamed"]
+
+
+def test_a_renamed_rule_counts_what_its_old_name_was_let_through_for(staff):
+    staff.leave(1, 2)
+    staff.run("delta")
+    staff.rules(RENAMED)
+    staff.leave(3, 4)
+    run = staff.run("delta")
+    assert (run.counts.suspended, run.rules["leaver-disable"].lookback) == (2, 2)
+    assert staff.disabled() == {"u1", "u2"}
+    staff.later(hours=1)
+    staff.leave(5)
+    assert staff.run("delta").rules["leaver-disable"].lookback == 0
+
+
+@pytest.mark.parametrize("rest", ["enabled: false", "simulate: true"])
+def test_a_copy_counts_it_too_while_the_rule_itself_rests(staff, rest):
+    staff.leave(1, 2)
+    staff.run("delta")
+    copy = RENAMED.split("rules:\n")[1]
+    staff.rules(DISABLE.replace("do: disable", f"do: disable, {rest}") + copy)
+    staff.leave(3)
+    assert staff.run("delta").rules["leaver-disable"].lookback == 2
+    assert staff.disabled() == {"u1", "u2"}
+
+
+def test_the_other_limits_look_back_under_a_new_name_too(titled):
+    settled(titled, SALES)
+    each_loses(titled, range(4), title="other")
+    titled.rules(SALES.replace("id: sales", "id: sales-team"))
+    assert each_loses(titled, range(4, 8), title="other") == 0
+
+
+def test_a_rule_of_another_kind_target_or_operation_is_no_heir(staff):
+    staff.leave(1, 2)
+    staff.run("delta")
+    staff.rules(DISABLE.replace(RULE, "delete-leaver").replace("do: disable", "do: delete"))
+    staff.leave(3)
+    run = staff.run("delta")
+    assert run.rules["delete-leaver"].lookback == 0
+    assert said_renamed(staff, run) == []
+
+
+def test_a_rename_is_said_by_every_preview_and_by_the_first_run_after_it(staff):
+    staff.leave(1, 2, 3)
+    staff.run("delta")
+    assert len(staff.suspended()) == 3
+    staff.rules(RENAMED)
+    text = (
+        "rule disable-leaver is gone and leaver-disable is new, with the same kind, target and "
+        "operation (disable account): for a rename, what disable-leaver was let through for "
+        "counts on, but its throttles and what it remembers of events start anew, and what it had "
+        "open is void"
+    )
+    assert said_renamed(staff, staff.run(commit=False)) == [text]
+    assert said_renamed(staff, staff.run(commit=False)) == [text]
+    run = staff.run()
+    assert said_renamed(staff, run) == [text]
+    assert run.rules["leaver-disable"].counts.errors == 1
+    assert said_renamed(staff, staff.run("full")) == []
+
+
+def test_a_new_rule_beside_the_old_one_is_no_rename(staff):
+    staff.leave(1)
+    staff.run("delta")
+    staff.rules(DISABLE + RENAMED.split("rules:\n")[1])
+    assert said_renamed(staff, staff.run("full")) == []
+
+
+def test_an_undo_is_not_taken_for_a_rule_that_is_gone(staff):
+    staff.leave(1, 2)
+    undone = staff.run("delta")
+    staff.app.undo(undone.id, commit=True)
+    staff.rules(RENAMED)
+    (said,) = said_renamed(staff, staff.run("full"))
+    assert said.startswith("rule disable-leaver is gone")
 
 
 # --- a run looks at what it could start ------------------------------------------------------

@@ -354,8 +354,8 @@ def test_what_is_put_back_to_be_rechecked_starts_once_confirmed_and_keeps_its_ti
         unit.actions.retry("a", later, "it was not done", recheck=True)
         assert claim(unit, now=later) == []
         unit.actions.confirm(["a"], "later")
-        assert [unit.identity for unit in unit.actions.let_through("rule", NOW)] == [1]
-        assert unit.actions.let_through("rule", NOW + MINUTE) == []
+        assert [unit.identity for unit in unit.actions.let_through({"rule"}, NOW)] == [1]
+        assert unit.actions.let_through({"rule"}, NOW + MINUTE) == []
         (again,) = claim(unit, "later", later)
     assert (again.queued_at, again.started_at) == (NOW, later)
 
@@ -382,10 +382,10 @@ def test_the_lookback_counts_what_went_through_without_a_person(store):
     with store.begin() as unit:
         unit.requests.approve(["b"], by="person:ann", now=NOW, until=NOW + 60 * MINUTE)
         assert unit.actions.release("run", ["b"], NOW) == ["b"]
-        assert len(unit.actions.let_through("rule", NOW)) == 1
-        assert unit.actions.let_through("rule", NOW + MINUTE) == []
-        assert unit.actions.let_through("other", NOW) == []
-        assert len(unit.actions.stopped_for_volume("rule", NOW)) == 1
+        assert len(unit.actions.let_through({"rule"}, NOW)) == 1
+        assert unit.actions.let_through({"rule"}, NOW + MINUTE) == []
+        assert unit.actions.let_through({"other"}, NOW) == []
+        assert len(unit.actions.stopped_for_volume({"rule"}, NOW)) == 1
         touched = unit.actions.objects_touched("dir", Operation.UPDATE, NOW)
         assert touched == {"account/ua", "account/ub"}
 

@@ -42,7 +42,7 @@ def _wish(number: int, is_membership: bool) -> st.SearchStrategy[Candidate[Any]]
         return st.builds(
             candidate,
             st.just(number),
-            clears=st.integers(0, 2),
+            clears=st.frozensets(st.sampled_from(["mail", "title"])),
             attributes=st.frozensets(st.sampled_from(["mail", "title"])),
             **common,
         )

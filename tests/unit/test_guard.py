@@ -15,6 +15,7 @@ from hypersync.pipeline.guard import guard, silo_reason, unit
 from tests.candidates import CHIEF, NOW, candidate, candidates, leaving, limits
 
 HOUR = timedelta(hours=1)
+TITLE = frozenset({"title"})
 
 
 def judge(wishes: list[Candidate[Any]], limits: RuleLimits) -> Verdicts[Any]:
@@ -399,32 +400,36 @@ def test_lookback_over_another_span_says_which():
     ],
 )
 def test_changes_to_empty_have_a_limit_of_their_own(clears, population, cleared, reason):
-    wishes = [*candidates(cleared - 1, clears=1), candidate(99, clears=True), candidate(98)]
+    wishes = [*candidates(cleared, clears=TITLE), candidate(98)]
     verdicts = judge(wishes, limits("50%", population, clears=clears))
     assert verdicts.reason == reason
     assert (not verdicts.queued) is bool(reason)
 
 
 def test_one_action_may_empty_several_values():
-    assert judge([candidate(1, clears=6)], limits("50%", 100)).reason.startswith("6 values")
+    assert judge([candidate(1, clears=frozenset("abcdef"))], limits("50%", 100)).reason.startswith(
+        "6 values"
+    )
 
 
 def test_clears_may_be_unlimited():
-    assert judge([candidate(1, clears=60)], limits("50%", clears=None)).queued == [1]
+    assert judge(
+        [candidate(1, clears=frozenset(map(str, range(60))))], limits("50%", clears=None)
+    ).queued == [1]
 
 
 def test_clears_without_a_population_trip_only_where_there_are_some():
     unknown = limits("100", None, ceiling=False)
     assert judge([candidate(1)], unknown).queued == [1]
-    assert judge([candidate(1, clears=1)], unknown).reason == (
+    assert judge([candidate(1, clears=TITLE)], unknown).reason == (
         "1 value becomes empty, and 1% of an unknown number of objects cannot be told"
     )
 
 
 def test_clears_as_a_number_need_no_population():
     unknown = limits("100", None, ceiling=False, clears="1")
-    assert judge([candidate(1, clears=1)], unknown).queued == [1]
-    assert judge([candidate(1, clears=2)], unknown).queued == []
+    assert judge([candidate(1, clears=TITLE)], unknown).queued == [1]
+    assert judge([candidate(1, clears=frozenset("ab"))], unknown).queued == []
 
 
 @pytest.mark.parametrize(
@@ -485,7 +490,7 @@ def test_members_may_be_unlimited_but_a_group_still_does_not_become_empty():
 
 
 def test_every_way_of_being_too_much_is_said():
-    wishes = candidates(30, clears=1)
+    wishes = candidates(30, clears=TITLE)
     verdicts = judge(wishes, limits("1%"))
     assert verdicts.reason == (
         "30 actions, 20 allowed (1% of 2 000); 30 values become empty, 20 allowed (1% of 2 000)"
@@ -497,7 +502,7 @@ def test_every_reason_says_which_guard_and_which_of_its_limits():
     sizes = {"g1": GroupSize(name="grp-sales", members=10)}
     own = {"clears": "1", "attributes": {"title": parse_limit("1")}, "groups": sizes}
     wishes = [
-        *candidates(3, clears=1, attributes=frozenset({"title"})),
+        *candidates(3, clears=TITLE, attributes=frozenset({"title"})),
         *leaving("g1", range(3)),
     ]
     verdicts = judge(wishes, limits("5", **own))
@@ -507,6 +512,117 @@ def test_every_reason_says_which_guard_and_which_of_its_limits():
         ("threshold", "attribute title"),
         ("threshold", "members"),
     ]
+
+
+# --- the limits besides look back too ----------------------------------------------------------
+
+
+def cleared(numbers, *names: str) -> list[Candidate[Any]]:
+    return [candidate(number, clears=frozenset(names or ("title",))) for number in numbers]
+
+
+def retitled(numbers) -> list[Candidate[Any]]:
+    return [candidate(number, attributes=TITLE) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("now", "past", "reason"),
+    [
+        (4, 1, ""),
+        (4, 2, "4 values become empty and 2 in the last hour, 5 allowed (1% of 100, at least 5)"),
+        (1, 5, "1 value becomes empty and 5 in the last hour, 5 allowed (1% of 100, at least 5)"),
+        (0, 50, ""),
+    ],
+)
+def test_values_that_became_empty_before_count_with_those_of_now(now, past, reason):
+    wishes = [*cleared(range(now)), candidate(99)]
+    own = limits("50%", 100, past=cleared(range(10, 10 + past)))
+    assert judge(wishes, own).reason == reason
+
+
+def test_a_value_that_becomes_empty_again_counts_once_and_another_of_the_same_object_besides():
+    past = cleared(range(3), "title", "phone")
+    assert judge(cleared(range(3)), limits("50%", clears="6", past=past)).reason == ""
+    assert judge(cleared(range(3), "office"), limits("50%", clears="6", past=past)).reason == (
+        "3 values become empty and 6 in the last hour, 6 allowed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "past", "reason"),
+    [
+        (range(1), range(1, 10), ""),
+        (range(1), range(1, 11), "title changes on 1 object and 10 in the last hour, 10 allowed"),
+        (range(6), range(6, 11), "title changes on 6 objects and 5 in the last hour, 10 allowed"),
+        (range(10), range(10), ""),
+        (range(11), range(0), "title changes on 11 objects, 10 allowed"),
+        (range(0), range(50), ""),
+    ],
+)
+def test_objects_whose_attribute_changed_before_count_once_with_those_of_now(now, past, reason):
+    wishes = [*retitled(now), candidate(99)]
+    own = limits("50%", attributes={"title": parse_limit("10")}, past=retitled(past))
+    assert judge(wishes, own).reason == reason
+
+
+def test_another_attribute_that_changed_before_does_not_count():
+    past = [candidate(number, attributes=frozenset({"phone"})) for number in range(50)]
+    own = limits("50%", attributes={"title": parse_limit("1")}, past=past)
+    assert judge(retitled([1]), own).queued == [1]
+
+
+@pytest.mark.parametrize(
+    ("members", "left", "now", "past", "reason"),
+    [
+        (18, 2, [3, 4], [1, 2], ""),
+        (
+            18,
+            2,
+            [3, 4, 5],
+            [1, 2],
+            "3 members leave the group grp-sales and 2 in the last hour, 4 allowed (20% of 20)",
+        ),
+        (
+            19,
+            1,
+            [9],
+            [1, 2, 3, 4],
+            "1 member leaves the group grp-sales and 4 in the last hour, 4 allowed (20% of 20)",
+        ),
+        (20, 0, [1, 2, 3, 4], [1, 2], ""),
+        (
+            9,
+            1,
+            [2, 3],
+            [1],
+            "2 members leave the group grp-sales and 1 in the last hour, 2 allowed (20% of 10)",
+        ),
+        (8, 1, [2, 3], [1], ""),
+        (2, 7, [8, 9], range(7), "the group grp-sales becomes empty: 2 members leave"),
+    ],
+)
+def test_a_group_is_measured_by_what_it_had_before_the_lookback(members, left, now, past, reason):
+    sizes = {"g1": GroupSize(name="grp-sales", members=members, left=left)}
+    own = limits("50%", groups=sizes, past=leaving("g1", past))
+    assert judge(leaving("g1", now), own).reason == reason
+
+
+def test_what_left_another_group_before_does_not_count():
+    sizes = {"g1": GroupSize(name="grp-sales", members=10)}
+    own = limits("50%", groups=sizes, past=leaving("g2", range(9)))
+    assert judge(leaving("g1", [1, 2]), own).reason == ""
+
+
+def test_the_lookback_of_every_limit_says_its_span():
+    own = limits("50%", clears="1", past=cleared([2]), span=timedelta(hours=2))
+    assert judge(cleared([1]), own).reason == (
+        "1 value becomes empty and 1 in the last 2h, 1 allowed"
+    )
+
+
+def test_the_number_of_the_lookback_is_that_of_the_volume():
+    verdicts = judge(cleared([1]), limits("50%", past=cleared([2]), earlier=frozenset({7})))
+    assert verdicts.lookback == 1
 
 
 # --- limits of a silo --------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hypersync.pipeline.engine import GuardSettings, Order, SiloLimits
 from hypersync.pipeline.judge import Judge
 from hypersync.pipeline.stops import PEOPLE_EXPIRES
 from hypersync.pipeline.vip import PEOPLE, Vip
-from hypersync.ports.store.actions import Unit
+from hypersync.ports.store.actions import Passed
 from hypersync.rulebook.expression import parse
 from hypersync.rulebook.rules import Lookback, RuleKind
 from tests.candidates import NOW
@@ -66,6 +66,7 @@ class Desk:
         self.through = more.pop("through", [])
         self.stopped = more.pop("stopped", [])
         self.touched = more.pop("touched", frozenset())
+        self.gone = more.pop("gone", [])
         self.starts = more.pop("starts", {})
         self.limits = more.pop("limits", {})
         self.raises = more.pop("raises", {})
@@ -79,8 +80,9 @@ class Desk:
             objects=SimpleNamespace(live=lambda silo, kind: self.live),
             scans=SimpleNamespace(types=lambda: [SimpleNamespace(silo="ad", live=self.live)]),
             actions=SimpleNamespace(
-                let_through=lambda rule, since: self.through,
-                stopped_for_volume=lambda rule, since: self.stopped,
+                let_through=lambda rules, since, *, written: self.through,
+                stopped_for_volume=lambda rules, since, *, written: self.stopped,
+                others=lambda rules: self.gone,
                 objects_touched=lambda silo, operation, since: self.touched,
             ),
             unlocks=SimpleNamespace(all=list),
@@ -140,20 +142,20 @@ def test_every_rule_is_reported_also_without_candidates():
 )
 def test_who_looks_back(kind, lookback, suspended):
     of = rule(threshold={"lookback": lookback})
-    through = [Unit(9, Operation.DISABLE, "")]
+    through = [Passed(9, Operation.DISABLE, "")]
     judgement = Desk(of, kind=kind, through=through).judge(wishes(of, 2))
     assert len(judgement.suspended) == suspended
 
 
 def test_the_same_identity_counts_once_in_the_lookback():
     of = rule()
-    through = [Unit(1, Operation.DISABLE, ""), Unit(2, Operation.DISABLE, "")]
+    through = [Passed(1, Operation.DISABLE, ""), Passed(2, Operation.DISABLE, "")]
     judgement = Desk(of, kind=RunKind.DELTA, through=through).judge(wishes(of, 2))
     assert len(judgement.queued) == 2
 
 
 def test_what_was_suspended_counts_only_when_asked_for():
-    stopped = [Unit(9, Operation.DISABLE, "")]
+    stopped = [Passed(9, Operation.DISABLE, "")]
     of = rule(threshold={"lookback": Lookback(suspended=True)})
     assert len(Desk(of, kind=RunKind.DELTA, stopped=stopped).judge(wishes(of, 2)).suspended) == 2
     of = rule()

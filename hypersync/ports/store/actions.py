@@ -93,6 +93,29 @@ class Unit(NamedTuple):
     target: str
 
 
+class Passed(NamedTuple):
+    """What a rule was let through for; ``anchor`` is of the object, for memberships of the group.
+
+    ``is_done`` is whether it succeeded, ``after`` what was to be written, where that was asked for.
+    """
+
+    identity: int
+    operation: Operation
+    target: str
+    anchor: str | None = None
+    is_done: bool = False
+    after: Mapping[str, object] | None = None
+
+
+class Trace(NamedTuple):
+    """What the newest action of a rule says about it."""
+
+    rule: str
+    kind: str
+    slot: str
+    operation: Operation
+
+
 class Actions(Protocol):
     """Actions; every state change is one guarded UPDATE."""
 
@@ -190,6 +213,15 @@ class Actions(Protocol):
     ) -> Sequence[ActionId]:
         """Move actions that are in one of ``states``; return those that were."""
 
+    def void(
+        self, ids: Collection[ActionId], now: datetime, *, reason: str, ask_until: datetime
+    ) -> Sequence[ActionId]:
+        """Make actions void that nothing takes the place of; return those that were not begun.
+
+        What people were asked about is asked again up to ``ask_until``, however little it is.
+        Events may fire again, and the identities are pending.
+        """
+
     def note_waits(self, waits: Mapping[ActionId, str | None]) -> None:
         """Write down what open actions wait for; ``None`` where they no longer do."""
 
@@ -262,11 +294,21 @@ class Actions(Protocol):
     def lost(self, worker: str) -> Sequence[ActionId]:
         """Mark what others than this worker were executing as unknown: their process is gone."""
 
-    def let_through(self, rule: str, since: datetime) -> Sequence[Unit]:
-        """Return for what a rule was let through without a person since then."""
+    def let_through(
+        self, rules: Collection[str], since: datetime, *, written: bool = False
+    ) -> Sequence[Passed]:
+        """Return for what rules were let through without a person since then.
 
-    def stopped_for_volume(self, rule: str, since: datetime) -> Sequence[Unit]:
-        """Return what a rule was suspended for, not as VIPs, since then."""
+        With ``written`` what was to be written too.
+        """
+
+    def stopped_for_volume(
+        self, rules: Collection[str], since: datetime, *, written: bool = False
+    ) -> Sequence[Passed]:
+        """Return what rules were suspended for, not as VIPs, since then."""
+
+    def others(self, rules: Collection[str]) -> Sequence[Trace]:
+        """Return the rules that ever proposed something and are not among these, undos left out."""
 
     def leaving(self, group: ObjectId) -> frozenset[str]:
         """Return the targets that approved, queued or running actions take out of a group."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from hypersync.model.ids import RunId
@@ -38,6 +38,9 @@ class Runs(Protocol):
 
     def record_verdicts(self, run: RunId, rows: Sequence[tuple[str, int, str, str, str]]) -> None:
         """Keep what was throttled, limited or held: (rule, identity, key, verdict, text)."""
+
+    def last_rules(self) -> tuple[str, Collection[str]] | None:
+        """Return the revision and the rules of the last committing sync whose plan was made."""
 
     def last_full_revision(self) -> str | None:
         """Return the rulebook revision of the last committing full sync that ended."""
