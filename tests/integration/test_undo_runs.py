@@ -56,7 +56,15 @@ def test_undo_enables_what_a_run_disabled(world: World, left: Run) -> None:
 
 
 def test_preview_of_an_undo_changes_nothing(world: World, left: Run) -> None:
-    tables = ("hold", "undo_hold", "request", "pending_identity", "object", "execution_mark", "event")
+    tables = (
+        "hold",
+        "undo_hold",
+        "request",
+        "pending_identity",
+        "object",
+        "execution_mark",
+        "event",
+    )
     before = {name: world.rows(name) for name in tables}
 
     run, undone = undo_of(world, left, commit=False)

@@ -34,7 +34,10 @@ rules:
 """
 VIP = "vip: [{name: bosses, when: \"hr.level == 'C'\"}]"
 WRITTEN = frozenset({S.EXECUTING, S.SUCCEEDED, S.CONFLICT, S.FAILED, S.UNKNOWN})
-UNTOUCHED = ("object", "pending_identity", "execution_mark", "hold", "request", "identity", "quota")
+UNTOUCHED = (
+    *("object", "pending_identity", "execution_mark", "hold", "undo_hold"),
+    *("request", "identity", "quota"),
+)
 
 person = st.integers(0, PEOPLE - 1)
 
