@@ -4,7 +4,8 @@ One open action per key; `release.next_of` says what becomes of it. What cannot 
 (unknown, an error, an ambiguity) and what may not be released now (a pause, a blackout) waits, with
 the reason written to the action. A rejection holds until the condition was once false, the change
 differs, or its time is over; so does an undo, but only for what it undid: the rest of a change goes
-on. What nobody answered in time is asked again, however little it is.
+on. A change that differs from a rejected one, what nobody answered and what became void is asked
+again, however little it is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from hypersync.model.actions import ActionState, is_undo
 from hypersync.model.ids import ActionId, IdentityId, new_public_id
 from hypersync.model.objects import Operation
 from hypersync.model.runs import RunError
+from hypersync.pipeline.asked_again import why_again
 from hypersync.pipeline.drafts import Draft, Problem
 from hypersync.pipeline.evaluate import Look
 from hypersync.pipeline.found import Before, Candidate, Collected
@@ -24,7 +26,6 @@ from hypersync.pipeline.release import (
     UNDONE,
     Next,
     Truth,
-    asks_again,
     fingerprint,
     hold_applies,
     hold_text,
@@ -212,7 +213,7 @@ class Collector:
         if rejection is not None:
             self._hold_back(draft, rejection, existing)
             return
-        unanswered = _asked_again(self._before.holds.get(draft.key), self._now)
+        unanswered = why_again(self._before.holds.get(draft.key), self._now)
         self._add(draft, look, existing, unanswered)
 
     def _without_undone(self, look: Look) -> tuple[dict[str, Draft], set[ActionId]]:
@@ -310,15 +311,6 @@ def _problem_of(rule: str, look: Look) -> str:
 
 def _all_problems(look: Look) -> list[Problem]:
     return [*look.problems, *look.loops]
-
-
-def _asked_again(hold: Hold | None, now: datetime) -> str:
-    """Say that nobody answered when this was asked before, or nothing."""
-    if hold is None or not asks_again(hold, now):
-        return ""
-    when = "" if hold.at is None else f" at {hold.at:%Y-%m-%d %H:%M} UTC"
-    times = "" if hold.times < 2 else f", {hold.times} times so far"
-    return f"its time ran out{when} without an answer{times}; asked again"
 
 
 def _proposal(action: ActionId, draft: Draft, print_: str, replacements: int) -> Proposal:

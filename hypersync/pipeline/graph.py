@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from hypersync.model.actions import ActionState
 from hypersync.model.objects import ObjectType
 from hypersync.model.scans import SiloType
+from hypersync.pipeline.asked_again import VOID_ASKS_AGAIN
 from hypersync.pipeline.join import Assignment, Grouping, Joins, Member, Mover, join
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Current, NewChange, NewObject, NewState, Reference
@@ -25,8 +25,6 @@ ACTION = "action:"
 
 GONE = frozenset({"gone", "soft", "absent"})
 """The absences of objects that are no longer there."""
-
-_VOIDED = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,23 +171,28 @@ class _Writer:
             self._gathered.touched |= set(joined)
 
     def _settle(self, grouping: Grouping) -> None:
-        """Hand on what is known of regrouped identities, void their actions, make all pending."""
+        """Void the actions of regrouped identities, hand on what is known, make all pending.
+
+        In this order, so that what was asked and is void now is asked again for both.
+        """
         unit, now, gathered = self._unit, self._target.now, self._gathered
         merged = {younger for younger, _ in grouping.merged}
         if grouping.regrouped:
+            self._void(sorted(grouping.regrouped))
             unit.identities.merge(grouping.merged, now)
             unit.identities.split(grouping.split, now)
-            waiting = unit.actions.open(sorted(grouping.regrouped))
-            unit.actions.move(
-                [action.id for action in waiting.values()],
-                _VOIDED,
-                ActionState.VOID,
-                now,
-                error="its identity was regrouped; it is asked again",
-            )
         touched = gathered.touched | set(grouping.placed.values()) | set(grouping.rekeyed)
         if not self._target.silo_type.is_loading:
             targets = {each.target for each in (*gathered.added, *gathered.removed)}
             touched |= set(unit.objects.referred(self._target.silo_type.silo, targets))
         unit.identities.upsert_pending((touched | grouping.regrouped) - merged)
         unit.identities.wake_waiting(touched | grouping.regrouped)
+
+    def _void(self, identities: Sequence[int]) -> None:
+        now = self._target.now
+        self._unit.actions.void(
+            [action.id for action in self._unit.actions.open(identities).values()],
+            now,
+            reason="its identity was regrouped; it is asked again",
+            ask_until=now + VOID_ASKS_AGAIN,
+        )

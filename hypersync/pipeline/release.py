@@ -123,7 +123,7 @@ def _when_it_differs(existing: OpenAction) -> Next:
 
 
 def hold_applies(hold: Hold, fresh: str, now: datetime) -> bool:
-    """Tell whether a rejection still holds for this change; it ends with ``until``.
+    """Tell whether a rejection holds this change back; that ends with ``until``.
 
     Holds whose condition was once false are dropped by the run that sees it.
     """
@@ -131,12 +131,12 @@ def hold_applies(hold: Hold, fresh: str, now: datetime) -> bool:
 
 
 def asks_again(hold: Hold, now: datetime) -> bool:
-    """Tell whether people have to be asked, however few it is about: nobody answered before.
+    """Tell whether people have to be asked about what a hold does not hold back, however few.
 
-    Whatever the change under that key is now: what was stopped among many does not come back in
-    another shape or in small portions.
+    Nobody answered before, or another change under that key was rejected: what was stopped among
+    many does not come back in another shape or in small portions.
     """
-    return hold.is_unanswered and now < hold.until
+    return now < hold.until
 
 
 def hold_text(hold: Hold) -> str:

@@ -6,7 +6,7 @@ stored with it. A preview marks its proposals as planned and touches nothing els
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -15,6 +15,7 @@ from hypersync.model.ids import ActionId, IdentityId
 from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestDraft, RequestKind
 from hypersync.model.runs import Run, RunMode
+from hypersync.pipeline.asked_again import VOID_ASKS_AGAIN
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.guard import number
@@ -27,6 +28,7 @@ from hypersync.ports.store.actions import OpenAction, Suspension
 from hypersync.rulebook.rules import RuleKind
 
 SOON = timedelta(minutes=10)
+_REPLACED = "another change took its place"
 _WAITING = (ActionState.SUSPENDED, ActionState.APPROVED, ActionState.QUEUED)
 
 
@@ -43,7 +45,7 @@ def settle(
     if run.mode is RunMode.COMMIT:
         _replace(unit, judgement.suspended, now)
         _replace(unit, judgement.queued, now)
-        _replace(unit, _outdated(judgement), now)
+        _void(unit, [each.replaces.id for each in _outdated(judgement) if each.replaces], now)
     _settle_proposals(unit, run, found, judgement, now)
     if run.mode is RunMode.PREVIEW:
         return
@@ -85,7 +87,13 @@ def _replace(unit: UnitOfWork, candidates: Iterable[Candidate], now: datetime) -
     """Void the actions whose place newer ones take, before those become open."""
     for each in candidates:
         if each.replaces is not None:
-            unit.actions.replace(each.replaces.id, now, "another change took its place")
+            unit.actions.replace(each.replaces.id, now, _REPLACED)
+
+
+def _void(
+    unit: UnitOfWork, actions: Collection[ActionId], now: datetime, reason: str = _REPLACED
+) -> Sequence[ActionId]:
+    return unit.actions.void(actions, now, reason=reason, ask_until=now + VOID_ASKS_AGAIN)
 
 
 def _outdated(judgement: Judgement) -> Iterable[Candidate]:
@@ -104,9 +112,7 @@ def _close_earlier(unit: UnitOfWork, run: Run, found: Collected, now: datetime) 
     stale = unit.actions.move(
         list(found.stale), _WAITING, ActionState.STALE, now, error="no longer wanted"
     )
-    void = unit.actions.move(
-        list(found.void), _WAITING, ActionState.VOID, now, error="its rule is gone or disabled"
-    )
+    void = _void(unit, list(found.void), now, "its rule is gone or disabled")
     for name, ids, actions in (
         ("released", released, found.release),
         ("stale", stale, found.stale),

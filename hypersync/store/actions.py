@@ -13,7 +13,7 @@ from hypersync.model.actions import OPEN_STATES, Action, ActionState, Reason
 from hypersync.model.ids import ActionId, ObjectId, RunId
 from hypersync.model.objects import Operation
 from hypersync.ports.store.actions import Proposal, Suspension
-from hypersync.store import tables, undo_holds
+from hypersync.store import aftermath, tables, undo_holds
 from hypersync.store.action_reads import ActionReads, is_valid
 from hypersync.store.action_rows import action_of, proposed_row
 
@@ -111,6 +111,23 @@ class Actions(ActionReads):
         if state not in OPEN_STATES:
             values["finished_at"] = now
         return self._guarded(ids, states, **values)
+
+    def void(
+        self, ids: Collection[ActionId], now: datetime, *, reason: str, ask_until: datetime
+    ) -> Sequence[ActionId]:
+        """Make actions void that nothing takes the place of; return those that were not begun.
+
+        What people were asked about is asked again up to ``ask_until``, however little it is.
+        Events may fire again, and the identities are pending.
+        """
+        asked = (ActionState.SUSPENDED, ActionState.APPROVED)
+        stopped = self.move(ids, asked, ActionState.VOID, now, error=reason)
+        queued = self.move(ids, (ActionState.QUEUED,), ActionState.VOID, now, error=reason)
+        done = [*stopped, *queued]
+        aftermath.hold(self._connection, stopped, by=aftermath.VOID, now=now, until=ask_until)
+        aftermath.let_fire_again(self._connection, done)
+        aftermath.make_pending(self._connection, done)
+        return done
 
     def note_waits(self, waits: Mapping[ActionId, str | None]) -> None:
         """Write down what open actions wait for; ``None`` where they no longer do."""

@@ -1,4 +1,4 @@
-"""What follows for a rule and an identity when an action is rejected or cleared.
+"""What follows for a rule and an identity when an action is rejected, cleared or void.
 
 The throttle starts, a rejection is held, what nobody answered is remembered so that it is asked
 again, and what may be proposed again is pending again. All of it is one statement for any number of
@@ -11,12 +11,13 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, false, literal, select, true
+from sqlalchemy import delete, false, literal, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
 from hypersync.model.ids import ActionId
+from hypersync.model.objects import Operation
 from hypersync.store import tables
 from hypersync.store.bulk import chunks
 from hypersync.store.columns import UtcTime
@@ -28,6 +29,12 @@ _PENDING = tables.pending_identity
 
 EXPIRY = "expiry"
 """Who decided when nobody did."""
+
+VOID = "void"
+"""By what something is remembered that was stopped and became void before it was done."""
+
+UNANSWERED = (EXPIRY, VOID)
+"""By what it is remembered that people did not answer, or that their answer came to nothing."""
 
 
 def start_throttles(connection: Connection, actions: Collection[ActionId], now: datetime) -> None:
@@ -64,7 +71,7 @@ def hold(
 ) -> None:
     """Remember rejections, so that the same is not asked again at once.
 
-    By `EXPIRY` nobody answered: then it is remembered that it has to be asked again.
+    By one of `UNANSWERED` it is remembered that it has to be asked again.
     """
     for some in chunks(actions):
         rows = select(
@@ -99,11 +106,24 @@ def make_pending(connection: Connection, actions: Collection[ActionId]) -> None:
         make_identities_pending(connection, rows)
 
 
+def let_fire_again(connection: Connection, actions: Collection[ActionId]) -> None:
+    """Forget that the conditions of these events held: the events came to nothing."""
+    for some in chunks(actions):
+        events = select(_ACTION.c.rule, _ACTION.c.identity).where(
+            _ACTION.c.id.in_(some), _ACTION.c.operation == Operation.EVENT
+        )
+        marks = tuple_(_MARK.c.rule, _MARK.c.identity).in_(events)
+        connection.execute(update(_MARK).where(marks, _MARK.c.target == "").values(held=False))
+
+
 def answer(connection: Connection, actions: Collection[ActionId]) -> None:
-    """Forget that nobody answered about the keys of these actions: now somebody did."""
+    """Forget what was remembered of the keys of these actions: now they are approved.
+
+    A rejection among it was about another change, or this one would not have been asked.
+    """
     for some in chunks(actions):
         keys = select(_ACTION.c.key).where(_ACTION.c.id.in_(some))
-        connection.execute(delete(_HOLD).where(_HOLD.c.key.in_(keys), _HOLD.c.by == EXPIRY))
+        connection.execute(delete(_HOLD).where(_HOLD.c.key.in_(keys)))
 
 
 def end_holds(connection: Connection, now: datetime) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from hypersync.model.ids import ActionId, IdentityId
 from hypersync.ports.store.marks import Hold, Mark, QuotaState, UndoHold
 from hypersync.store import tables, undo_holds
-from hypersync.store.aftermath import EXPIRY
+from hypersync.store.aftermath import UNANSWERED
 
 _MARK = tables.execution_mark
 _HOLD = tables.hold
@@ -83,8 +83,8 @@ class Marks:
 
     def holds(self, identities: Collection[int] | None) -> Mapping[str, Hold]:
         """Return what is remembered of asked keys, of these identities or of all."""
-        names = ("key", "rule", "identity", "fingerprint", "until", "times", "at")
-        unanswered = func.coalesce(_HOLD.c.by == EXPIRY, false()).label("is_unanswered")
+        names = ("key", "rule", "identity", "fingerprint", "until", "times", "at", "by")
+        unanswered = func.coalesce(_HOLD.c.by.in_(UNANSWERED), false()).label("is_unanswered")
         query = select(*(_HOLD.c[name] for name in names), unanswered)
         rows = self._rows(query, _HOLD.c.identity, identities)
         return {row.key: Hold(**row._mapping) for row in rows}

@@ -376,6 +376,11 @@ def test_a_rejection_does_not_hold_for_another_change(titles):
     titles.change(1, title="newer")
     titles.later(hours=2)
     titles.run()
+    (asked,) = titles.suspended()
+    assert asked.after == {"title": "newer"}
+    assert asked.reasons[0].text.startswith("rejected by cli:tester at ")
+    titles.approve(asked)
+    titles.run()
     assert titles.get(1)["title"] == "newer"
 
 

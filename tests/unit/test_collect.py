@@ -263,7 +263,27 @@ def test_a_rejection_holds_for_the_same_change_until_its_time():
     assert candidates(found) == []
     assert [each[:3] for each in found.repeated.values()] == [("title", 1, "title|1|7")]
     assert len(candidates(Desk(holds=[hold(until=NOW)]).take(draft()))) == 1
-    assert len(candidates(Desk(holds=[hold()]).take(draft(value="newer")))) == 1
+
+
+def test_a_change_that_differs_from_a_rejected_one_is_asked_again_until_its_time():
+    known = hold(at=NOW - timedelta(days=1), by="person:anna")
+    (candidate,) = candidates(Desk(holds=[known]).take(draft(value="newer")))
+    assert candidate.unanswered == (
+        f"rejected by person:anna at {NOW - timedelta(days=1):%Y-%m-%d %H:%M} UTC; "
+        "it is another change now"
+    )
+    over = replace(known, until=NOW)
+    (candidate,) = candidates(Desk(holds=[over]).take(draft(value="newer")))
+    assert candidate.unanswered == ""
+
+
+def test_what_became_void_is_asked_again_and_says_how_often_it_came_to_that():
+    known = hold(at=NOW - timedelta(days=1), is_unanswered=True, by="void", times=2)
+    (candidate,) = candidates(Desk(holds=[known]).take(draft()))
+    assert candidate.unanswered == (
+        f"it was stopped before and became void at {NOW - timedelta(days=1):%Y-%m-%d %H:%M} UTC "
+        "before it was done, 2 times so far; asked again"
+    )
 
 
 def test_what_nobody_answered_is_asked_again_whatever_it_has_become():

@@ -200,9 +200,12 @@ def test_what_nobody_answered_holds_nothing_back_but_is_asked_again_until_its_ti
     assert not asks_again(hold, until)
 
 
-def test_a_rejection_is_not_asked_again():
-    hold = Hold("r|1|7", "r", IdentityId(1), "same", NOW + timedelta(days=30), 1, NOW)
-    assert not asks_again(hold, NOW)
+def test_another_change_than_the_rejected_one_is_asked_until_the_time_of_the_rejection():
+    until = NOW + timedelta(days=30)
+    hold = Hold("r|1|7", "r", IdentityId(1), "same", until, 1, NOW)
+    assert not hold_applies(hold, "other", NOW)
+    assert asks_again(hold, until - timedelta(microseconds=1))
+    assert not asks_again(hold, until)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypersync.model.actions import ActionState, OnExpiry, Reason
 from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestKind
 from hypersync.model.runs import RuleReport, Run, RunKind, RunMode, RunState
+from hypersync.pipeline.asked_again import VOID_ASKS_AGAIN
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import GuardSettings
@@ -39,6 +40,9 @@ class Log:
         self.requests.open = list
         self.actions.move = lambda ids, states, state, now, error: (
             self.calls.append((state.value, list(ids))) or list(ids)
+        )
+        self.actions.void = lambda ids, now, reason, ask_until: (
+            self.calls.append(("void", list(ids), ask_until - now)) or list(ids)
         )
 
     def _note(self, subject, *names):
@@ -141,7 +145,9 @@ def test_what_is_queued_with_other_values_ends_when_its_successor_may_not_run(ve
     judgement = Judgement(texts={"a1": "why", "a2": "why"})
     getattr(judgement, verdict).append(candidate(1, replaces=waiting(ActionState.QUEUED, "old")))
     getattr(judgement, verdict).append(candidate(2, replaces=waiting(name="asked")))
-    assert Settled(judgement).log.named("replace") == [("old",)]
+    log = Settled(judgement).log
+    assert log.named("replace") == []
+    assert log.named("void") == [(["old"], VOID_ASKS_AGAIN), ([], VOID_ASKS_AGAIN)]
 
 
 def test_what_waits_is_kept_pending_until_it_is_due():

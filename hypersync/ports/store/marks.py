@@ -15,8 +15,9 @@ from hypersync.model.objects import Attributes, Operation
 class Hold:
     """What is remembered of one action key after people were asked about it.
 
-    A rejection holds the same change back. ``is_unanswered`` is what nobody answered in time: it
-    is asked again. ``times`` is how often it came to that.
+    A rejection holds the same change back; another one under its key is asked about, and so is
+    ``is_unanswered``: what nobody answered, or what became void before it was done. ``times`` is
+    how often it came to that, ``by`` who or what did it: a person, ``expiry`` or ``void``.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Hold:
     times: int
     at: datetime | None = None
     is_unanswered: bool = False
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
