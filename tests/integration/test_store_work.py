@@ -21,7 +21,7 @@ from hypersync.model.runs import (
     RunState,
 )
 from hypersync.pipeline.lease import holding
-from hypersync.ports.store.actions import Proposal, Suspension
+from hypersync.ports.store.actions import Proposal, Suspension, Trace
 from hypersync.ports.store.events import Event
 from hypersync.ports.store.leases import Fence
 from hypersync.ports.store.marks import QuotaState
@@ -374,6 +374,52 @@ def test_what_others_were_executing_is_unknown_when_their_process_is_gone(store)
         assert unit.actions.finish("a", S.SUCCEEDED, NOW, anchor="new", object_id=9)
         (action,) = unit.actions.get(["a"])
     assert (action.anchor, action.object_id, action.state) == ("new", 9, S.SUCCEEDED)
+
+
+def test_the_lookback_tells_what_was_written_when_asked_and_whether_it_was_done(store):
+    queued(store, "a", "b")
+    queued(store, "c", rule="old", after={"title": None})
+    with store.begin() as unit:
+        unit.actions.confirm(["a"], "run")
+        claim(unit, limit=1)
+        unit.actions.finish("a", S.SUCCEEDED, NOW)
+        found = unit.actions.let_through({"rule"}, NOW)
+        told = {(each.anchor, each.is_done, each.after) for each in found}
+        assert told == {("ua", True, None), ("ub", False, None)}
+        found = unit.actions.let_through({"rule", "old"}, NOW, written=True)
+        written = {each.anchor: each.after for each in found}
+        new = {"title": "new"}
+        assert written == {"ua": new, "ub": new, "uc": {"title": None}}
+
+
+def test_other_rules_are_told_by_the_newest_of_what_they_did(store):
+    with store.begin() as unit:
+        assert unit.actions.others(()) == []
+    for rule in ("a", "b", "c", "undo:a"):
+        suspended(store, f"{rule} 1", rule=rule, key=f"{rule}|1|1")
+        queued(store, f"{rule} 2", rule=rule, key=f"{rule}|1|2")
+    with store.begin() as unit:
+        others = unit.actions.others({"b"})
+    assert others == [Trace(rule, "update", "account", Operation.UPDATE) for rule in ("a", "c")]
+
+
+def test_the_last_rules_are_those_of_the_last_committing_sync_whose_plan_was_made(store):
+    def kept(name: str, minutes: int, **values):
+        run = a_run(id=name, config=f"of {name}", started_at=NOW + minutes * MINUTE, **values)
+        with store.begin() as unit:
+            unit.runs.start(run)
+            unit.runs.save(run)
+
+    with store.begin() as unit:
+        assert unit.runs.last_rules() is None
+    reports = {"one": RuleReport(), "two": RuleReport()}
+    kept("a", 1, state=RunState.DONE, rules={"old": RuleReport()})
+    kept("b", 2, state=RunState.EXECUTING, rules=reports)
+    kept("c", 3, state=RunState.DONE, mode=RunMode.PREVIEW)
+    kept("d", 4, state=RunState.DONE, kind=RunKind.UNDO)
+    kept("e", 5, state=RunState.FAILED)
+    with store.begin() as unit:
+        assert unit.runs.last_rules() == ("of b", {"one", "two"})
 
 
 def test_the_lookback_counts_what_went_through_without_a_person(store):

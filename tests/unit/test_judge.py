@@ -17,14 +17,15 @@ from hypersync.pipeline.engine import GuardSettings, Order, SiloLimits
 from hypersync.pipeline.judge import Judge
 from hypersync.pipeline.stops import PEOPLE_EXPIRES
 from hypersync.pipeline.vip import PEOPLE, Vip
-from hypersync.ports.store.actions import Passed
+from hypersync.ports.store.actions import Passed, Trace
 from hypersync.rulebook.expression import parse
-from hypersync.rulebook.rules import Lookback, RuleKind
+from hypersync.rulebook.rules import Do, Lookback, RuleKind
 from tests.candidates import NOW
 from tests.expressions import NAMES, SLOTS, THRESHOLD, a_rule
 
 TRUE = parse("hr.exists", NAMES)
 HOUR = timedelta(hours=1)
+OLD = Trace("old", "deprovision", "ad", Operation.DISABLE)
 
 
 def rule(index=0, limit="2", **more):
@@ -67,6 +68,7 @@ class Desk:
         self.stopped = more.pop("stopped", [])
         self.touched = more.pop("touched", frozenset())
         self.gone = more.pop("gone", [])
+        self.read = more.pop("read", lambda rules, since, *, written: self.through)
         self.starts = more.pop("starts", {})
         self.limits = more.pop("limits", {})
         self.raises = more.pop("raises", {})
@@ -80,7 +82,7 @@ class Desk:
             objects=SimpleNamespace(live=lambda silo, kind: self.live),
             scans=SimpleNamespace(types=lambda: [SimpleNamespace(silo="ad", live=self.live)]),
             actions=SimpleNamespace(
-                let_through=lambda rules, since, *, written: self.through,
+                let_through=self.read,
                 stopped_for_volume=lambda rules, since, *, written: self.stopped,
                 others=lambda rules: self.gone,
                 objects_touched=lambda silo, operation, since: self.touched,
@@ -152,6 +154,31 @@ def test_the_same_identity_counts_once_in_the_lookback():
     through = [Passed(1, Operation.DISABLE, ""), Passed(2, Operation.DISABLE, "")]
     judgement = Desk(of, kind=RunKind.DELTA, through=through).judge(wishes(of, 2))
     assert len(judgement.queued) == 2
+
+
+def test_what_writes_no_limited_attribute_does_not_read_what_was_written():
+    asked = []
+
+    def through(rules, since, *, written):
+        asked.append((rules, written))
+        return []
+
+    for limited in ({}, {"title": parse_limit("1")}, {"active": parse_limit("1")}):
+        of = rule(threshold={"attribute": limited}, target="ad", do=Do(Operation.DISABLE))
+        Desk(of, kind=RunKind.DELTA, gone=[OLD], read=through).judge(wishes(of, 1))
+    names = {"rule-0", "old"}
+    assert asked == [(names, False), (names, False), (names, True)]
+
+
+def test_what_was_written_before_counts_under_the_limit_of_an_attribute():
+    of = rule(limit="100", threshold={"attribute": {"active": parse_limit("2")}})
+    through = [Passed(9, Operation.DISABLE, "", after={"active": "no"})]
+    desk = Desk(of, kind=RunKind.DELTA, through=through)
+    assert len(desk.judge(wishes(of, 1)).queued) == 1
+    judgement = desk.judge(wishes(of, 2))
+    assert judgement.reports["rule-0"].reason == (
+        "active changes on 2 objects and 1 in the last hour, 2 allowed"
+    )
 
 
 def test_what_was_suspended_counts_only_when_asked_for():
