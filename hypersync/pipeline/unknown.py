@@ -159,7 +159,8 @@ class _Settler:
         """Settle the creates that can be told; one incident for each that cannot."""
         with self._store.snapshot() as unit:
             ready = [each for each in actions if self._had_time(unit, each)]
-            traces = find_traces(unit, ready, self._silos.slots) if ready else {}
+            slots, joins = self._silos.slots, self._silos.joins
+            traces = find_traces(unit, ready, slots, joins) if ready else {}
         doubts: dict[str, RequestDraft] = {}
         for action in ready:
             outcome = judge_creation(action, traces[action.id])

@@ -282,6 +282,7 @@ class Identities:
         for younger, older in rows:
             regroup.hand_on(self._connection, younger, older)
             regroup.hand_over_names(self._connection, younger, older)
+            regroup.hand_over_actions(self._connection, younger, older)
             run(
                 self._connection,
                 "UPDATE identity SET merged_into = ?, key = NULL, ambiguous = NULL, "
