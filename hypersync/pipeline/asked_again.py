@@ -1,16 +1,20 @@
 """Says what people have to be asked again, however few it is about, and why. Pure.
 
 Whatever was stopped and not approved since comes back with a question: what nobody answered, what
-became void before it was done, and what takes the place of a change that was rejected.
+became void before it was done, and what takes the place of a change that was rejected. A rule
+that does what one did that is gone does not start anew: what is remembered of that one asks too.
 
 Failure direction: what is remembered under a key asks about anything that is wanted under it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
+from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.release import asks_again
+from hypersync.ports.store.actions import OpenAction
 from hypersync.ports.store.marks import Hold
 
 VOID_ASKS_AGAIN = timedelta(days=30)
@@ -19,15 +23,52 @@ VOID_ASKS_AGAIN = timedelta(days=30)
 _VOID = "void"
 
 
-def why_again(hold: Hold | None, now: datetime) -> str:
-    """Say why people have to be asked about what `hold_applies` does not hold back, or nothing."""
+def why_again(hold: Hold | None, now: datetime, other: str = "change") -> str:
+    """Say why people have to be asked about what `hold_applies` does not hold back, or nothing.
+
+    ``other`` is what makes it differ from what was rejected.
+    """
     if hold is None or not asks_again(hold, now):
         return ""
     when = "" if hold.at is None else f" at {hold.at:%Y-%m-%d %H:%M} UTC"
     times = "" if hold.times < 2 else f", {hold.times} times so far"
     if not hold.is_unanswered:
         who = "" if hold.by is None else f" by {hold.by}"
-        return f"rejected{who}{when}{times}; it is another change now"
+        return f"rejected{who}{when}{times}; it is another {other} now"
     if hold.by == _VOID:
         return f"it was stopped before and became void{when} before it was done{times}; asked again"
     return f"its time ran out{when} without an answer{times}; asked again"
+
+
+def why_for_kin(hold: Hold, now: datetime) -> str:
+    """Say what is remembered of a rule that is gone, for one that does the same."""
+    return f"{hold.rule}, which is gone, did the same: {why_again(hold, now, 'rule')}"
+
+
+def of_kin(
+    draft: Draft, holds: Iterable[Hold], kin: Collection[str], now: datetime
+) -> Iterator[Hold]:
+    """Yield what is remembered of rules that are gone about what a draft would do.
+
+    ``holds`` are those of its identity, ``kin`` the rules that did what its rule does.
+    """
+    place = draft.key.removeprefix(f"{draft.rule.id}|{draft.identity}|")
+    for hold in holds:
+        where = hold.key.removeprefix(f"{hold.rule}|{hold.identity}|")
+        if hold.rule in kin and where == place and asks_again(hold, now):
+            yield hold
+
+
+def about_to_be_void(action: OpenAction, now: datetime) -> Hold:
+    """Return what will be remembered of an action that people were asked about."""
+    return Hold(
+        key=action.key,
+        rule=action.rule,
+        identity=action.identity,
+        fingerprint=action.fingerprint,
+        until=now + VOID_ASKS_AGAIN,
+        times=1,
+        at=now,
+        is_unanswered=True,
+        by=_VOID,
+    )

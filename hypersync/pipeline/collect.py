@@ -10,17 +10,18 @@ again, however little it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from hypersync.model.actions import ActionState, is_undo
 from hypersync.model.ids import ActionId, IdentityId, new_public_id
 from hypersync.model.objects import Operation
 from hypersync.model.runs import RunError
-from hypersync.pipeline.asked_again import why_again
+from hypersync.pipeline.asked_again import about_to_be_void, of_kin, why_again, why_for_kin
 from hypersync.pipeline.drafts import Draft, Problem
 from hypersync.pipeline.evaluate import Look
 from hypersync.pipeline.found import Before, Candidate, Collected
+from hypersync.pipeline.kin import kin_of
 from hypersync.pipeline.release import (
     MOST_REPLACEMENTS,
     UNDONE,
@@ -33,7 +34,7 @@ from hypersync.pipeline.release import (
 )
 from hypersync.pipeline.undone import held_text, without_undone
 from hypersync.pipeline.vip import Vip, Vips
-from hypersync.ports.store.actions import OpenAction, Proposal
+from hypersync.ports.store.actions import OpenAction, Proposal, Trace
 from hypersync.ports.store.marks import Hold, UndoHold
 from hypersync.rulebook.rules import Rule, RuleKind
 
@@ -55,6 +56,7 @@ class Collector:
         now: datetime,
         rests: Callable[[OpenAction, Draft], str],
         vips: Vips,
+        gone: Sequence[Trace] = (),
     ) -> None:
         self.found = Collected()
         self._before = before
@@ -64,6 +66,8 @@ class Collector:
         self._now = now
         self._rests = rests
         self._vips = vips
+        self._gone = gone
+        self._orphans_of: dict[IdentityId, list[Hold]] = {}
         self._looked: set[IdentityId] = set()
         self._by_identity: dict[IdentityId, list[tuple[str, str]]] = {}
         self._open_of: dict[IdentityId, list[OpenAction]] = {}
@@ -114,6 +118,9 @@ class Collector:
                 is_orphan = is_idle and action.state is ActionState.QUEUED
             if is_orphan:
                 self.found.void[action.id] = action
+                if action.state is not ActionState.QUEUED:
+                    hold = about_to_be_void(action, self._now)
+                    self._orphans_of.setdefault(action.identity, []).append(hold)
 
     def take(self, look: Look) -> None:
         """Take in what one identity says."""
@@ -213,8 +220,17 @@ class Collector:
         if rejection is not None:
             self._hold_back(draft, rejection, existing)
             return
-        unanswered = why_again(self._before.holds.get(draft.key), self._now)
-        self._add(draft, look, existing, unanswered)
+        self._add(draft, look, existing)
+
+    def _asked_again(self, draft: Draft) -> tuple[str, tuple[str, ...]]:
+        """Say why people have to be asked again, and what is remembered of rules that are gone."""
+        kin = kin_of(draft.rule, self._gone)
+        known = self._holds_of.get(draft.identity, []) + self._orphans_of.get(draft.identity, [])
+        theirs = list(of_kin(draft, known, kin, self._now)) if kin else []
+        why = why_again(self._before.holds.get(draft.key), self._now)
+        if not why and theirs:
+            why = why_for_kin(theirs[0], self._now)
+        return why, tuple(each.key for each in theirs)
 
     def _without_undone(self, look: Look) -> tuple[dict[str, Draft], set[ActionId]]:
         """Return by key what is wanted and was not undone, and the undos that hold the rest.
@@ -254,7 +270,6 @@ class Collector:
         draft: Draft,
         look: Look,
         existing: OpenAction | None,
-        unanswered: str,
     ) -> None:
         action = ActionId(new_public_id())
         print_ = fingerprint(draft, draft.rule.content_hash)
@@ -262,7 +277,7 @@ class Collector:
         self._spool(_proposal(action, draft, print_, replacements))
         rule = draft.rule.id
         self.found.candidates.setdefault(rule, {})[draft.key] = Candidate(
-            action, draft, self._vip(draft, look), existing, unanswered
+            action, draft, self._vip(draft, look), existing, *self._asked_again(draft)
         )
         self._by_identity.setdefault(draft.identity, []).append((rule, draft.key))
 

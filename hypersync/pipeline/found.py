@@ -18,7 +18,8 @@ from hypersync.ports.store.marks import Hold, UndoHold
 class Candidate:
     """A new action before the guards, its payload already spooled.
 
-    ``unanswered`` says that people were asked before and nobody answered in time.
+    ``unanswered`` says why people have to be asked again, however few it is about; ``answers`` are
+    the keys of what is remembered of rules that are gone and needs no other question then.
     """
 
     id: ActionId
@@ -26,6 +27,7 @@ class Candidate:
     vip: Vip | None
     replaces: OpenAction | None = None
     unanswered: str = ""
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from hypersync.pipeline.groups import load_groups
 from hypersync.pipeline.judge import Judge
 from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.kin import renamed
+from hypersync.pipeline.measure import gone
 from hypersync.pipeline.plan_file import basis, check_expected, record_plan, write_plan
 from hypersync.pipeline.propose import Proposer
 from hypersync.pipeline.raises import record_raises
@@ -81,6 +82,7 @@ class Planner:
                 now=self._now,
                 rests=self._releases.why_not,
                 vips=known_vips(self._engine, unit),
+                gone=gone(self._engine, unit),
             )
             collector.void_orphans(is_simulated=self._engine.guards.simulate)
             collector.found.errors += self._renamed(unit)

@@ -137,7 +137,8 @@ def _remember(
     judgement: Judgement,
     now: datetime,
 ) -> None:
-    unit.marks.drop_holds(found.dropped_holds)
+    answered = {key for each in judgement.suspended for key in each.answers}
+    unit.marks.drop_holds(found.dropped_holds | answered)
     unit.marks.drop_undone(found.dropped_undone)
     open_ = (*judgement.queued, *judgement.suspended)
     undos = [each.id for each in open_ if each.draft.undoes is not None]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hypersync.model.actions import ActionState as S
-from hypersync.model.runs import RunKind
 from tests.worlds import DISABLE, World
 from tests.worlds import world as world
 
-OBJECT = RunKind.OBJECT
 DISABLED = DISABLE.replace("{id: disable-leaver,", "{id: disable-leaver, enabled: false,")
 EDITED = DISABLE.replace("account.enabled", "account.enabled and hr.exists")
 HAIL = """\
@@ -18,6 +16,8 @@ rules:
   - {id: hail, kind: event, when: "hr.title == 'new'", throttle: 1s, threshold: {limit: 0},
      do: {webhook: "https://hooks.example.org/hail"}}
 """
+RENAMED = DISABLE.replace("disable-leaver", "leaver-disable")
+COPIED = DISABLED.replace("leavers", "old") + RENAMED.partition("rules:\n")[2]
 LEAVERS = 6
 
 
@@ -241,3 +241,60 @@ def test_an_event_is_asked_again_after_its_identity_was_apart(hailed):
     hailed.run("delta")
     hailed.run("full")
     assert len(hailed.sink.fired) == 1
+
+
+# --- a rule of another name ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rules", [RENAMED, COPIED], ids=["renamed", "copied"])
+def test_what_was_rejected_is_asked_again_under_the_next_name_of_its_rule(stopped, rules):
+    stopped.reject(*stopped.suspended())
+    stopped.later(hours=1)
+    stopped.rules(rules)
+    sync_objects(stopped, 0, 1)
+    assert stopped.disabled() == set()
+    assert {action.rule for action in stopped.suspended()} == {"leaver-disable"}
+    assert reasons(stopped) == {
+        "disable-leaver, which is gone, did the same: "
+        "rejected by cli:tester at 2026-03-02 08:02 UTC; it is another rule now"
+    }
+
+
+def test_what_nobody_answered_is_asked_again_under_the_next_name_of_its_rule(stopped):
+    stopped.later(hours=25)
+    stopped.tick()
+    stopped.rules(RENAMED)
+    sync_objects(stopped, 0, 1)
+    assert stopped.disabled() == set()
+    assert waiting(stopped) == {"u0", "u1"}
+
+
+def test_what_waits_is_asked_again_under_the_next_name_of_its_rule_in_the_same_run(stopped):
+    stopped.later(hours=2)
+    stopped.rules(RENAMED)
+    sync_objects(stopped, 0, 1)
+    stopped.later(hours=2)
+    sync_objects(stopped, 2)
+    assert stopped.disabled() == set()
+    assert waiting(stopped) == {"u0", "u1", "u2"}
+
+
+def test_approving_under_the_next_name_ends_what_was_remembered_of_the_old_one(stopped):
+    stopped.reject(*stopped.suspended())
+    stopped.rules(RENAMED)
+    sync_objects(stopped, 0)
+    stopped.approve(*stopped.suspended())
+    sync_objects(stopped, 0)
+    assert stopped.disabled() == {"u0"}
+    stopped.account(0)
+    stopped.later(hours=2)
+    stopped.run("delta")
+    assert stopped.disabled() == {"u0"}
+
+
+def test_what_a_rule_that_does_something_else_was_rejected_for_asks_nobody(stopped):
+    stopped.reject(*stopped.suspended())
+    stopped.rules(RENAMED.replace("do: disable", "do: delete"))
+    sync_objects(stopped, 0)
+    assert stopped.suspended() == []
+    assert stopped.get(0) is None
