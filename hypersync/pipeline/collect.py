@@ -75,7 +75,12 @@ class Collector:
         self._index(before)
 
     def learn(self, late: Before, identities: Collection[int]) -> None:
-        """Take in what stands of identities that join the run later; what ended is forgotten."""
+        """Take in what stands of identities that join the run later; what ended is forgotten.
+
+        So is what was said of them before: they may have nothing to say any more.
+        """
+        for identity in identities:
+            self._forget(IdentityId(identity))
         self._unlearn(frozenset(identities))
         self._before.open.update(late.open)
         self._before.holds.update(late.holds)
@@ -126,14 +131,12 @@ class Collector:
         """Take in what one identity says."""
         self._forget(look.identity)
         self._looked.add(look.identity)
-        for problem in look.problems:
-            self.found.errors.append(
-                RunError(problem.rule, problem.identity, problem.code, problem.message)
-            )
+        self.found.complain(
+            RunError(each.rule, each.identity, each.code, each.message)
+            for each in _all_problems(look)
+        )
+        if look.problems:
             self.found.unfinished.add(look.identity)
-        self.found.errors += [
-            RunError(each.rule, each.identity, each.code, each.message) for each in look.loops
-        ]
         if look.waits:
             self._wait(look)
             return
@@ -154,6 +157,7 @@ class Collector:
         """Take back what an earlier look at an identity said."""
         if identity not in self._looked:
             return
+        self._looked.discard(identity)
         for rule, key in self._by_identity.pop(identity, ()):
             candidate = self.found.candidates[rule].pop(key, None)
             if candidate is not None:
@@ -164,7 +168,7 @@ class Collector:
 
     def _wait(self, look: Look) -> None:
         """Leave everything as it is: no rule runs for this identity now."""
-        self.found.errors.append(RunError(None, look.identity, "ambiguous", look.waits))
+        self.found.complain([RunError(None, look.identity, "ambiguous", look.waits)])
         self.found.unfinished.add(look.identity)
         if look.leaver:
             self.found.leavers[look.identity] = (look.leaver, look.waits)
@@ -191,7 +195,7 @@ class Collector:
                 self._consider(draft, look, action)
             case Next.UNSTABLE:
                 why = f"unstable: it changed more than {MOST_REPLACEMENTS} times while waiting"
-                self.found.errors.append(RunError(action.rule, action.identity, "unstable", why))
+                self.found.complain([RunError(action.rule, action.identity, "unstable", why)])
             case _:
                 pass
         self._say(action, why)
@@ -247,7 +251,7 @@ class Collector:
             holding |= {each.undo for each in held}
             names = () if rest is None else sorted({*(draft.after or {})} - {*(rest.after or {})})
             text = held_text(held, names)
-            self.found.repeated[key] = (draft.rule.id, draft.identity, key, text)
+            self.found.hold_back(draft.rule.id, draft.identity, key, text)
             wanted.pop(key)
             if rest is not None:
                 wanted[key] = rest
@@ -260,8 +264,7 @@ class Collector:
         return hold if hold is not None and hold_applies(hold, print_, self._now) else None
 
     def _hold_back(self, draft: Draft, hold: Hold, existing: OpenAction | None) -> None:
-        text = hold_text(hold)
-        self.found.repeated[draft.key] = (draft.rule.id, draft.identity, draft.key, text)
+        self.found.hold_back(draft.rule.id, draft.identity, draft.key, hold_text(hold))
         if existing is not None and existing.state is ActionState.QUEUED:
             self.found.stale[existing.id] = existing
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from hypersync.model.ids import ActionId, IdentityId
 from hypersync.model.runs import RunError
@@ -12,6 +13,9 @@ from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.vip import Vip
 from hypersync.ports.store.actions import OpenAction
 from hypersync.ports.store.marks import Hold, UndoHold
+
+HeldBack: TypeAlias = tuple[str, IdentityId, str, str]
+"""Rule, identity, key and text of what is not proposed."""
 
 
 @dataclass(slots=True)
@@ -59,8 +63,11 @@ class Collected:
     """Everything a run found, before the guards.
 
     ``leavers`` are those who may have left and for whom no rule can run: name, and why.
-    ``waits`` is what open actions wait for, ``None`` where they no longer do; ``repeated`` are by
-    key (rule, identity, key, text) of what a rejection or an undo holds back.
+    ``waits`` is what open actions wait for, ``None`` where they no longer do.
+
+    What may be taken back is kept by identity, because thousands may join a delta a second time:
+    ``complaints`` went wrong, ``held_back`` are by key (rule, identity, key, text) of what a
+    rejection or an undo holds back.
     """
 
     candidates: dict[str, dict[str, Candidate]] = field(default_factory=dict)
@@ -71,14 +78,33 @@ class Collected:
     dropped_holds: set[str] = field(default_factory=set)
     dropped_undone: set[tuple[ActionId, IdentityId]] = field(default_factory=set)
     stopped_events: set[tuple[str, IdentityId]] = field(default_factory=set)
-    repeated: dict[str, tuple[str, IdentityId, str, str]] = field(default_factory=dict)
+    held_back: dict[IdentityId, dict[str, HeldBack]] = field(default_factory=dict)
     waits: dict[ActionId, str | None] = field(default_factory=dict)
-    errors: list[RunError] = field(default_factory=list)
+    complaints: dict[IdentityId | None, list[RunError]] = field(default_factory=dict)
     vips: dict[IdentityId, tuple[str, ...]] = field(default_factory=dict)
     leavers: dict[IdentityId, tuple[str, str]] = field(default_factory=dict)
     wakes: dict[IdentityId, datetime] = field(default_factory=dict)
     unfinished: set[IdentityId] = field(default_factory=set)
     identities: int = 0
+
+    @property
+    def errors(self) -> list[RunError]:
+        """Return everything that went wrong."""
+        return [each for of_one in self.complaints.values() for each in of_one]
+
+    @property
+    def repeated(self) -> dict[str, HeldBack]:
+        """Return by key everything that is held back."""
+        return {key: row for of_one in self.held_back.values() for key, row in of_one.items()}
+
+    def complain(self, errors: Iterable[RunError]) -> None:
+        """Note what went wrong, of an identity or of none."""
+        for each in errors:
+            self.complaints.setdefault(each.identity, []).append(each)
+
+    def hold_back(self, rule: str, identity: IdentityId, key: str, text: str) -> None:
+        """Note that something is not proposed, and why."""
+        self.held_back.setdefault(identity, {})[key] = (rule, identity, key, text)
 
     def leave(self, action: ActionId) -> None:
         """Take back what was decided about an open action."""
@@ -87,8 +113,8 @@ class Collected:
 
     def forget(self, identity: IdentityId) -> None:
         """Take back what an earlier look at an identity said besides its candidates."""
-        self.errors = [each for each in self.errors if each.identity != identity]
-        self.repeated = {key: row for key, row in self.repeated.items() if row[1] != identity}
+        self.complaints.pop(identity, None)
+        self.held_back.pop(identity, None)
         self.unfinished.discard(identity)
         self.vips.pop(identity, None)
         self.leavers.pop(identity, None)

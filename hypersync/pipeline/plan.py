@@ -85,7 +85,7 @@ class Planner:
                 gone=gone(self._engine, unit),
             )
             collector.void_orphans(is_simulated=self._engine.guards.simulate)
-            collector.found.errors += self._renamed(unit)
+            collector.found.complain(self._renamed(unit))
             self._evaluate(unit, before, wanted, collector, judge)
         self._enrol(run, before, collector, judge)
         self._spool.flush()
@@ -200,7 +200,9 @@ class Planner:
     ) -> None:
         rulebook = self._engine.rulebook
         world, evaluator = self._bind(unit, judge)
-        groups = load_groups(unit, rulebook, collector.found.errors, everybody=wanted is None)
+        errors: list[RunError] = []
+        groups = load_groups(unit, rulebook, errors, everybody=wanted is None)
+        collector.found.complain(errors)
         proposer = Proposer(rulebook, evaluator, self._engine.types, groups)
         scope = Scope(
             rules={identity: rules for identity, rules in (wanted or {}).items() if rules},

@@ -505,6 +505,25 @@ def test_what_changes_while_a_delta_runs_joins_it_and_counts_once(titles):
     assert len(titles.actions(run)) == 2
 
 
+def test_who_came_back_while_a_delta_ran_is_not_disabled_by_it(tmp_path):
+    world = World(tmp_path, DISABLE)
+    world.people(range(10))
+    world.run()
+    world.leave(1, 2)
+    world.later(minutes=1)
+    world.scan()
+
+    def meanwhile():
+        world.change(1, status="active")
+        world.scan("hr")
+
+    world.meanwhile.done.append(meanwhile)
+    run = world.sync("delta")
+    assert world.disabled() == {"u2"}
+    assert (run.counts.identities, run.counts.proposed) == (2, 1)
+    world.close()
+
+
 def test_those_who_join_a_delta_count_in_its_threshold(tmp_path):
     world = World(tmp_path, DISABLE)
     world.people(range(10))

@@ -344,6 +344,27 @@ def test_a_second_look_takes_back_what_the_first_complained_about():
     assert (found.errors, found.unfinished, found.repeated) == ([], set(), {})
 
 
+def test_a_second_look_leaves_what_was_said_of_others():
+    desk = Desk(holds=[hold()])
+    other = Look(2, problems=[Problem("leave", 2, "evaluation", "why")])
+    desk.collector.take(other)
+    desk.take(draft(), problems=[Problem("leave", 1, "evaluation", "why")])
+    assert [each.identity for each in desk.found.errors] == [2, 1]
+    desk.take(draft())
+    assert [each.identity for each in desk.found.errors] == [2]
+    assert list(desk.found.repeated) == ["title|1|7"]
+    assert desk.found.unfinished == {2}
+
+
+def test_who_joins_again_and_has_nothing_to_say_any_more_proposes_nothing():
+    desk = Desk()
+    desk.take(draft(), problems=[Problem("leave", 1, "evaluation", "why")])
+    desk.collector.learn(Before(), {1})
+    assert candidates(desk.found) == []
+    assert desk.discarded == [desk.spooled[0].id]
+    assert (desk.found.errors, desk.found.unfinished) == ([], set())
+
+
 def test_what_is_learnt_late_counts():
     desk = Desk()
     desk.collector.learn(Before(open={"title|1|7": opened(S.APPROVED)}), {1})

@@ -48,8 +48,12 @@ def candidate(identity=1, **values):
     return Candidate(f"action {identity}", Draft(**{**known, **values}), None)
 
 
-def found(*candidates, **more):
-    return Collected(candidates={"title": {each.draft.key: each for each in candidates}}, **more)
+def found(*candidates, errors=(), held_back=(), **more):
+    made = Collected(candidates={"title": {each.draft.key: each for each in candidates}}, **more)
+    made.complain(errors)
+    for row in held_back:
+        made.hold_back(*row)
+    return made
 
 
 def opened(key):
@@ -147,8 +151,8 @@ def test_what_is_gone_is_told_with_the_best_reason_there_is():
     assert moved(plan(one), found())[0].endswith("title no longer wants to update it")
     waiting = Before(open={key: opened(key)})
     assert "is suspended already, as action a7" in moved(plan(one), found(), waiting)[0]
-    repeated = {key: ("title", 1, key, "rejected; it holds until tomorrow")}
-    assert "holds until tomorrow" in moved(plan(one), found(repeated=repeated))[0]
+    held_back = [("title", 1, key, "rejected; it holds until tomorrow")]
+    assert "holds until tomorrow" in moved(plan(one), found(held_back=held_back))[0]
     for rule in ("title", None):
         errors = [RunError(rule, 1, "evaluation", "no number")]
         assert "cannot be told now: no number" in moved(plan(one), found(errors=errors))[0]
