@@ -117,13 +117,14 @@ def let_fire_again(connection: Connection, actions: Collection[ActionId]) -> Non
 
 
 def answer(connection: Connection, actions: Collection[ActionId]) -> None:
-    """Forget what was remembered of the keys of these actions: now they are approved.
+    """Forget that nobody answered about the keys of these actions: now somebody did.
 
-    A rejection among it was about another change, or this one would not have been asked.
+    A rejection stays: it was about another change, or this one would not have been asked.
     """
     for some in chunks(actions):
         keys = select(_ACTION.c.key).where(_ACTION.c.id.in_(some))
-        connection.execute(delete(_HOLD).where(_HOLD.c.key.in_(keys)))
+        unanswered = _HOLD.c.by.in_(UNANSWERED)
+        connection.execute(delete(_HOLD).where(_HOLD.c.key.in_(keys), unanswered))
 
 
 def end_holds(connection: Connection, now: datetime) -> int:
