@@ -145,6 +145,19 @@ def test_looking_back_at_more_never_releases_more(candidates, limits, more):
     assert set(judge(candidates, longer).queued) <= set(judge(candidates, limits).queued)
 
 
+@given(wishes(), rule_limits, wishes(), wishes())
+def test_a_longer_past_never_releases_more(candidates, limits, past, more):
+    known, longer = replace(limits, past=past), replace(limits, past=[*past, *more])
+    assert set(judge(candidates, longer).queued) <= set(judge(candidates, known).queued)
+
+
+@given(wishes(), rule_limits)
+def test_what_was_let_through_before_counts_once_with_the_same_now(candidates, limits):
+    free = [each._replace(throttle=None, vip=None, changed=False) for each in candidates]
+    again = judge(free, replace(limits, past=free))
+    assert again.reason == judge(free, limits).reason
+
+
 @given(wishes(), rule_limits, st.sampled_from(["population", "earlier", "groups"]))
 def test_knowing_less_never_releases_more(candidates, limits, what):
     less = replace(limits, **{what: {} if what == "groups" else None})
