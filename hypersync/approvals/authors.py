@@ -1,9 +1,11 @@
 """Who changed a rule: neither they nor who stands in for them decide what it wants.
 
-Each run, a preview too, notes the rules that say something else than before, and on whose account:
-the system user of the process, and ``published_by`` where the configuration names somebody. What a
-new database sees first is nobody's change. A process that read its rules before the latest change
-takes nothing back by going on with them.
+Each committing run notes the rules that say something else than before, and on whose account: the
+system user of the process, and ``published_by`` where the configuration names somebody. A preview
+puts nothing in force; it notes that it was the first with a text, and whoever was is the author
+once a committing run has it, since that text was last in force. What the first committing run of a
+database has is nobody's change. A process that read its rules before the latest change takes
+nothing back by going on with them.
 
 A request keeps which change it was opened under. Failure direction: where it is not known who made
 that change, it may have been anybody who answers, and one person more has to approve.
@@ -25,12 +27,15 @@ from hypersync.model.requests import Plan, Request
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.events import Event
 from hypersync.ports.store.leases import Fence
-from hypersync.ports.store.publications import Publication
+from hypersync.ports.store.publications import Publication, Publications, Tried
 
 _logger = logging.getLogger(__name__)
 
 CHANGE = "rule_change"
 """Where the detail of a request keeps under which change of its rule it was opened."""
+
+Noted = Mapping[str, frozenset[str]]
+"""Who brought the rules that a run noted."""
 
 _UNSEEN = 0
 """Stands for a change that no run noted."""
@@ -52,37 +57,80 @@ class Authors:
 
 
 def note_rules(
-    store: Store, run: RunId, now: datetime, fence: Fence | None = None, *, settings: Settings
+    store: Store,
+    run: RunId,
+    now: datetime,
+    fence: Fence | None = None,
+    *,
+    is_preview: bool,
+    settings: Settings,
 ) -> None:
-    """Write down which rules this process was the first to run with, and on whose account."""
+    """Write down which rules this process was the first to run with, and on whose account.
+
+    A committing run puts them in force.
+    """
     loaded = settings.loaded
     if loaded is None:
         return
     with store.snapshot() as unit:
         if not changes(unit.publications.in_force(), loaded):
             return
+    note = _try_out if is_preview else _put_in_force
     people = _people(loaded, settings.directory)
     with store.begin(fence) as unit:
         known = unit.publications.in_force()
-        noted = [
-            rule
-            for rule, content in changes(known, loaded).items()
-            if unit.publications.add(
-                Publication(
-                    rule=rule,
-                    content=content,
-                    loaded_at=loaded.at,
-                    by=loaded.by,
-                    people=people,
-                    is_first=not known,
-                ),
-                after=known[rule].id if rule in known else 0,
-            )
-        ]
+        noted = note(unit.publications, known, loaded, people)
         if known:
-            _record(unit, run, noted, loaded, people, now)
+            _record(unit, run, noted, loaded, now, is_preview=is_preview)
     if known and noted:
-        _say(noted, loaded, people, settings.directory)
+        _say(noted, loaded, settings.directory, is_preview=is_preview)
+
+
+def _put_in_force(
+    publications: Publications,
+    known: Mapping[str, Publication],
+    loaded: Loaded,
+    people: frozenset[str],
+) -> Noted:
+    """Let the rules that changed follow what they said; return by rule who brought that."""
+    noted = {}
+    for rule, content in changes(known, loaded).items():
+        tried = publications.tried(rule, content)
+        made = Publication(
+            rule=rule,
+            content=content,
+            loaded_at=loaded.at,
+            brought_at=loaded.at if tried is None else tried.brought_at,
+            by=loaded.by if tried is None else tried.by,
+            people=people if tried is None else tried.people,
+            is_first=not known,
+        )
+        if publications.add(made, after=known[rule].id if rule in known else 0):
+            noted[rule] = made.people
+    return noted
+
+
+def _try_out(
+    publications: Publications,
+    known: Mapping[str, Publication],
+    loaded: Loaded,
+    people: frozenset[str],
+) -> Noted:
+    """Remember the texts that no preview had before; return by rule who brought them."""
+    return {
+        rule: people
+        for rule, content in changes(known, loaded).items()
+        if publications.add_tried(
+            Tried(
+                rule=rule,
+                after=known[rule].id if rule in known else 0,
+                content=content,
+                brought_at=loaded.at,
+                by=loaded.by,
+                people=people,
+            )
+        )
+    }
 
 
 def changes(known: Mapping[str, Publication], loaded: Loaded) -> dict[str, str | None]:
@@ -112,27 +160,32 @@ def _of_command(by: str, directory: Directory) -> str | None:
 def _record(
     unit: UnitOfWork,
     run: RunId,
-    rules: list[str],
+    noted: Noted,
     loaded: Loaded,
-    people: frozenset[str],
     now: datetime,
+    *,
+    is_preview: bool,
 ) -> None:
-    data = {"people": sorted(people)}
-    for rule in rules:
-        unit.events.record(
-            Event(kind="rule_changed", at=now, run=run, rule=rule, by=loaded.by, data=data)
-        )
+    kind = "rule_previewed" if is_preview else "rule_changed"
+    for rule, people in noted.items():
+        data = {"people": sorted(people)}
+        unit.events.record(Event(kind=kind, at=now, run=run, rule=rule, by=loaded.by, data=data))
 
 
-def _say(rules: list[str], loaded: Loaded, people: frozenset[str], directory: Directory) -> None:
+def _say(noted: Noted, loaded: Loaded, directory: Directory, *, is_preview: bool) -> None:
     """Tell whoever runs this on whose account the change is, where that matters."""
-    who = ", ".join(directory.name(f"person:{each}") for each in sorted(people))
-    _logger.log(
-        logging.WARNING if directory.people else logging.INFO,
-        "changed since the last run: %s; by %s, who may not approve what that wants",
-        ", ".join(rules),
-        who or f"somebody unknown ({loaded.by})",
-    )
+    by_people: dict[frozenset[str], list[str]] = {}
+    for rule, people in noted.items():
+        by_people.setdefault(people, []).append(rule)
+    for people, rules in by_people.items():
+        who = ", ".join(directory.name(f"person:{each}") for each in sorted(people))
+        _logger.log(
+            logging.WARNING if directory.people else logging.INFO,
+            "%s: %s; by %s, who may not approve what that wants",
+            "not in force yet" if is_preview else "changed since the last committing run",
+            ", ".join(rules),
+            who or f"somebody unknown ({loaded.by})",
+        )
 
 
 # --- what requests keep ------------------------------------------------------------------------
@@ -171,7 +224,7 @@ def authors(change: Publication, directory: Directory) -> Authors:
     return Authors(
         people=frozenset(each for some in selves for each in some),
         is_known=bool(named) and named <= set(directory.people),
-        at=change.loaded_at,
+        at=change.brought_at,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from hypersync.model.ids import RequestId, RunId
 from hypersync.model.limit import Limit
@@ -19,10 +20,18 @@ from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.leases import Fence
 from hypersync.rulebook.rules import Rulebook
 
-NoteRules = Callable[[Store, RunId, datetime, Fence | None], None]
 OpenRequest = Callable[[UnitOfWork, RequestDraft, datetime], RequestId]
 WritePlan = Callable[[PlanHeader, Iterable[PlannedAction]], str]
 """Writes a plan down and returns its hash."""
+
+
+class NoteRules(Protocol):
+    """Writes down whose rules a run works with; only a committing one puts them in force."""
+
+    def __call__(
+        self, store: Store, run: RunId, now: datetime, fence: Fence | None, *, is_preview: bool
+    ) -> None:
+        """Note them, within the lease of a committing run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

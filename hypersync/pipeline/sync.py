@@ -75,7 +75,7 @@ def run_once(
     )
     settled = Execution()
     with lease as fence:
-        engine.note_rules(engine.store, run_id, engine.clock(), fence)
+        engine.note_rules(engine.store, run_id, engine.clock(), fence, is_preview=not commit)
         if fence is not None:
             _bury_the_dead(engine, fence)
             note_expiries(engine.store, engine.lock, engine.clock())

@@ -30,12 +30,25 @@ def upgrade():
         sa.Column("after", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("content", sa.Text(), nullable=True),
         sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("brought_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("people", sa.Text(), nullable=False),
         sa.Column("is_first", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rule_publication")),
     )
     op.create_index("uq_rule_publication", "rule_publication", ["rule", "after"], unique=True)
+    op.create_table(
+        "rule_preview",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("after", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("content", sa.Text(), nullable=True),
+        sa.Column("brought_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("people", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rule_preview")),
+    )
+    op.create_index("ix_rule_preview_rule", "rule_preview", ["rule"], unique=False)
     op.create_table(
         "awaited_reference",
         sa.Column("slot", sa.Text(), nullable=False),
@@ -100,6 +113,8 @@ def downgrade():
     op.drop_table("undo_hold")
     op.drop_index("ix_awaited_reference_key", table_name="awaited_reference")
     op.drop_table("awaited_reference")
+    op.drop_index("ix_rule_preview_rule", table_name="rule_preview")
+    op.drop_table("rule_preview")
     op.drop_index("uq_rule_publication", table_name="rule_publication")
     op.drop_table("rule_publication")
     op.drop_column("action", "cluster")

@@ -113,7 +113,7 @@ def test_writing_a_plan_changes_nothing_but_the_preview_itself(world):
     plan_of(world)
     after = world.tables()
     changed = {name for name in after if after[name] != before[name]}
-    assert changed <= {"run", "action", "event", "rule_publication"}
+    assert changed <= {"run", "action", "event", "rule_preview"}
 
 
 def test_applying_says_in_the_audit_trail_which_plan_and_whose_signature(world):

@@ -109,7 +109,7 @@ def test_renaming_a_rule_or_writing_a_new_one_is_a_change_too(office):
 
 def test_taking_a_rule_out_and_putting_it_back_is_a_change(office):
     start(office, "ops", "ruleset: none\nrules: []\n")
-    office.sync(commit=False)
+    office.sync()
     office.later(minutes=1)
     start(office, "ann", DISABLE)
     office.sync(commit=False)
@@ -120,7 +120,7 @@ def test_taking_a_rule_out_and_putting_it_back_is_a_change(office):
 def test_going_back_to_what_a_rule_said_before_is_a_change(office):
     office.later(minutes=1)
     start(office, "bob", DISABLE.replace("limit: 2", "limit: 1"))
-    office.sync(commit=False)
+    office.sync()
     office.later(minutes=1)
     start(office, "ann", DISABLE)
     office.sync(commit=False)
@@ -171,11 +171,106 @@ def test_reading_commands_make_nobody_an_author(office):
 
 def test_the_audit_trail_names_who_changed_which_rule(office):
     start(office, "ann", RAISED)
-    run = office.sync(commit=False)
+    tried = office.sync(commit=False)
+    office.sync(commit=False)
+    start(office, "ops", RAISED)
+    changed = office.sync()
     with office.app.store.snapshot() as unit:
-        (event,) = [each for each in unit.events.recent(50) if each.kind == "rule_changed"]
-    assert (event.rule, event.run, event.by) == ("disable-leaver", run.id, "cli:ann")
-    assert event.data == {"people": ["ann"]}
+        events = [each for each in unit.events.recent(50) if each.kind.startswith("rule_")]
+    assert [(each.kind, each.rule, each.run, each.by) for each in reversed(events)] == [
+        ("rule_previewed", "disable-leaver", tried.id, "cli:ann"),
+        ("rule_changed", "disable-leaver", changed.id, "cli:ops"),
+    ]
+    assert [each.data for each in events] == [{"people": ["ann"]}] * 2
+
+
+@both_databases
+@pytest.mark.parametrize("rules", [RAISED, "ruleset: none\nrules: []\n"])
+def test_a_preview_of_other_rules_puts_nothing_in_force(office, rules):
+    office.later(minutes=1)
+    start(office, "daemon", rules)
+    office.sync(commit=False)
+    office.later(minutes=1)
+    start(office, "daemon", DISABLE)
+    actions = stop(office)
+    request = request_of(office, actions[0])
+    assert (request.plan.need, request.detail.get("rule_change")) == (1, None)
+    answer(office, "ann", *actions)
+    assert len(office.rows("rule_publication")) == 1
+
+
+def test_nobody_gets_rid_of_a_change_by_previewing_its_end(office):
+    start(office, "ann", RAISED)
+    office.sync()
+    for who, rules in (("ann", "ruleset: none\nrules: []\n"), ("bob", RAISED)):
+        office.later(minutes=1)
+        start(office, who, rules)
+        office.sync(commit=False)
+    start(office, "ops", RAISED)
+    actions = stop(office)
+    refused(office, "ann", *actions)
+    answer(office, "bob", *actions)
+
+
+@both_databases
+def test_the_author_is_who_was_first_with_a_text_since_it_was_last_in_force(office):
+    """Bob tried it and had it in force; ann is the first who wants it back."""
+    start(office, "bob", RAISED)
+    office.sync(commit=False)
+    for rules in (RAISED, DISABLE):
+        office.later(minutes=1)
+        start(office, "ops", rules)
+        office.sync()
+    office.later(minutes=1)
+    for who in ("ann", "bob"):
+        start(office, who, RAISED)
+        office.sync(commit=False)
+    start(office, "ops", RAISED)
+    actions = stop(office)
+    refused(office, "ann", *actions)
+    answer(office, "bob", *actions)
+
+
+def test_who_tried_a_text_stays_its_author_when_another_comes_in_between(office):
+    """What was never in force was brought by who had it first, whatever was in force then."""
+    start(office, "ann", RAISED)
+    office.sync(commit=False)
+    office.later(minutes=1)
+    start(office, "ops", WIDER)
+    office.sync()
+    office.later(minutes=1)
+    start(office, "bob", RAISED)
+    office.sync(commit=False)
+    start(office, "ops", RAISED)
+    actions = stop(office)
+    refused(office, "ann", *actions)
+    answer(office, "bob", *actions)
+
+
+def test_a_process_from_before_the_commit_takes_back_nothing_that_was_previewed_earlier(office):
+    start(office, "ann", RAISED)
+    office.sync(commit=False)
+    office.later(minutes=1)
+    start(office, "daemon", DISABLE)
+    old = office.app
+    office.later(minutes=1)
+    start(office, "ops", RAISED)
+    office.sync()
+    new, office.app = office.app, old
+    office.sync()
+    office.app = new
+    assert len(office.rows("rule_publication")) == 2
+
+
+def test_previews_before_the_first_committing_run_change_nothing(world):
+    world.people(range(30))
+    for who, rules in (("ann", RAISED), ("ops", DISABLE)):
+        start(world, who, rules)
+        world.scan()
+        world.sync(commit=False)
+    world.sync()
+    actions = stop(world)
+    answer(world, "ann", *actions)
 
 
 def test_who_publishes_by_a_pipeline_is_the_author_whoever_loads_it(office):
@@ -293,14 +388,15 @@ def test_of_two_that_come_with_a_change_at_once_the_first_is_kept(world):
     begun = threading.Barrier(2)
     known = settings(loaded=Loaded(rules={"disable-leaver": "1"}, at=NOON, by="cli:old"))
     store = world.app.store
-    note_rules(store, RunId("first"), NOON, settings=known)
+    note_rules(store, RunId("first"), NOON, is_preview=False, settings=known)
 
     def come(who: str) -> None:
         loaded = Loaded(
             rules={"disable-leaver": "2"}, at=NOON + timedelta(hours=1), by=f"cli:{who}"
         )
         begun.wait(10)
-        note_rules(store, RunId(who), NOON, settings=settings(loaded=loaded))
+        new = settings(loaded=loaded)
+        note_rules(store, RunId(who), NOON, is_preview=False, settings=new)
 
     people = [threading.Thread(target=come, args=(who,)) for who in ("ann", "bob")]
     for each in people:

@@ -166,7 +166,8 @@ def test_S05_who_changed_the_rule_gets_no_links_and_neither_does_their_delegate(
     raised = Loaded(rules={"disable-leaver": "2"}, at=NOON, by="cli:ann")
     world = stopped(tmp_path, *people, loaded=raised)
     for loaded in (first, raised):
-        note_rules(world.store, world.run, NOON, settings=replace(world.settings, loaded=loaded))
+        known = replace(world.settings, loaded=loaded)
+        note_rules(world.store, world.run, NOON, is_preview=False, settings=known)
     ids = world.suspend(2)
     world.ask(ids)
     browser = Browser(world)

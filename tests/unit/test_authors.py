@@ -42,7 +42,11 @@ tables: {titles: {chief: Chief}, others: {a: b}}
 
 
 def said(rule: str, content: str | None, **values: object) -> Publication:
-    known: dict[str, object] = {"loaded_at": NOON - HOUR, "by": "cli:ann"}
+    known: dict[str, object] = {
+        "loaded_at": NOON - HOUR,
+        "brought_at": NOON - HOUR,
+        "by": "cli:ann",
+    }
     return Publication(rule=rule, content=content, **{**known, **values})  # type: ignore[arg-type]
 
 
