@@ -158,6 +158,7 @@ class Model:
     persons: dict[int, int] = field(default_factory=dict)
     chiefs: dict[int, datetime | None] = field(default_factory=dict)
     through: list[tuple[str, Hashable, datetime, str]] = field(default_factory=list)
+    unanswered: dict[tuple[str, Hashable], datetime] = field(default_factory=dict)
     deleted: list[tuple[str, datetime, str]] = field(default_factory=list)
     starts: dict[tuple[str, int, str], list[datetime]] = field(default_factory=dict)
     happened: Counter[str] = field(default_factory=Counter)
@@ -350,6 +351,7 @@ class Model:
         if found:
             raise Broken(f"the expiry approved {known.wish}: {', '.join(found)}")
         known.approved_at, known.by_expiry = now, True
+        self.unanswered.pop((known.wish.rule, known.wish.unit), None)
 
     def _check_clearing(self, known: Seen) -> None:
         now = self.company.clock.time
@@ -487,6 +489,7 @@ class Model:
         """Check what a run let through, rule by rule, against everything that it may."""
         is_same = before == self.believed  # nothing was scanned meanwhile
         self._remember_chiefs(kind if is_same else "object", now)
+        self._forget_unwanted()
         by_rule: dict[str, list[Seen]] = {}
         for each in ids:
             by_rule.setdefault(self.seen[each].wish.rule, []).append(self.seen[each])
@@ -498,6 +501,8 @@ class Model:
         self._check_deletes(run, now, [self.seen[each] for each in ids])
         for each in (self.seen[id_] for id_ in ids):
             self._check_hold(each, now)
+            if each.was_stopped and each.approved_at is None:
+                self.unanswered[each.wish.rule, each.wish.unit] = now
             if not each.was_stopped:
                 self.through.append((each.wish.rule, each.wish.unit, now, run))
 
@@ -522,6 +527,16 @@ class Model:
         ):
             raise Broken(f"{known.wish} was rejected at {at} and proposed again at {now}")
 
+    def _forget_unwanted(self) -> None:
+        """What was stopped and is not wanted any more may come anew; so may what is as before."""
+        wanted = {
+            (wish.rule, wish.unit)
+            for number, state in self.believed.items()
+            for wish in wishes(number, *state)
+        }
+        for each in self.unanswered.keys() - wanted:
+            del self.unanswered[each]
+
     def _check_threshold(
         self,
         rule: str,
@@ -543,6 +558,12 @@ class Model:
             raise Broken(f"{rule} tripped, and {free[0].wish} was let through")
         if is_sure and free and count > allowed:
             raise Broken(f"{rule}: {count} of {allowed}, and {free[0].wish} was let through")
+        by_expiry = {
+            each.wish.unit
+            for each in self.seen.values()
+            if each.by_expiry and each.wish.rule == rule
+        }
+        count = len(units | earlier | by_expiry)  # what an expiry let go counts as well
         if is_sure and volume and count <= allowed:
             raise Broken(f"{rule}: {count} of {allowed} tripped")
 
@@ -559,6 +580,9 @@ class Model:
         if why := self._is_chief(wish.number):
             raise Broken(f"{wish} was let through, and is a VIP's ({why})")
         target = wish.anchor if wish.rule == "staff" else ""
+        since = self.unanswered.get((wish.rule, wish.unit))
+        if since is not None and now < since + REJECT_HOLD:
+            raise Broken(f"{wish} was stopped at {since}, and let through without an answer")
         for start in self.starts.get((wish.rule, wish.number, target), ()):
             if now - min(start, now) < MINUTE:
                 raise Broken(f"{wish} was let through at {now}, it started at {start}")
@@ -600,3 +624,4 @@ class Model:
             known.votes.add(who)
             if len(known.votes) >= known.need:
                 known.approved_at = now
+                self.unanswered.pop((known.wish.rule, known.wish.unit), None)

@@ -31,10 +31,10 @@ from tests.properties.machine_world import (
     numbered_ids,
 )
 
-EXAMPLES = int(os.environ.get("HYPERSYNC_MACHINE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("HYPERSYNC_MACHINE_EXAMPLES", "70"))
 STEPS = 40
 LEASE = timedelta(seconds=30)
-FREE = {"run", "run_error", "verdict_row", "action", "rule_publication", "event"}
+FREE = {"run", "run_error", "verdict_row", "action", "rule_preview", "event"}
 """The tables that a preview writes to, its own rows and whose rules it is the first to run only."""
 STATUSES = ["active", "left", "purged", None]
 ANSWERS = ["ann", "bob", "cy", "dan"]
@@ -249,7 +249,7 @@ class Guards(RuleBasedStateMachine):
             "SELECT * FROM action WHERE state <> 'planned' ORDER BY seq"
         )
         found["event"] = self.company.select(
-            "SELECT * FROM event WHERE kind <> 'rule_changed' ORDER BY id"
+            "SELECT * FROM event WHERE kind <> 'rule_previewed' ORDER BY id"
         )
         found["silos"] = [silo.sequence for silo in (self.company.hr, self.company.dir)]
         return found

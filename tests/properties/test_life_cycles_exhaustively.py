@@ -37,7 +37,7 @@ FAR = (
     Bounds(people=2, runs=3, changes=1, deaths=1, waits=1),
     Bounds(people=2, runs=2, changes=2, waits=1, wants="a-"),
 )
-WALKS = int(os.environ.get("HYPERSYNC_WALKS", "25"))
+WALKS = int(os.environ.get("HYPERSYNC_WALKS", "15"))
 WALKED = Bounds(people=3, runs=4, changes=2, deaths=2, waits=2, wants="ab-")
 
 
