@@ -277,20 +277,25 @@ class Planner:
 
     def _settle(self, run: Run, before: Before, found: Collected, judgement: Judgement) -> Run:
         planned = planned_run(self._engine, run, found, judgement)
+        self._await_references()
         with self._engine.store.begin(self._fence) as unit:
             settle(self._engine, unit, planned, before, found, judgement, self._now)
             save(unit, planned, found, judgement)
             if self._commit:
                 note_rests(self._engine, unit, self._now)
-                self._await_references(unit)
                 record_raises(unit, self._order.raises, planned)
                 planned = record_plan(unit, self._order, planned)
         return planned
 
-    def _await_references(self, unit: UnitOfWork) -> None:
-        """Remember who refers to an object that is not there yet."""
-        if self._bound is not None:
-            unit.identities.await_references(self._bound[0].awaited)
+    def _await_references(self) -> None:
+        """Remember who refers to an object that is not there yet.
+
+        In a transaction of its own, because joins stand still for it. If the run dies afterwards,
+        somebody is looked at once more than necessary.
+        """
+        if self._commit and self._bound is not None and self._bound[0].awaited:
+            with self._engine.store.begin(self._fence) as unit:
+                unit.identities.await_references(self._bound[0].awaited)
 
 
 def known_vips(engine: Engine, unit: UnitOfWork) -> Vips:

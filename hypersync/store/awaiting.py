@@ -6,7 +6,8 @@ who wait for it are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -35,10 +36,22 @@ def take(connection: Connection, identities: Collection[int] | None) -> set[int]
     if not read(connection, "SELECT 1 FROM awaited_reference LIMIT 1"):
         return set()
     if identities is None:
-        rows = [tuple(row) for row in read(connection, _APPEARED)]
+        rows = read(connection, _APPEARED)
     else:
         statement = f"{_APPEARED} AND identity.id IN ({{}})"
-        rows = [tuple(row) for row in read_in(connection, statement, sorted(identities))]
+        rows = list(read_in(connection, statement, sorted(identities)))
+    return _forget(connection, rows)
+
+
+def take_noted(connection: Connection, rows: Iterable[tuple[str, str, int]]) -> set[int]:
+    """Forget and return who waits for what is there by now, of those just noted."""
+    statement = f"{_APPEARED} AND awaited_reference.key IN ({{}})"
+    return _forget(connection, list(read_in(connection, statement, {row[1] for row in rows})))
+
+
+def _forget(connection: Connection, found: Iterable[Sequence[Any]]) -> set[int]:
+    """Forget who waits for what; return who they were."""
+    rows = [tuple(row) for row in found]
     run_many(
         connection,
         "DELETE FROM awaited_reference WHERE slot = ? AND key = ? AND identity = ?",

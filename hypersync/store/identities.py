@@ -228,8 +228,16 @@ class Identities:
         return read_in(self._connection, statement + " AND id IN ({})", sorted(identities))
 
     def await_references(self, rows: Iterable[tuple[str, str, int]]) -> None:
-        """Remember who waits for an object: (slot, key of its identity, who waits)."""
-        awaiting.note(self._connection, rows)
+        """Remember who waits for an object: (slot, key of its identity, who waits).
+
+        Who waits for one that appeared meanwhile is pending instead. Nobody joins while this is
+        looked at: what a scan has not committed yet would neither be seen nor see who waits.
+        """
+        waiting = set(rows)
+        if waiting:
+            self.join_alone()
+            awaiting.note(self._connection, waiting)
+            self.upsert_pending(awaiting.take_noted(self._connection, waiting))
 
     def wake_waiting(self, identities: Collection[int] | None) -> None:
         """Make those pending who waited for what these identities, or all, have now."""

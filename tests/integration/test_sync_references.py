@@ -96,3 +96,44 @@ def test_who_joins_a_delta_twice_is_counted_once(staff):
     staff.meanwhile.done.append(again)
     run = staff.sync("delta")
     assert run.counts.identities == 1
+
+
+def test_it_is_set_by_the_next_delta_after_the_object_appeared_while_the_plan_was_made(world):
+    world.rules(MANAGERS)
+    world.person(1, level="e2")
+    world.person(2, status="coming")
+    world.account(1)
+    world.later(minutes=1)
+    world.scan()
+
+    def come():
+        world.account(2)
+        world.scan("dir")
+
+    world.meanwhile.done.append(come)
+    world.sync("full")
+    assert "dn" not in world.get(1)
+    assert world.rows("awaited_reference") == []
+    world.run("delta")
+    assert world.get(1)["dn"] == "u2"
+
+
+def test_others_who_wait_for_something_else_go_on_waiting(world):
+    world.rules(MANAGERS)
+    world.person(1, level="e2")
+    world.person(2, status="coming")
+    world.account(1)
+    world.person(3, level="e4")
+    world.account(3)
+    world.later(minutes=1)
+    world.scan()
+
+    def come():
+        world.account(2)
+        world.scan("dir")
+
+    world.meanwhile.done.append(come)
+    world.sync("full")
+    assert [row[1:] for row in world.rows("awaited_reference")] == [
+        ("value:e4", world.identity(3)),
+    ]

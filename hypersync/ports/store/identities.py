@@ -65,7 +65,11 @@ class Identities(Protocol):
         """Replace what is remembered of these identities."""
 
     def await_references(self, rows: Iterable[tuple[str, str, int]]) -> None:
-        """Remember who waits for an object: (slot, key of its identity, who waits)."""
+        """Remember who waits for an object: (slot, key of its identity, who waits).
+
+        Who waits for one that appeared meanwhile is pending instead. To be called first in a
+        transaction: it waits until nobody joins.
+        """
 
     def wake_waiting(self, identities: Collection[int] | None) -> None:
         """Make those pending who waited for what these identities, or all, have now."""
