@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import insert
 
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Unknown
+from hypersync.store import tables
 from tests.integration.test_sync_unknown import JOINERS, open_requests
 from tests.postgresql import both_databases
-from tests.worlds import CONFIGURATION, World
+from tests.worlds import CONFIGURATION, START, World
 
 S = ActionState
 
@@ -170,3 +174,52 @@ def test_an_account_that_was_there_before_and_got_the_number_is_no_trace_of_it(r
     assert len(accounts(renumbered)) == 2
     assert creates(renumbered).count(S.SUCCEEDED) == 1
     assert open_requests(renumbered) == []
+
+
+# --- what is remembered of both -----------------------------------------------------------------
+
+
+def remember(world: World, identity: int, by: str | None, days: int) -> None:
+    """Something of this rule and object was answered, or not; it holds for some days."""
+    row = {
+        "key": f"leave|{identity}|7",
+        "rule": "leave",
+        "identity": identity,
+        "fingerprint": f"of {identity}",
+        "until": START + timedelta(days=days),
+        "at": START,
+        "by": by,
+        "times": identity,
+    }
+    with world.app.store.engine.connect() as connection:
+        connection.execution_options(hypersync_write=True)
+        with connection.begin():
+            connection.execute(insert(tables.hold).values(row))
+
+
+@pytest.mark.parametrize(
+    ("younger", "older", "by", "whose"),
+    [
+        (("cli:ann", 9), ("expiry", 30), "cli:ann", 2),
+        (("cli:ann", 30), ("void", 9), "cli:ann", 2),
+        ((None, 9), ("void", 30), None, 2),
+        (("expiry", 30), ("cli:bob", 9), "cli:bob", 1),
+        (("void", 9), (None, 30), None, 1),
+        (("cli:ann", 30), ("cli:bob", 9), "cli:bob", 1),
+        (("void", 30), ("expiry", 9), "expiry", 1),
+    ],
+)
+def test_a_rejection_and_the_longer_time_win_when_both_know_something(
+    world, younger, older, by, whose
+):
+    for number in (1, 2):
+        world.person(number)
+    world.scan("hr")
+    remember(world, 1, *older)
+    remember(world, 2, *younger)
+    with world.app.store.begin() as unit:
+        unit.identities.merge([(2, 1)], START)
+    with world.app.store.snapshot() as unit:
+        hold = unit.marks.holds([1])["leave|1|7"]
+    assert (hold.by, hold.fingerprint, hold.times) == (by, f"of {whose}", whose)
+    assert hold.until == START + timedelta(days=30)

@@ -99,19 +99,54 @@ def test_open_actions_are_void_and_asked_again(tmp_path):
     world.close()
 
 
-def test_a_rejection_holds_for_both_parts(tmp_path):
-    world = World(tmp_path, ONE)
+def test_a_rejection_is_asked_about_again_for_both_parts(tmp_path):
+    world = World(tmp_path, DISABLE)
     world.people(range(5))
+    world.person(50, status="left")
+    world.run()
+    world.rules(ONE)
     world.leave(1)
     world.run()
     world.reject(*world.suspended())
-    world.dir.put("account", "u1", {"uid": "u1", "number": "x1", "active": "true"})
-    world.run()
-    world.account(1)
-    world.run()
-    world.run("full")
-    assert len(world.rows("hold")) >= 1
+    world.rules(DISABLE)
+    origin = world.identity(1)
+    world.dir.put("account", "u1", {"uid": "u1", "number": "e50", "active": "true"})
+    world.run("delta")
+    heir = world.identity(50)
+    assert {(row[2], row[6]) for row in world.rows("hold")} == {
+        (origin, "cli:tester"),
+        (heir, "cli:tester"),
+    }
+    for _ in range(3):
+        world.run("delta")
     assert world.disabled() == set()
+    (asked,) = world.suspended()
+    assert (asked.identity, asked.anchor) == (heir, "u1")
+    assert asked.reasons[0].text.startswith("rejected by cli:tester at 2026-")
+    world.close()
+
+
+def test_a_rejection_is_asked_about_again_after_a_merge(tmp_path):
+    world = World(tmp_path, DISABLE)
+    world.people(range(5))
+    world.account(60)
+    world.run()
+    older = world.identity(60)
+    world.rules(ONE)
+    world.person(61, status="left")
+    world.account(61)
+    world.run()
+    world.reject(*world.suspended())
+    world.rules(DISABLE)
+    world.dir.remove("account", "u60")
+    world.hr.put("person", "e61", {"id": "e60", "name": "Person 61", "status": "left"})
+    world.dir.put("account", "u61", {"uid": "u61", "number": "e60", "active": "true"})
+    for _ in range(4):
+        world.run("delta")
+    assert world.disabled() == set()
+    (asked,) = world.suspended()
+    assert (asked.identity, asked.anchor) == (older, "u61")
+    assert asked.reasons[0].text.startswith("rejected by cli:tester at 2026-")
     world.close()
 
 
