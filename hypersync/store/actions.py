@@ -156,7 +156,10 @@ class Actions(ActionReads):
         return bool(self._guarded([action.id], (ActionState.UNKNOWN,), reasons=reasons))
 
     def release(self, run: RunId, ids: Collection[ActionId], now: datetime) -> Sequence[ActionId]:
-        """Queue approved actions; return those that were still approved."""
+        """Queue approved actions; return those that were still approved.
+
+        What an expiry approved is let through without a person, so lookbacks count it.
+        """
         return self._guarded(
             ids,
             (ActionState.APPROVED,),
@@ -164,7 +167,7 @@ class Actions(ActionReads):
             queued_at=now,
             worker=run,
             released_by=run,
-            let_through=False,
+            let_through=_ACTION.c.decided_by.is_not_distinct_from(aftermath.EXPIRY),
             waits=None,
         )
 

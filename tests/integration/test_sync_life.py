@@ -10,6 +10,7 @@ import pytest
 from hypersync.errors import DecisionRefused
 from hypersync.model.actions import ActionState
 from hypersync.model.requests import Answer
+from tests.postgresql import both_databases
 from tests.worlds import DISABLE, EXECUTIVES, TITLES, World
 
 S = ActionState
@@ -523,6 +524,31 @@ def test_approval_by_default_runs_on_the_next_sync_and_says_so(tmp_path):
     assert world.disabled() == {"u1", "u2", "u3"}
     assert {world.again(each).decided_by for each in actions} == {"expiry"}
     world.close()
+
+
+@both_databases
+@pytest.mark.parametrize(("who", "disabled"), [("expiry", 3), ("a person", 5)])
+def test_what_an_expiry_approved_counts_in_the_lookback_and_what_people_approved_does_not(
+    world, who, disabled
+):
+    people = "people: {ann: {name: Ann, email: ann@example.org, roles: [approver]}}"
+    world.rules(BY_DEFAULT, more=people if who == "expiry" else "")
+    world.people(range(10))
+    world.leave(1, 2, 3)
+    world.run()
+    waiting = world.suspended()
+    if who == "expiry":
+        world.execute("UPDATE delivery SET state = 'sent', sent_at = created_at")
+        world.later(hours=25)
+        world.tick()
+    else:
+        world.approve(*waiting)
+    world.run("delta")
+    assert world.disabled() == {"u1", "u2", "u3"}
+    world.leave(4, 5)
+    world.run("delta")
+    assert len(world.disabled()) == disabled
+    assert len(world.suspended()) == 5 - disabled
 
 
 def test_an_approval_runs_out(leavers):
