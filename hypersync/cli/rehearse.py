@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from hypersync.pipeline.limits import number
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
+    from types import FrameType
 
     from hypersync.config.models import Configuration
     from hypersync.rehearse import Difference, Fate, Rehearsal
@@ -50,7 +52,7 @@ def rehearse(invocation: Invocation, *, folder: Path, since: str, limit: int) ->
     configuration = _with_rules(invocation, folder)
     with started_app(invocation) as app:
         wanted = app.clock.now() - span
-        with _quiet():
+        with _quiet(), stopped_by_sigterm():
             found = play(app, configuration, since=wanted, progress=app.progress)
     document = _document(found, folder, wanted, limit)
     print_answer(invocation, document, lambda: "\n".join(_lines(found, wanted)))
@@ -65,6 +67,21 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end this as Ctrl-C does, so that nothing stays in the temporary folder."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough; what follows is cleaning up
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _with_rules(invocation: Invocation, folder: Path) -> Configuration:

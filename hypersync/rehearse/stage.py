@@ -1,12 +1,11 @@
 """The stage of a rehearsal: the application with other rules, a store of its own, and paper silos.
 
-The store is an SQLite file in a temporary folder that only this user may read and that is gone when
-the rehearsal ends, by Ctrl-C too. Nothing here reaches the project's silos, mail or webhooks.
+The store is an SQLite file in a folder of its own that is gone when the rehearsal ends. Nothing
+here reaches the project's silos, mail or webhooks.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from hypersync.app import App, build
 from hypersync.config.models import Configuration
 from hypersync.config.values import Secret
 from hypersync.ports.connector import recreates
+from hypersync.rehearse.folder import rehearsal_folder
 from hypersync.rehearse.paper import Anchors, PaperConnector, PaperEvents, PaperMail
 
 
@@ -50,7 +50,7 @@ def open_stage(app: App, configuration: Configuration, start: datetime) -> Itera
     ``app`` is the real one, of which only the description of its silos and what its store
     remembers are used. Raises `ConfigurationError`.
     """
-    with tempfile.TemporaryDirectory(prefix="hypersync-rehearsal-") as folder:
+    with rehearsal_folder() as folder:
         database = Secret(f"sqlite:///{folder}/rehearsal.db")
         clock = MovedClock(start)
         made = build(

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import stat
+import subprocess
+import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hypersync import cli
+from hypersync.app import build
 from hypersync.cli.frame import Exit
+from hypersync.cli.rehearse import stopped_by_sigterm
+from hypersync.config.load import load_configuration
+from hypersync.rehearse import rehearse as play
+from hypersync.rehearse.folder import rehearsal_folder
 
 
 @pytest.fixture
@@ -72,6 +83,74 @@ def test_it_says_in_words_what_would_be_otherwise(project, capsys):
     assert "the history begins at " in shown
     assert "missed: it was done or asked for then, and would not come up: " in shown
     assert " create " in shown
+
+
+class Stopping:
+    """A progress that gets this process a SIGTERM, as `kill` would, once the folder is there."""
+
+    def __init__(self, parent: Path) -> None:
+        self.parent = parent
+        self.seen: list[str] = []
+
+    def start(self, what: str, total: int | None = None) -> None:
+        self.seen += [path.name for folder in self.parent.iterdir() for path in folder.iterdir()]
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def advance(self, count: int = 1) -> None:
+        """Go on."""
+
+
+def test_nothing_is_left_of_a_rehearsal_that_is_told_to_stop(project):
+    temporary = project.parent / "temporary"
+    progress = Stopping(temporary)
+    configuration = load_configuration(None, None, process_environment=os.environ)
+    app = build(configuration, started_by="cli:tester")
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        since = app.clock.now() - timedelta(days=1)
+        with pytest.raises(KeyboardInterrupt), stopped_by_sigterm():
+            play(app, configuration, since=since, progress=progress)
+    finally:
+        app.close()
+    assert "rehearsal.db" in progress.seen
+    assert list(temporary.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+KILLED = """\
+import os, sys, tempfile
+from hypersync.rehearse.folder import rehearsal_folder
+tempfile.tempdir = sys.argv[1]
+made = rehearsal_folder()
+folder = made.__enter__()
+(folder / "rehearsal.db").write_text("everybody")
+os._exit(9)
+"""
+
+
+def test_what_a_killed_rehearsal_left_goes_with_the_next_one(project, capsys):
+    temporary = project.parent / "temporary"
+    subprocess.run([sys.executable, "-c", KILLED, str(temporary)], check=False)  # noqa: S603
+    (left,) = temporary.iterdir()
+    assert (left / "rehearsal.db").exists()
+    code, _ = call(capsys, "rehearse", "--rules", "rules")
+    assert (code, list(temporary.iterdir())) == (0, [])
+
+
+def test_a_rehearsal_leaves_alone_what_another_is_using_or_what_is_not_one(project):
+    temporary = project.parent / "temporary"
+    others = temporary / "hypersync-rehearsal-of-something"
+    others.mkdir()
+    (temporary / "hypersync-rehearsal-link").symlink_to(project)
+    with rehearsal_folder() as first:
+        with rehearsal_folder() as second:
+            assert first.exists()
+            assert second != first
+        assert not second.exists()
+        assert stat.S_IMODE(first.stat().st_mode) == 0o700
+    assert not first.exists()
+    assert others.exists()
+    assert (project / "rules").exists()
 
 
 def test_mistakes_in_the_rules_are_said_before_anything_is_played(project, capsys):
