@@ -493,6 +493,9 @@ def _store(state: State, rule: int, who: int, *, is_free: bool) -> State:
     """Store a new action, in the place of the one it replaces."""
     person = state.people[who]
     key = person.keys[rule]
+    was_asked = key.hold != "" or (key.open is not None and key.open.asked > 0)
+    if is_free and was_asked:
+        raise Broken(f"rule {rule}: {key} of {who} was stopped before and went through unasked")
     is_first = key.open is None or key.open.asked == 0 or key.open.is_late
     action = Open(
         "queued" if is_free else "suspended",
