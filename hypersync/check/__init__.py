@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hypersync.check.contradictions import contradictions
 from hypersync.check.limits import limit_mistakes
+from hypersync.check.schedules import schedule_mistakes
 from hypersync.check.silos import option_mistakes, silo_mistakes
 from hypersync.config.load import examine_configuration
 from hypersync.messages.examine import template_mistakes
@@ -50,6 +51,7 @@ def check(
         mistakes += found_in_rules
         if all(mistake.level is Level.WARNING for mistake in found_in_rules):
             mistakes += contradictions(configuration, rulebook)
+            mistakes += schedule_mistakes(configuration, rulebook)
         mistakes += template_mistakes(configuration)
         if not offline:
             mistakes += limit_mistakes(configuration)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from hypersync.check import check
+from hypersync.check.schedules import shortest_time_between
 from hypersync.model.mistake import Level
 from tests.projects import ENVIRONMENT, MAIN, write_project
 
@@ -341,3 +344,76 @@ def test_limits_of_a_silo_that_is_not_written_to_are_a_warning(tmp_path):
     found = one(check(path, None, offline=True, process_environment=ENVIRONMENT)[1])
     assert (found.level, found.line) == (Level.WARNING, 6)
     assert "the limits of the silo 'hr' have no effect" in found.message
+
+
+SCHEDULE = "schedules:\n  - {sync: full, %s}\n"
+
+
+@pytest.mark.parametrize(
+    ("timing", "apart"),
+    [
+        ("every: 59m", "59m"),
+        ('at: "*/10 * * * *"', "10m"),
+        ('at: "50 0,23 * * 1-5", timezone: Europe/Paris', None),
+        ('at: "0,5 3 * * 1"', "5m"),
+        ('at: "30,10 23,0 * * *"', "20m"),
+        ('at: "20 0,23 1 * *"', None),
+        ('at: "0 * * * *"', None),
+        ("every: 1h", None),
+        ("every: 5m, preview: true", None),
+    ],
+)
+def test_full_syncs_that_come_more_often_than_a_lookback_is_long_are_a_warning(
+    mistakes, timing, apart
+):
+    found = mistakes(main=SCHEDULE % timing)
+    if apart is None:
+        assert found == []
+        return
+    assert one(found).level is Level.WARNING
+    assert one(found).line == len((MAIN + SCHEDULE).splitlines())
+    assert one(found).message == (
+        f"full syncs come {apart} apart and do not look back: each lets through anew what the "
+        "limits of 'r' allow, whose lookback is 1h"
+    )
+    assert "'lookback: {span: 1h, full: true}'" in one(found).remedy
+
+
+@pytest.mark.parametrize(
+    "lookback", ["{span: 1h, full: true}", "5m", "{span: 30s}", "{span: 1d, full: true}"]
+)
+def test_full_syncs_may_come_as_often_as_lookbacks_allow(mistakes, lookback):
+    found = mistakes(f"threshold: {{lookback: {lookback}}}", main=SCHEDULE % "every: 5m")
+    assert found == []
+
+
+def test_frequent_delta_syncs_look_back_anyway(mistakes):
+    assert mistakes(main="schedules: [{sync: delta, every: 1m}]\n") == []
+
+
+def test_the_rule_with_the_longest_lookback_is_named(tmp_path):
+    rule = "  - {id: %s, kind: update, target: app, set: {%s: hr.a}, threshold: {lookback: %s}}\n"
+    rules = "".join(rule % each for each in (("a", "a", "2h"), ("b", "b", "3h"), ("c", "c", "1h")))
+    main = MAIN + SCHEDULE % "every: 90m"
+    path = write_project(tmp_path, main, rules="ruleset: users\nrules:\n" + rules)
+    found = one(check(path, None, offline=True, process_environment=ENVIRONMENT)[1])
+    assert "the limits of 'b' and 1 more allow, whose lookback is 3h" in found.message
+
+
+@pytest.mark.parametrize(
+    ("cron", "minutes"),
+    [
+        ("0 3 * * *", 24 * 60),
+        ("0 3 * * 1", None),
+        ("0 3 1 * *", None),
+        ("*/7 * * * *", 4),
+        ("5/20 4 * * *", 20),
+        ("0 1-9/4 * * *", 240),
+        ("0 23,1 * * *", 120),
+        ("0 23,1 * * 0", 22 * 60),
+        ("1 * * * *", 60),
+    ],
+)
+def test_how_far_the_moments_of_a_cron_line_are_apart(cron, minutes):
+    expected = None if minutes is None else timedelta(minutes=minutes)
+    assert shortest_time_between(cron) == expected
