@@ -67,8 +67,8 @@ class Draft:
     """An action as a rule would like it; ids and guards come later.
 
     ``seen`` keeps the identity for rules whose throttle or rate is computed from it. ``is_self``
-    says that the object, or the member, is the account HyperSync signs in with. ``undoes`` is the action that this
-    one takes back.
+    says that the object, or the member, is the account HyperSync signs in with. ``undoes`` is the
+    action that this one takes back.
     """
 
     rule: Rule
