@@ -167,6 +167,7 @@ class Model:
     hailed: set[int] = field(default_factory=set)
     refused: dict[Wish, tuple[datetime, Terms, Any]] = field(default_factory=dict)
     gone: set[int] = field(default_factory=set)
+    unreadable: set[int] = field(default_factory=set)
     claims: list[set[int]] = field(default_factory=list)
     highs: list[tuple[datetime, int]] = field(default_factory=list)
     vips_at_full: bool = True
@@ -203,6 +204,7 @@ class Model:
         members = {row[0] for row in self.company.select("SELECT target FROM reference")}
         found: dict[tuple[str, str], Any] = {}
         gone = set()
+        self.unreadable = set()
         for anchor, attributes, absence, identity, kind, _ in rows:
             if anchor != GROUP:
                 self.persons.setdefault(identity, int(anchor[1:]))
@@ -210,6 +212,8 @@ class Model:
                 found[kind, anchor] = json.loads(attributes)
             elif kind == "person" and absence in ("absent", "gone", "soft"):
                 gone.add(int(anchor[1:]))
+            elif kind == "person":
+                self.unreadable.add(int(anchor[1:]))
         self.believed = {
             n: (found.get(("person", f"e{n}")), found.get(("account", f"u{n}")), f"u{n}" in members)
             for n in PEOPLE
@@ -474,7 +478,8 @@ class Model:
             self.vips_at_full = self.company.terms.has_vips
         sees_all = kind == "full" or self.vips_at_full == self.company.terms.has_vips
         for number, (person, *_) in self.believed.items():
-            is_chief = person is None or person.get("level") != "E"
+            # whoever is not there at all is no VIP by a rule about them
+            is_chief = number in self.unreadable if person is None else person.get("level") != "E"
             if not self.company.terms.has_vips:
                 is_chief = False
             if is_chief:
