@@ -74,7 +74,7 @@ def test_a_killed_apply_is_finished_by_the_next_syncs_or_may_be_tried_again(
     clock = Clock(SystemClock().now() + timedelta(minutes=1))
     with project.app(clock) as app:
         with app.store.snapshot() as unit:
-            is_planned = any(each.plan for each in unit.runs.recent(10))
+            is_planned = any(each.applied_plan for each in unit.runs.recent(10))
         for _ in range(3):
             app.scan_for_rules()
             app.sync(commit=True)
