@@ -198,34 +198,30 @@ class Model:
     def _believe(self) -> None:
         """Read what is believed of everybody."""
         rows = self.company.select(
-            "SELECT o.anchor, o.attributes, o.absence, o.identity, t.type, o.id FROM object o "
+            "SELECT o.anchor, o.attributes, o.absence, o.identity, t.type FROM object o "
             "JOIN silo_type t ON t.id = o.silo_type"
         )
+        self.persons |= {row[3]: int(row[0][1:]) for row in rows if row[0] != GROUP}
+        found = {(kind, anchor): json.loads(text) for anchor, text, why, _, kind in rows if not why}
+        away = {int(row[0][1:]): row[2] for row in rows if row[4] == "person" and row[2]}
         members = {row[0] for row in self.company.select("SELECT target FROM reference")}
-        found: dict[tuple[str, str], Any] = {}
-        gone = set()
-        self.unreadable = set()
-        for anchor, attributes, absence, identity, kind, _ in rows:
-            if anchor != GROUP:
-                self.persons.setdefault(identity, int(anchor[1:]))
-            if absence is None:
-                found[kind, anchor] = json.loads(attributes)
-            elif kind == "person" and absence in ("absent", "gone", "soft"):
-                gone.add(int(anchor[1:]))
-            elif kind == "person":
-                self.unreadable.add(int(anchor[1:]))
         self.believed = {
             n: (found.get(("person", f"e{n}")), found.get(("account", f"u{n}")), f"u{n}" in members)
             for n in PEOPLE
         }
-        for n, (person, *_) in self.believed.items():
-            if person is not None and person.get("title") != "boss":
-                self.hailed.discard(n)
-        for wish in [
-            each for each in self.refused if self.refused[each][2] != self.believed[each.number]
-        ]:
-            del self.refused[wish]
+        gone = {number for number, why in away.items() if why in ("absent", "gone", "soft")}
+        self.unreadable = away.keys() - gone
+        self._forget_what_ended()
         self._check_absence(gone)
+
+    def _forget_what_ended(self) -> None:
+        """A condition that is false lets an event fire again; a change ends a rejection here."""
+        for number, (person, *_) in self.believed.items():
+            if person is not None and person.get("title") != "boss":
+                self.hailed.discard(number)
+        for wish, (_, _, state) in list(self.refused.items()):
+            if state != self.believed[wish.number]:
+                del self.refused[wish]
 
     def _check_absence(self, gone: set[int]) -> None:
         """Absence is a claim: more than one, or the canary, is believed only by a decision."""

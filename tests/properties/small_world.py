@@ -415,9 +415,13 @@ def _look(state: State, rule: int, who: int) -> tuple[State, str]:
     if key.open is not None:
         is_vip = fresh is not None and person.is_chief
         existing: Any = key.open._replace(state=STATES[key.open.state])  # type: ignore[arg-type]
-        state, verdict = _go_on(state, rule, who, next_of(existing, truth, fresh, is_vip=is_vip))
+        found = next_of(existing, truth, fresh, is_vip=is_vip)
+        _check_next(key.open, wanted, fresh, found)
+        state, verdict = _go_on(state, rule, who, found)
     else:
         verdict = "" if fresh is None else _consider(key, fresh)
+    if verdict in ("new", "again") and key.hold == fresh and not key.is_unanswered:
+        raise Broken(f"rule {rule}: {fresh} of {who} was rejected, and is proposed again")
     if truth is Truth.FALSE and key.hold:
         state = _with_key(state, rule, who, hold="", is_unanswered=False)
     return state, verdict
@@ -546,6 +550,14 @@ _TAKES: dict[str, Callable[..., State]] = {
 
 
 # --- what must always be true ------------------------------------------------------------------
+
+
+def _check_next(action: Open, wanted: str, fresh: str | None, found: Next) -> None:
+    """What cannot be told ends nothing, and what goes on is what it was."""
+    if found is Next.STALE and wanted == "?":
+        raise Broken(f"{action} ended, and nobody can tell whether it is wanted")
+    if found in (Next.RELEASE, Next.AGAIN) and action.fingerprint != fresh:
+        raise Broken(f"{action} goes on, and {fresh} is wanted")
 
 
 def _check_guard(
