@@ -79,8 +79,9 @@ class Scans:
         at, old = (stored_time(self._connection, each) for each in (now, now - KEEP_POPULATIONS))
         run(
             self._connection,
-            "DELETE FROM population WHERE silo_type = ? AND at < ?",
-            (silo_type, old),
+            "DELETE FROM population WHERE silo_type = ? AND at < "
+            "(SELECT max(at) FROM population WHERE silo_type = ? AND at <= ?)",
+            (silo_type, silo_type, old),
         )
         run(
             self._connection,
@@ -98,10 +99,16 @@ class Scans:
         self._connection.execute(update(_TYPE).where(_TYPE.c.id == silo_type).values(**values))
 
     def high(self, silo_type: int, since: datetime) -> int:
-        """Return the most live objects of a type after a scan applied since then; 0 for none."""
-        statement = "SELECT coalesce(max(live), 0) FROM population WHERE silo_type = ? AND at >= ?"
+        """Return the most live objects of a type that applied scans left since then; 0 for none.
+
+        The last scan before counts too: what it left stood when the time began, however long ago.
+        """
+        statement = (
+            "SELECT coalesce(max(live), 0) FROM population WHERE silo_type = ? AND (at >= ? "
+            "OR at = (SELECT max(at) FROM population WHERE silo_type = ? AND at < ?))"
+        )
         at = stored_time(self._connection, since)
-        return int(read(self._connection, statement, (silo_type, at))[0][0])
+        return int(read(self._connection, statement, (silo_type, at, silo_type, at))[0][0])
 
     def forget_high(self, silo_type: int) -> None:
         """Forget how many there were: people approved that there are fewer."""

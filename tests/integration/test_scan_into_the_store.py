@@ -270,6 +270,19 @@ def test_small_drops_that_add_up_within_a_week_are_stopped(desk, hr):
     assert "8 fewer objects than the 100 of this week" in report.reason
 
 
+def test_the_week_begins_with_what_was_there_when_it_began(desk, hr):
+    people(hr, range(100))
+    desk.applied(hr, full=True)
+    desk.now += timedelta(days=9)
+    remove(hr, *(f"p{number}" for number in range(5)))
+    desk.applied(hr)
+    desk.now += timedelta(hours=6)
+    remove(hr, *(f"p{number}" for number in range(5, 9)))
+    report = desk.scan(hr)
+    assert report.state is ScanState.SUSPENDED
+    assert "9 fewer objects than the 100 of this week" in report.reason
+
+
 def test_approved_misses_are_applied_by_the_next_sync(desk, hr):
     people(hr, range(100))
     desk.applied(hr)

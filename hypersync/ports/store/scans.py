@@ -36,7 +36,10 @@ class Scans(Protocol):
         """Note which joins the keys of the type's objects were made with."""
 
     def high(self, silo_type: int, since: datetime) -> int:
-        """Return the most live objects of a type after a scan applied since then; 0 for none."""
+        """Return the most live objects of a type that applied scans left since then; 0 for none.
+
+        The last scan before counts too: what it left stood when the time began.
+        """
 
     def forget_high(self, silo_type: int) -> None:
         """Forget how many there were: people approved that there are fewer."""
