@@ -363,13 +363,14 @@ class Model:
             raise Broken(f"{known.wish} was cleared before its time")
 
     def _check_withdrawal(self, known: Seen) -> None:
-        """Only what is certainly not wanted any more ends by itself."""
-        number = known.wish.number
-        person, account, is_member = self.believed[number]
-        wanted = {each.rule for each in wishes(number, person, account, is_member)}
-        is_absent = known.wish.rule == "title" and number in self.gone  # it says hr.exists
-        if (person is None and not is_absent) or known.wish.rule in wanted:
-            raise Broken(f"{known.wish} is called stale and is wanted still")
+        """Only what was certainly not wanted when the run looked ends by itself."""
+        number, rule = known.wish.number, known.wish.rule
+        for state in (self.believed_before[number], self.believed[number]):
+            # a rule that says hr.exists is false for whom the source does not have
+            can_be_told = state[0] is not None or (rule == "title" and number in self.gone)
+            if can_be_told and rule not in {each.rule for each in wishes(number, *state)}:
+                return
+        raise Broken(f"{known.wish} is called stale and is wanted still")
 
     def _forget_nothing(self, stored: set[str]) -> None:
         if lost := self.seen.keys() - stored:

@@ -45,6 +45,7 @@ steps: Counter[str] = Counter()
 
 someone = st.sampled_from(list(PEOPLE))
 some = st.one_of(st.sets(someone, min_size=1, max_size=2), st.sets(someone, min_size=1, max_size=5))
+pauses = st.sampled_from([0, 0, 1, 25 * 60])
 kinds = st.sampled_from([None, "full", "delta"])
 then = st.sampled_from(["", "full", "delta"])
 
@@ -350,8 +351,11 @@ class Guards(RuleBasedStateMachine):
         steps["look"] += 1
 
     @precondition(lambda self: self.view is not None)
-    @rule(who=st.sampled_from(ANSWERS), approves=st.booleans(), bound=st.booleans())
-    def somebody_answers_what_they_saw(self, who: str, approves: bool, bound: bool) -> None:
+    @rule(who=st.sampled_from(ANSWERS), approves=st.booleans(), bound=st.booleans(), after=pauses)
+    def somebody_answers_what_they_saw(
+        self, who: str, approves: bool, bound: bool, after: int
+    ) -> None:
+        self.company.later(minutes=after)
         request, ids, digest = self.view  # type: ignore[misc]
         self.vote(who, ids, approves=approves, request=request, digest=digest if bound else None)
         self.done("answer seen")
@@ -367,8 +371,13 @@ class Guards(RuleBasedStateMachine):
             self.done("commit then")
 
     @precondition(lambda self: self.waiting())
-    @rule(who=st.sampled_from(["ann", "bob"]), approves=st.sampled_from([True, True, False]))
-    def somebody_answers_everything(self, who: str, approves: bool) -> None:
+    @rule(
+        who=st.sampled_from(["ann", "bob"]),
+        approves=st.sampled_from([True, True, False]),
+        after=pauses,
+    )
+    def somebody_answers_everything(self, who: str, approves: bool, after: int) -> None:
+        self.company.later(minutes=after)
         for request in dict.fromkeys(self.model.seen[each].request for each in self.waiting()):
             self.vote(who, [], approves=approves, request=request)
         self.done("answer all")
@@ -381,7 +390,7 @@ class Guards(RuleBasedStateMachine):
         ids = data.draw(several)
         self.vote("ann", ids, approves=first)
         self.model.look()
-        self.vote("bob", ids, approves=second)
+        self.vote("bob", list(dict.fromkeys([*ids[:1], *data.draw(several)])), approves=second)
         self.done("two at once")
 
     def waiting(self) -> list[str]:
