@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hypersync.app import App, build
 from hypersync.approvals.deliver import deliver
 from hypersync.messages.render import Renderer
 from hypersync.model.unlock import Lock
 from tests.asking import NOON, Stopped
+from tests.projects import load_project, write_project
 from tests.unlocking import HERE, PUBLIC
-from webui import Bundle, create_app
+from tests.worlds import CONFIGURATION, DISABLE
+from webui import create_app
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,16 +40,32 @@ class Postbag:
         self.messages.append(message)
 
 
+@cache
+def _any_app() -> App:
+    """An application whose store and settings are to be replaced; its silos are in memory."""
+    folder = Path(tempfile.mkdtemp(prefix="pages-"))
+    main = CONFIGURATION.format(database="sqlite://", limits="", more="")
+    return build(load_project(write_project(folder, main, rules=DISABLE)), started_by="cli:tester")
+
+
 @dataclass(slots=True)
 class Browser:
-    """Somebody with a mail in front of the pages; ``now`` is the time on their clock."""
+    """Somebody with a mail in front of the pages; ``time`` is what their clock shows."""
 
     world: Stopped
-    now: datetime = NOON
+    time: datetime = NOON
     bag: Postbag = field(default_factory=Postbag)
     remote: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
     _client: FlaskClient | None = None
+
+    def now(self) -> datetime:
+        """The time."""
+        return self.time
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+        return self.time.timestamp()
 
     def post_office(self) -> None:
         """Send what waits in the outbox."""
@@ -52,22 +74,27 @@ class Browser:
             channels={"email": self.bag},
             writer=Renderer(),
             worker="w1",
-            clock=lambda: self.now,
+            clock=self.now,
             settings=self.world.settings,
         )
 
     def client(self) -> FlaskClient:
         """A test client of the pages."""
         if self._client is None:
-            bundle = Bundle(
-                store=self.world.store,
-                settings=self.world.settings,
-                renderer=Renderer(),
-                clock=lambda: self.now,
-                lock=Lock(installation=HERE, silos=frozenset({"directory"}), public_key=PUBLIC),
-            )
-            self._client = create_app(bundle).test_client()
+            self._client = create_app(self._app()).test_client()
         return self._client
+
+    def _app(self) -> App:
+        """The application over this world's store and settings, on this browser's clock."""
+        app = _any_app()
+        lock = Lock(installation=HERE, silos=frozenset({"directory"}), public_key=PUBLIC)
+        return replace(
+            app,
+            store=self.world.store,
+            settings=self.world.settings,
+            clock=self,
+            engine=replace(app.engine, store=self.world.store, lock=lock),
+        )
 
     def use(self, **values: object) -> None:
         """Go on with other settings; the pages are made anew."""

@@ -1,24 +1,25 @@
-"""The web pages: links that decide, what waits, and what happened.
+"""The web pages: what waits, what happened, and the links that decide.
 
-`create_app` makes them of one frozen bundle. A view parses, calls one use case and renders one
-template. Looking changes nothing; deciding is a POST with the token of a mail and its code.
+`create_app` makes them of the application. There is one package for each part of the site, with its
+views in ``__init__`` and what builds their contents in ``build``. A view parses, calls one use case
+and renders one template. Looking changes nothing; deciding is a POST with proof of who decides.
 """
 
 from __future__ import annotations
 
 from flask import Flask
 
-from webui import decisions, reports, security
-from webui.bundle import Bundle
+from hypersync.app import App
+from webui import assets, decisions, pending, runs, security
 
-__all__ = ["Bundle", "create_app"]
+__all__ = ["create_app"]
 
 
-def create_app(bundle: Bundle) -> Flask:
-    """Make the application; until there is a sign-in it is to listen on loopback only."""
-    app = Flask("webui", static_folder="static", static_url_path="/static")
-    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
-    security.protect(app, bundle)
-    app.register_blueprint(decisions.blueprint(bundle))
-    app.register_blueprint(reports.blueprint(bundle))
-    return app
+def create_app(app: App) -> Flask:
+    """Make the site; until there is a sign-in it is to listen on loopback only."""
+    site = Flask("webui", static_folder="static", static_url_path="/static")
+    site.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    security.protect(site, app)
+    for part in (assets, decisions, pending, runs):
+        site.register_blueprint(part.blueprint(app))
+    return site

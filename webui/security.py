@@ -10,7 +10,6 @@ the same answer, and trying many is slowed down.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections import deque
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from flask import Flask, Response, make_response, request
 from jinja2 import TemplateError
 from werkzeug.exceptions import HTTPException
 
+from hypersync.app import App
 from hypersync.approvals.links import token_hash
 from hypersync.errors import (
     DecisionLost,
@@ -28,8 +28,9 @@ from hypersync.errors import (
     InvitationEnded,
     NotFound,
 )
-from hypersync.messages.pages import MessagePage
-from webui.bundle import Bundle
+from hypersync.messages.pages.frame import MessagePage
+from webui.frame import bare_frame
+from webui.origin import host_of
 
 _logger = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ FAILURE_SPAN = timedelta(minutes=1)
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-        "object-src 'none'"
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'; object-src 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -48,7 +49,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Robots-Tag": "noindex",
 }
-_FORWARDED = ("forwarded", "via", "x-real-ip")
 _TITLES = {
     400: "That did not work",
     403: "Not possible",
@@ -62,63 +62,31 @@ _TITLES = {
 }
 
 
-def is_local(bundle: Bundle) -> bool:
-    """Tell whether the request comes from this machine, not through a proxy.
-
-    A proxy on this machine has its address. Whatever it leaves in the request gives it away: a
-    header, the public name when that is another one, or HTTP/1.0, which no browser speaks. One
-    that leaves nothing cannot be told from a browser.
-    """
-    if _is_forwarded() or _is_by_public_name(bundle):
-        return False
-    return _is_loopback(request.remote_addr or "")
-
-
-def _is_forwarded() -> bool:
-    names = [name.casefold() for name in request.headers.keys()]  # noqa: SIM118 - pairs otherwise
-    if any(name in _FORWARDED or name.startswith("x-forwarded") for name in names):
-        return True
-    return request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
-
-
-def _is_by_public_name(bundle: Bundle) -> bool:
-    """Tell whether the request names the public address, and that is not this machine."""
-    public = bundle.settings.links.host.casefold()
-    return public != "localhost" and not _is_loopback(public) and _host(request.host) == public
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
-def protect(app: Flask, bundle: Bundle) -> None:
+def protect(site: Flask, app: App) -> None:
     """Put the checks before and the headers after every page."""
-    guard = _Guard(bundle)
-    app.before_request(guard.check)
-    app.after_request(guard.finish)
-    app.register_error_handler(
-        Exception, lambda error: error_page(bundle, status_of(error), _message(error))
+    guard = _Guard(app)
+    site.before_request(guard.check)
+    site.after_request(guard.finish)
+    site.register_error_handler(
+        Exception, lambda error: error_page(app, status_of(error), _message(error))
     )
 
 
 class _Guard:
     """Looks at every request before its page and at every answer after it."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        public = urlsplit(bundle.settings.links.public_url)
-        self._bundle = bundle
+    def __init__(self, app: App) -> None:
+        public = urlsplit(app.settings.links.public_url)
+        self._app = app
         self._hosts = {"localhost", "127.0.0.1", "[::1]", (public.hostname or "").casefold()}
         self._failures = Failures()
 
     def check(self) -> Response | None:
         """Refuse what no page is to see."""
-        if _host(request.host) not in self._hosts:
-            return error_page(self._bundle, 400, "This server is not known by that name.")
+        if host_of(request.host) not in self._hosts:
+            return error_page(self._app, 400, "This server is not known by that name.")
         if request.method == "POST" and not _is_same_site(self._hosts):
-            return error_page(self._bundle, 403, "This form was sent from another site.")
+            return error_page(self._app, 403, "This form was sent from another site.")
         return None
 
     def finish(self, response: Response) -> Response:
@@ -136,12 +104,12 @@ class _Guard:
         Many may share an address, behind a proxy everybody does. So only refusals are withheld,
         and not from who has a token.
         """
-        address, now = request.remote_addr or "", self._bundle.clock()
+        address, now = request.remote_addr or "", self._app.clock.now()
         are_many = self._failures.are_many(address, now)
         self._failures.add(address, now)
         if not are_many or self._has_token():
             return refused
-        return error_page(self._bundle, 429, "Wait a minute, then try again.")
+        return error_page(self._app, 429, "Wait a minute, then try again.")
 
     def _has_token(self) -> bool:
         """Tell whether the request carries a token that was made."""
@@ -151,7 +119,7 @@ class _Guard:
             return False
         if not given:
             return False
-        with self._bundle.store.snapshot() as unit:
+        with self._app.store.snapshot() as unit:
             return unit.deliveries.token(token_hash(given)) is not None
 
 
@@ -200,21 +168,15 @@ def _message(error: Exception) -> str:
     return "It was written to the log. Nothing was decided."
 
 
-def error_page(bundle: Bundle, status: int, message: str) -> Response:
+def error_page(app: App, status: int, message: str) -> Response:
     """Return a page that says what is wrong and tells nothing else."""
     view = MessagePage(title=_TITLES.get(status, "That did not work"), message=message)
     try:
-        page = bundle.renderer.render("web/message.html", view)
+        page = app.renderer.render("web/message.html", view, frame=bare_frame())
     except TemplateError:
         _logger.exception("the template web/message.html failed")
         page = view.title
     return make_response(page, status)
-
-
-def _host(host: str) -> str:
-    """Return a host without its port."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return name.casefold()
 
 
 def _is_same_site(hosts: set[str]) -> bool:
@@ -223,4 +185,4 @@ def _is_same_site(hosts: set[str]) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = request.headers.get("Origin", "null")
-    return origin == "null" or _host(urlsplit(origin).netloc) in hosts
+    return origin == "null" or host_of(urlsplit(origin).netloc) in hosts

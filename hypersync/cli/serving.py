@@ -82,16 +82,9 @@ def address_of(listening: socket.socket) -> str:
 
 def web_pages(app: App) -> WSGIApplication:
     """Make the pages of an application."""
-    from webui import Bundle, create_app
+    from webui import create_app
 
-    bundle = Bundle(
-        store=app.store,
-        settings=app.settings,
-        renderer=app.renderer,
-        clock=app.clock.now,
-        lock=app.engine.lock,
-    )
-    return create_app(bundle)
+    return create_app(app)
 
 
 @contextmanager

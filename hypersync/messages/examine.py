@@ -69,7 +69,7 @@ def _rendered(renderer: Renderer, name: str) -> str | None:
     if kind != "web" or stem not in known:
         renderer.read(name)
         return None
-    return renderer.render(name, known[stem])
+    return renderer.render(name, known[stem], frame=samples.FRAME)
 
 
 def _mail_view(stem: str) -> object:
@@ -150,7 +150,7 @@ def render_samples(configuration: Configuration | None, directory: Path) -> list
     digest = renderer.write(letters["request"], [letters["request-vip"]])
     texts |= {"mail-digest.html": digest.html, "mail-digest.txt": digest.text}
     for name, view in samples.web_pages().items():
-        texts[f"page-{name}.html"] = renderer.render(f"web/{name}.html", view)
+        texts[f"page-{name}.html"] = renderer.render(f"web/{name}.html", view, frame=samples.FRAME)
     written = []
     for name, text in sorted(texts.items()):
         path = directory / name

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypersync.messages import pages, views
+from hypersync.messages import views
+from hypersync.messages.pages import decide, frame, pending, runs
 from hypersync.model.actions import Action, ActionState, Reason
 from hypersync.model.causes import REST, Cluster
 from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
@@ -159,11 +160,23 @@ def _action(
     )
 
 
+FRAME = frame.FrameView(
+    places=[
+        frame.PlaceView("Waiting", "/report/pending", True),
+        frame.PlaceView("Runs", "/report/runs"),
+    ],
+    visitor="Ann Ng",
+    csrf="sample-csrf",
+    can_sign_out=True,
+)
+"""What stands around each page."""
+
+
 def web_pages() -> dict[str, object]:
     """Return a view for each page, by the template's name."""
     question = views.question_view(_question())
     rows = [replace(row, approve="", reject="") for row in question.rows]
-    run = pages.RunLine(
+    run = runs.RunLine(
         id=_RUN,
         kind="full",
         mode="commit",
@@ -172,12 +185,12 @@ def web_pages() -> dict[str, object]:
         by="schedule:sync",
         counts="40 queued, 300 suspended",
     )
-    rule = pages.RuleLine(
+    rule = runs.RuleLine(
         rule="disable-leaver", counts="300 suspended", limit="5%", reason="300 actions, 100 allowed"
     )
     return {
-        "message": pages.MessagePage(title="Nothing here", message="There is nothing here."),
-        "decide": pages.DecidePage(
+        "message": frame.MessagePage(title="Nothing here", message="There is nothing here."),
+        "decide": decide.DecidePage(
             title="Approve 3 actions?",
             sentence=question.sentence,
             cause=question.cause,
@@ -194,10 +207,10 @@ def web_pages() -> dict[str, object]:
             why_not="",
             comment="optional",
         ),
-        "pending": pages.PendingPage(
+        "pending": pending.PendingPage(
             title="Waiting for a decision",
             requests=[
-                pages.WaitingView(
+                pending.WaitingView(
                     id=_ID,
                     title="300 actions",
                     sentence=question.sentence,
@@ -215,15 +228,14 @@ def web_pages() -> dict[str, object]:
             ],
             others=[],
         ),
-        "runs": pages.RunsPage(title="Runs", runs=[run]),
-        "run": pages.RunPage(
+        "runs": runs.RunsPage(title="Runs", runs=[run]),
+        "run": runs.RunPage(
             title=f"Run {_RUN}",
             run=run,
             rules=[rule],
             errors=["flow-title: comparing text with a number"],
             actions=[
-                pages.RunActionView(row=row, state="suspended", decided="", error="")
-                for row in rows
+                runs.RunActionView(row=row, state="suspended", decided="", error="") for row in rows
             ],
             rest=297,
         ),

@@ -23,7 +23,7 @@ rules:
 
 def browser_of(world):
     stopped = Stopped(store=world.app.store, settings=world.app.settings)
-    browser = Browser(stopped, now=world.clock.time)
+    browser = Browser(stopped, time=world.clock.time)
     browser.post_office()
     return browser
 

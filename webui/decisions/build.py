@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from hypersync.approvals.invite import Subject
 from hypersync.approvals.plan import needs_comment
 from hypersync.approvals.settings import Settings
 from hypersync.messages import wording
-from hypersync.messages.pages import (
-    DecidePage,
-    RuleLine,
-    RunActionView,
-    RunLine,
-    RunPage,
-    WaitingView,
-)
+from hypersync.messages.pages.decide import DecidePage
 from hypersync.messages.views import (
     ClusterView,
     cluster_text,
@@ -28,15 +20,12 @@ from hypersync.messages.views import (
     row_view,
     under_headings,
 )
-from hypersync.model.actions import Action, ActionState
-from hypersync.model.causes import Cluster, by_cluster, waiting_in
+from hypersync.model.actions import ActionState
+from hypersync.model.causes import Cluster
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
-from hypersync.model.runs import Run, RunError
-from hypersync.pipeline.unlock import Unlock
 from hypersync.ports.channel import RowLinks
 from hypersync.ports.store.requests import Vote
 
-ZONE = "UTC"
 _PAST = {Answer.APPROVE: "approved", Answer.REJECT: "rejected"}
 _VERB = {Answer.APPROVE: "Approve", Answer.REJECT: "Reject"}
 
@@ -46,9 +35,10 @@ def decide_page(
     answers: Sequence[Answer],
     token: str | None,
     settings: Settings,
+    zone: str,
     error: str = "",
 ) -> DecidePage:
-    """Return the page of a link, before or after a decision."""
+    """Return the page of a link, before or after a decision; times are in ``zone``."""
     request = subject.request
     count = len(subject.undecided)
     is_open = bool(count) or _is_open_scan(request)
@@ -60,12 +50,12 @@ def decide_page(
         title=_title(answers, what) if is_open else "Nothing left to decide",
         sentence=wording.visible(request.sentence, 500),
         cause=wording.visible(request.cause, 500),
-        facts=[*_part(subject), *request_facts(request)],
+        facts=[*_part(subject), *request_facts(request, zone)],
         clusters=_clusters(subject, token, settings),
         notes=[common, *_notes(subject)] if common else _notes(subject),
         rows=rows,
-        decided=decisions(subject.votes, settings) or _ended(subject),
-        end=end_of(request, ZONE) if is_open else "",
+        decided=decisions(subject.votes, settings, zone) or _ended(subject),
+        end=end_of(request, zone) if is_open else "",
         answers=[(each.value, f"{_VERB[each]} {what}") for each in answers] if is_open else [],
         token=token or "",
         digest=subject.digest,
@@ -114,14 +104,14 @@ def _is_open_scan(request: Request) -> bool:
     return request.kind is RequestKind.SCAN and request.state in open_states
 
 
-def request_facts(request: Request) -> list[tuple[str, str]]:
+def request_facts(request: Request, zone: str) -> list[tuple[str, str]]:
     """Return what a request is about, as names and texts."""
     found = [
         ("Rule", request.rule),
         ("VIP rule", request.vip),
         ("Silo", request.silo),
         ("Run", request.run),
-        ("Waiting since", wording.moment(request.opened_at, ZONE)),
+        ("Waiting since", wording.moment(request.opened_at, zone)),
     ]
     return [(name, wording.visible(text, 120)) for name, text in found if text]
 
@@ -147,7 +137,7 @@ def _comment(request: Request, answers: Sequence[Answer]) -> str:
     return "required" if all(wanted) else "optional"
 
 
-def decisions(votes: Sequence[Vote], settings: Settings) -> list[str]:
+def decisions(votes: Sequence[Vote], settings: Settings, zone: str) -> list[str]:
     """Return who decided what, when, and how they proved who they are."""
     counted = Counter((vote.by, vote.answer, vote.proof, vote.at, vote.comment) for vote in votes)
     lines = []
@@ -155,7 +145,7 @@ def decisions(votes: Sequence[Vote], settings: Settings) -> list[str]:
         name = _decider(by, proof, settings)
         why = f" “{wording.visible(comment, 300)}”" if comment else ""
         many = f" {wording.number(count)}" if count > 1 else ""
-        lines.append(f"{name} {_PAST[answer]}{many} on {wording.moment(at, ZONE)}.{why}")
+        lines.append(f"{name} {_PAST[answer]}{many} on {wording.moment(at, zone)}.{why}")
     return lines
 
 
@@ -183,113 +173,4 @@ def _ended(subject: Subject) -> list[str]:
 def _name(person: str | None, settings: Settings) -> str:
     return (
         "" if person is None else wording.visible(settings.directory.name(f"person:{person}"), 80)
-    )
-
-
-# --- reports -----------------------------------------------------------------------------------
-
-
-def waiting_view(
-    request: Request, actions: Sequence[Action], settings: Settings, most: int
-) -> WaitingView:
-    """Return one request of the report with its first actions; the links carry no token."""
-    total = len(actions) or request.count
-    names = {RequestKind.SCAN: "a scan", RequestKind.INCIDENT: "an incident"}
-    kind = names.get(request.kind) or wording.counted(total, "action")
-    is_news = request.kind is RequestKind.INCIDENT and not actions
-    links = settings.links
-    clusters = waiting_in(request.clusters, (action.cluster for action in actions))
-    actions = by_cluster(actions, clusters)
-    shown = actions[:most]
-    _, rows = in_common([row_view(action) for action in shown], request.sentence)
-    rows = under_headings(rows, [action.cluster for action in shown], clusters)
-    return WaitingView(
-        id=request.id,
-        title=f"{kind} about a VIP" if request.kind is RequestKind.VIP else kind,
-        sentence=wording.visible(request.sentence, 500),
-        cause=wording.visible(request.cause, 500),
-        facts=request_facts(request),
-        notes=notes_of(request),
-        end=end_of(request, ZONE),
-        clusters=cluster_views(clusters, cluster_links(request, clusters, None, settings))
-        if len(clusters) > 1
-        else [],
-        rows=rows,
-        rest=max(len(actions) - most, 0),
-        approve="" if is_news else links.request(Answer.APPROVE, request.id),
-        reject="" if is_news else links.request(Answer.REJECT, request.id),
-        run=request.run or "",
-    )
-
-
-def run_line(run: Run) -> RunLine:
-    """Return one run on a line."""
-    return RunLine(
-        id=run.id,
-        kind=run.kind.value,
-        mode=run.mode.value,
-        state=run.state.value,
-        started=wording.moment(run.started_at, ZONE),
-        by=wording.visible(run.started_by or "", 80),
-        counts=counts_text(asdict(run.counts)),
-        reason=wording.visible(run.reason or "", 300),
-        plan=run.applied_plan or "",
-    )
-
-
-def unlock_lines(keys: Sequence[Unlock]) -> list[str]:
-    """Return what everybody is to know of the unlock keys in force."""
-    return [wording.visible(each.banner, 500) for each in keys]
-
-
-def run_page(
-    run: Run,
-    actions: Sequence[Action],
-    total: int,
-    errors: Sequence[RunError],
-    keys: Sequence[Unlock],
-) -> RunPage:
-    """Return one run with its first actions; ``keys`` are the unlock keys in force."""
-    return RunPage(
-        title=f"Run {run.id}",
-        unlocks=unlock_lines(keys),
-        run=run_line(run),
-        rules=[
-            RuleLine(
-                rule=wording.visible(rule, 80),
-                counts=counts_text(asdict(report.counts)),
-                limit=wording.visible(report.limit_text or "", 120),
-                reason=wording.visible(report.reason or "", 300),
-            )
-            for rule, report in run.rules.items()
-        ],
-        errors=[
-            wording.visible(": ".join(part for part in (error.rule, error.message) if part), 500)
-            for error in errors
-        ],
-        actions=[_run_action(action) for action in actions],
-        rest=max(total - len(actions), 0),
-    )
-
-
-def _run_action(action: Action) -> RunActionView:
-    decided = ""
-    if action.decided_by is not None and action.decided_at is not None:
-        when = wording.moment(action.decided_at, ZONE)
-        decided = f"decided by {wording.visible(action.decided_by, 80)} on {when}"
-    return RunActionView(
-        row=row_view(action),
-        state=action.state.value,
-        decided=decided,
-        error=wording.visible(action.error or "", 300),
-    )
-
-
-def counts_text(counts: dict[str, object]) -> str:
-    """Return the counts that are not zero."""
-    hidden = ("identities", "proposed")
-    return ", ".join(
-        f"{wording.number(count)} {name}"
-        for name, count in counts.items()
-        if isinstance(count, int) and count and name not in hidden
     )

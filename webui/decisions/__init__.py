@@ -5,47 +5,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flask import Blueprint, Response, make_response, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest
 
+from hypersync.app import App
 from hypersync.approvals.decide import Decided, OfActions, OfRequest, OfRule, Target
 from hypersync.approvals.invite import answer_by_code, show
 from hypersync.errors import DecisionRefused, WrongCode
 from hypersync.messages import wording
-from hypersync.messages.pages import DecidePage
+from hypersync.messages.pages.decide import DecidePage
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.ids import ActionId, RequestId, RunId
 from hypersync.model.requests import Answer
-from webui.bundle import Bundle
-from webui.pages import decide_page
-from webui.security import is_local
+from webui.decisions.build import decide_page
+from webui.frame import show as show_page
+from webui.origin import is_local
+from webui.visitors import zone_of
 
 _ANSWERS = {answer.value: (answer,) for answer in Answer}
 _ENDED = (ActionState.SUSPENDED, ActionState.CLEARED, ActionState.STALE, ActionState.VOID)
 
 
-def blueprint(bundle: Bundle) -> Blueprint:
+def blueprint(app: App) -> Blueprint:
     """Return the pages of the links."""
     pages = Blueprint("decisions", __name__, url_prefix="/hypersync")
 
     @pages.get("/<any(approve, reject):answer>")
     def look(answer: str) -> Response:
-        return _look(bundle, _target(request.args), _ANSWERS[answer])
+        return _look(app, _target(request.args), _ANSWERS[answer])
 
     @pages.post("/<any(approve, reject):answer>")
     def decide(answer: str) -> Response:
-        return _decide(bundle, _target(request.args), _ANSWERS[answer], Answer(answer))
+        return _decide(app, _target(request.args), _ANSWERS[answer], Answer(answer))
 
     @pages.get("/run=<path:rest>")
     def look_older(rest: str) -> Response:
-        return _look(bundle, _older(rest), tuple(Answer))
+        return _look(app, _older(rest), tuple(Answer))
 
     @pages.post("/run=<path:rest>")
     def decide_older(rest: str) -> Response:
         given = request.form.get("answer", "")
         if given not in _ANSWERS:
             raise BadRequest("Choose one of the two answers.")
-        return _decide(bundle, _older(rest), tuple(Answer), Answer(given))
+        return _decide(app, _older(rest), tuple(Answer), Answer(given))
 
     return pages
 
@@ -70,43 +72,43 @@ def _older(rest: str) -> Target:
     return OfRule(RunId(run), rule)
 
 
-def _look(bundle: Bundle, target: Target, answers: Sequence[Answer]) -> Response:
+def _look(app: App, target: Target, answers: Sequence[Answer]) -> Response:
     token = request.args.get("token") or None
-    return make_response(_render(bundle, _page(bundle, target, answers, token)))
+    return _show(app, _page(app, target, answers, token))
 
 
 def _page(
-    bundle: Bundle, target: Target, answers: Sequence[Answer], token: str | None, error: str = ""
+    app: App, target: Target, answers: Sequence[Answer], token: str | None, error: str = ""
 ) -> DecidePage:
     """Return the page of a link; without a token only on this machine."""
-    if token is None and not is_local(bundle):
+    if token is None and not is_local(app):
         raise DecisionRefused("Open the whole link from your mail; it says who was invited.")
-    subject = show(bundle.store, target, token, now=bundle.clock(), settings=bundle.settings)
-    return decide_page(subject, answers, token, bundle.settings, error)
+    subject = show(app.store, target, token, now=app.clock.now(), settings=app.settings)
+    return decide_page(subject, answers, token, app.settings, zone_of(app), error)
 
 
-def _decide(bundle: Bundle, target: Target, answers: Sequence[Answer], answer: Answer) -> Response:
+def _decide(app: App, target: Target, answers: Sequence[Answer], answer: Answer) -> Response:
     form = request.form
     token = form.get("token")
     if not token:
         raise DecisionRefused("To decide, use the link in your mail.")
     try:
         decided = answer_by_code(
-            bundle.store,
+            app.store,
             _as_shown(target, form.get("digest")),
             answer,
             token=token,
             code=form.get("code", ""),
             comment=form.get("comment", "").strip()[:2000] or None,
-            now=bundle.clock(),
-            settings=bundle.settings,
+            now=app.clock.now(),
+            settings=app.settings,
         )
     except WrongCode as error:
-        page = _page(bundle, target, answers, token, error.message)
-        return make_response(_render(bundle, page), 403)
-    page = _page(bundle, target, answers, token)
+        page = _page(app, target, answers, token, error.message)
+        return _show(app, page, 403)
+    page = _page(app, target, answers, token)
     page = replace(page, answers=[], why_not="", end="")
-    return make_response(_render(bundle, _with_result(page, decided, answer)), _status(decided))
+    return _show(app, _with_result(page, decided, answer), _status(decided))
 
 
 def _as_shown(target: Target, digest: str | None) -> Target:
@@ -154,5 +156,5 @@ def _with_result(page: DecidePage, decided: Decided, answer: Answer) -> DecidePa
     return replace(page, title=title, done=title, after=after)
 
 
-def _render(bundle: Bundle, page: DecidePage) -> str:
-    return bundle.renderer.render("web/decide.html", page)
+def _show(app: App, page: DecidePage, status: int = 200) -> Response:
+    return show_page(app, "web/decide.html", page, status, is_invited=True)

@@ -1,0 +1,32 @@
+"""What the pages of the links that decide show. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypersync.messages.views import ClusterView, RowView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidePage:
+    """What a link is about, and the form that decides it."""
+
+    title: str
+    sentence: str
+    cause: str
+    facts: Sequence[tuple[str, str]]
+    notes: Sequence[str]
+    clusters: Sequence[ClusterView]
+    rows: Sequence[RowView]
+    decided: Sequence[str]
+    end: str
+    answers: Sequence[tuple[str, str]]
+    token: str
+    digest: str
+    invited: str
+    why_not: str
+    comment: str
+    error: str = ""
+    done: str = ""
+    after: str = ""

@@ -1,0 +1,57 @@
+"""Renders a page in its frame: the navigation, who is signed in, and what everybody is to know.
+
+A page that is open to whoever has its link tells those without a role nothing but itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Response, make_response, request
+
+from hypersync.app import App
+from hypersync.messages import wording
+from hypersync.messages.pages.frame import FrameView, PlaceView
+from hypersync.pipeline.unlock import in_force
+from webui.visitors import visitor
+
+PLACES = (("Waiting", "/report/pending"), ("Runs", "/report/runs"))
+
+
+def show(
+    app: App, template: str, view: object, status: int = 200, *, is_invited: bool = False
+) -> Response:
+    """Render a page; ``is_invited`` says that a token proved that it may be seen."""
+    frame = frame_of(app, is_invited=is_invited)
+    return make_response(app.renderer.render(template, view, frame=frame), status)
+
+
+def part(app: App, template: str, view: object) -> Response:
+    """Render a part that replaces one of a page that is open."""
+    return make_response(app.renderer.render(template, view, frame=frame_of(app)))
+
+
+def frame_of(app: App, *, is_invited: bool = False) -> FrameView:
+    """Return what stands around a page for whoever looks."""
+    known = visitor(app)
+    return FrameView(
+        places=[_place(label, address) for label, address in PLACES],
+        visitor="" if known is None else wording.visible(known.name, 80),
+        csrf="" if known is None else known.csrf,
+        banners=_banners(app) if known is not None or is_invited else [],
+    )
+
+
+def bare_frame() -> FrameView:
+    """Return a frame that tells nothing and reads nothing, for pages about what failed."""
+    return FrameView(places=[_place(label, address) for label, address in PLACES])
+
+
+def _place(label: str, address: str) -> PlaceView:
+    return PlaceView(label, address, is_here=request.path.startswith(address))
+
+
+def _banners(app: App) -> Sequence[str]:
+    with app.store.snapshot() as unit:
+        keys = in_force(unit, app.engine.lock, app.clock.now())
+    return [f"Unlocked: {wording.visible(each.banner, 500)}" for each in keys]
