@@ -16,6 +16,8 @@ from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 from hypersync.config.models import Configuration
 from hypersync.messages import samples, views
 from hypersync.messages.render import FAILURES, Renderer
+from hypersync.messages.samples import mails
+from hypersync.messages.samples.frame import FRAME
 from hypersync.model.mistake import Level, Mistake
 
 FOLDER = "templates"
@@ -69,11 +71,11 @@ def _rendered(renderer: Renderer, name: str) -> str | None:
     if kind != "web" or stem not in known:
         renderer.read(name)
         return None
-    return renderer.render(name, known[stem], frame=samples.FRAME)
+    return renderer.render(name, known[stem], frame=FRAME)
 
 
 def _mail_view(stem: str) -> object:
-    letters = samples.letters()
+    letters = mails.letters()
     if stem == "decided":
         return views.outcome_view(letters["decided"])
     if stem == "digest":
@@ -87,17 +89,17 @@ def _wanted(name: str) -> dict[str, str]:
     stem = rest.rpartition(".")[0]
     if kind == "web" and stem == "decide":
         return {
-            f'name="token" value="{samples.TOKEN}"': "the field of the token",
+            f'name="token" value="{mails.TOKEN}"': "the field of the token",
             'name="digest" value="sample-digest"': "the field of the digest",
             'name="code"': "the field of the confirmation code",
         }
     if kind != "email" or stem.startswith("_") or stem == "decided":
         return {}
-    letter = samples.letters()["request"]
+    letter = mails.letters()["request"]
     return {
         letter.approve_all: "the link that approves all",
         letter.reject_all: "the link that rejects all",
-        samples.CODE: "the confirmation code",
+        mails.CODE: "the confirmation code",
     }
 
 
@@ -142,7 +144,7 @@ def render_samples(configuration: Configuration | None, directory: Path) -> list
     """
     renderer = Renderer(None if configuration is None else configuration.path(FOLDER))
     directory.mkdir(parents=True, exist_ok=True)
-    letters = samples.letters()
+    letters = mails.letters()
     texts: dict[str, str] = {}
     for name, letter in letters.items():
         message = renderer.write(letter)
@@ -150,7 +152,7 @@ def render_samples(configuration: Configuration | None, directory: Path) -> list
     digest = renderer.write(letters["request"], [letters["request-vip"]])
     texts |= {"mail-digest.html": digest.html, "mail-digest.txt": digest.text}
     for name, view in samples.web_pages().items():
-        texts[f"page-{name}.html"] = renderer.render(f"web/{name}.html", view, frame=samples.FRAME)
+        texts[f"page-{name}.html"] = renderer.render(f"web/{name}.html", view, frame=FRAME)
     written = []
     for name, text in sorted(texts.items()):
         path = directory / name

@@ -1,12 +1,10 @@
-"""Sample views for looking at templates and for checking them. Pure; the company is made up."""
+"""Sample letters for looking at templates and for checking them. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypersync.messages import views
-from hypersync.messages.pages import decide, frame, pending, runs
 from hypersync.model.actions import Action, ActionState, Reason
 from hypersync.model.causes import REST, Cluster
 from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
@@ -18,14 +16,14 @@ URL = "https://iam.example.org"
 TOKEN = "sample-token"  # noqa: S105 - it opens nothing
 CODE = "482913"
 _AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
-_RUN = RunId("AAAAAAAAAAAAAAAAAAAAAA")
-_ID = RequestId("BBBBBBBBBBBBBBBBBBBBBB")
+RUN = RunId("AAAAAAAAAAAAAAAAAAAAAA")
+REQUEST = RequestId("BBBBBBBBBBBBBBBBBBBBBB")
 
 
 def letters() -> dict[str, Letter]:
     """Return a letter for each occasion, by a name that can be a file's."""
-    question = _question()
-    request = question.request
+    asked = question()
+    request = asked.request
     vip = replace(
         request,
         kind=RequestKind.VIP,
@@ -48,12 +46,12 @@ def letters() -> dict[str, Letter]:
         request, state=RequestState.CLOSED, counts={"approved": 2, "rejected": 298}, closed_at=_AT
     )
     answers = [("Ann Ng", "reject", 298), ("Bob Ray", "approve", 2)]
-    whole = replace(question, clusters=(), cluster_links={})
+    whole = replace(asked, clusters=(), cluster_links={})
     return {
-        "request": question,
-        "request-vip": replace(whole, request=vip, total=1, actions=question.actions[:1]),
+        "request": asked,
+        "request-vip": replace(whole, request=vip, total=1, actions=asked.actions[:1]),
         "request-scan": replace(whole, request=scan, total=1200, actions=(), links={}),
-        "request-forwarded": replace(question, request=replace(request, nth=3), is_forwarded=True),
+        "request-forwarded": replace(asked, request=replace(request, nth=3), is_forwarded=True),
         "request-inform": replace(
             whole,
             code="",
@@ -63,14 +61,14 @@ def letters() -> dict[str, Letter]:
             recipient="",
             clusters=_CLUSTERS,
         ),
-        "decided": replace(question, kind="decided", request=closed, answers=answers),
+        "decided": replace(asked, kind="decided", request=closed, answers=answers),
     }
 
 
 _CLUSTERS = (Cluster(REST, "the rest", 2), Cluster("1", "company=ACME", 298))
 
 
-def _question() -> Letter:
+def question() -> Letter:
     actions = [
         _action(1, "Ada Cole", Operation.DISABLE, {"active": "true"}, {"active": "false"}),
         _action(2, "Bo Díaz", Operation.UPDATE, {"title": "Clerk"}, {"title": None}),
@@ -79,7 +77,7 @@ def _question() -> Letter:
         ),
     ]
     request = Request(
-        id=_ID,
+        id=REQUEST,
         kind=RequestKind.VOLUME,
         state=RequestState.OPEN,
         sentence="disable-leaver wants to disable in directory 300 times: 100 allowed (5%)",
@@ -90,7 +88,7 @@ def _question() -> Letter:
         step_due=None,
         expires_at=_AT + timedelta(hours=24),
         on_expiry=actions[0].on_expiry,
-        run=_RUN,
+        run=RUN,
         rule="disable-leaver",
         silo="directory",
         cause="298 of 300 share company=ACME; they first appeared in the scan of 02:00",
@@ -101,8 +99,8 @@ def _question() -> Letter:
         request=request,
         address="ann@example.org",
         recipient="Ann Ng",
-        message_id=f"<{_ID}.sample@iam.example.org>",
-        thread_id=f"<{_ID}@iam.example.org>",
+        message_id=f"<{REQUEST}.sample@iam.example.org>",
+        thread_id=f"<{REQUEST}@iam.example.org>",
         at=_AT,
         environment="example/prod",
         host="iam.example.org",
@@ -110,9 +108,9 @@ def _question() -> Letter:
         actions=actions,
         total=300,
         code=CODE,
-        approve_all=f"{URL}/hypersync/approve?request={_ID}&token={TOKEN}",
-        reject_all=f"{URL}/hypersync/reject?request={_ID}&token={TOKEN}",
-        report=f"{URL}/report/pending?request={_ID}&token={TOKEN}",
+        approve_all=f"{URL}/hypersync/approve?request={REQUEST}&token={TOKEN}",
+        reject_all=f"{URL}/hypersync/reject?request={REQUEST}&token={TOKEN}",
+        report=f"{URL}/report/pending?request={REQUEST}&token={TOKEN}",
         links={
             action.id: RowLinks(
                 approve=f"{URL}/hypersync/approve?action={action.id}&token={TOKEN}",
@@ -123,8 +121,8 @@ def _question() -> Letter:
         clusters=_CLUSTERS,
         cluster_links={
             each.key: RowLinks(
-                approve=f"{URL}/hypersync/approve?request={_ID}&cluster={each.key}&token={TOKEN}",
-                reject=f"{URL}/hypersync/reject?request={_ID}&cluster={each.key}&token={TOKEN}",
+                approve=f"{URL}/hypersync/approve?request={REQUEST}&cluster={each.key}&token={TOKEN}",
+                reject=f"{URL}/hypersync/reject?request={REQUEST}&cluster={each.key}&token={TOKEN}",
             )
             for each in _CLUSTERS
         },
@@ -140,7 +138,7 @@ def _action(
 ) -> Action:
     return Action(
         id=ActionId(f"{'C' * 21}{number}"),
-        run=_RUN,
+        run=RUN,
         rule="disable-leaver",
         identity=IdentityId(number),
         object_id=None,
@@ -158,85 +156,3 @@ def _action(
         cluster=REST if number < 3 else "1",
         reasons=(Reason("threshold", "", "300 actions, 100 allowed (5% of 2 000)"),),
     )
-
-
-FRAME = frame.FrameView(
-    places=[
-        frame.PlaceView("Waiting", "/report/pending", True),
-        frame.PlaceView("Runs", "/report/runs"),
-    ],
-    visitor="Ann Ng",
-    csrf="sample-csrf",
-    can_sign_out=True,
-)
-"""What stands around each page."""
-
-
-def web_pages() -> dict[str, object]:
-    """Return a view for each page, by the template's name."""
-    question = views.question_view(_question())
-    rows = [replace(row, approve="", reject="") for row in question.rows]
-    run = runs.RunLine(
-        id=_RUN,
-        kind="full",
-        mode="commit",
-        state="done",
-        started=dict(question.facts)["Waiting since"],
-        by="schedule:sync",
-        counts="40 queued, 300 suspended",
-    )
-    rule = runs.RuleLine(
-        rule="disable-leaver", counts="300 suspended", limit="5%", reason="300 actions, 100 allowed"
-    )
-    return {
-        "message": frame.MessagePage(title="Nothing here", message="There is nothing here."),
-        "decide": decide.DecidePage(
-            title="Approve 3 actions?",
-            sentence=question.sentence,
-            cause=question.cause,
-            clusters=question.clusters,
-            facts=question.facts,
-            notes=["This is the 2nd time within 30 days."],
-            rows=rows,
-            decided=[],
-            end=question.end,
-            answers=[("approve", "Approve 3 actions"), ("reject", "Reject 3 actions")],
-            token=TOKEN,
-            digest="sample-digest",
-            invited="Ann Ng",
-            why_not="",
-            comment="optional",
-        ),
-        "pending": pending.PendingPage(
-            title="Waiting for a decision",
-            requests=[
-                pending.WaitingView(
-                    id=_ID,
-                    title="300 actions",
-                    sentence=question.sentence,
-                    cause=question.cause,
-                    clusters=question.clusters,
-                    facts=question.facts,
-                    notes=[],
-                    end=question.end,
-                    rows=rows,
-                    rest=297,
-                    approve=f"{URL}/hypersync/approve?request={_ID}",
-                    reject=f"{URL}/hypersync/reject?request={_ID}",
-                    run=_RUN,
-                )
-            ],
-            others=[],
-        ),
-        "runs": runs.RunsPage(title="Runs", runs=[run]),
-        "run": runs.RunPage(
-            title=f"Run {_RUN}",
-            run=run,
-            rules=[rule],
-            errors=["flow-title: comparing text with a number"],
-            actions=[
-                runs.RunActionView(row=row, state="suspended", decided="", error="") for row in rows
-            ],
-            rest=297,
-        ),
-    }

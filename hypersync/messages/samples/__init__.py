@@ -1,0 +1,13 @@
+"""Sample views for looking at templates and for checking them. Pure; the company is made up."""
+
+from __future__ import annotations
+
+from hypersync.messages.samples import decide, frame, pending, runs
+
+
+def web_pages() -> dict[str, object]:
+    """Return a view for each page, by the template's name."""
+    found: dict[str, object] = {}
+    for part in (frame, decide, pending, runs):
+        found |= part.views()
+    return found
