@@ -69,6 +69,7 @@ _CLUSTERS = (Cluster(REST, "the rest", 2), Cluster("1", "company=ACME", 298))
 
 
 def question() -> Letter:
+    """Return the letter that asks about a rule that was stopped."""
     actions = [
         _action(1, "Ada Cole", Operation.DISABLE, {"active": "true"}, {"active": "false"}),
         _action(2, "Bo Díaz", Operation.UPDATE, {"title": "Clerk"}, {"title": None}),
