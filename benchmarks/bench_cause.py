@@ -16,10 +16,10 @@ import orjson
 
 from benchmarks.company import make
 from hypersync.model.ids import IdentityId
-from hypersync.pipeline.cause import Clue, partition
-from hypersync.pipeline.clues import find_clues
+from hypersync.pipeline.causes.choose import Clue, partition
+from hypersync.pipeline.causes.clues import find_clues
+from hypersync.pipeline.causes.subjects import StoppedActions
 from hypersync.pipeline.guard import number
-from hypersync.pipeline.subjects import StoppedActions
 from hypersync.ports.store import UnitOfWork
 
 PEOPLE = 130_000

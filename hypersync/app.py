@@ -47,14 +47,14 @@ from hypersync.pipeline.engine import (
     SiloLimits,
     WritePlan,
 )
-from hypersync.pipeline.irreversible import Irreversible, irreversible
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.raises import check_raises
 from hypersync.pipeline.scan import Scanning, Source, apply_approved, scan
 from hypersync.pipeline.silos import Silos
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.sync import sync
-from hypersync.pipeline.undo_survey import Undone
+from hypersync.pipeline.undo.irreversible import Irreversible, irreversible
+from hypersync.pipeline.undo.survey import Undone
 from hypersync.pipeline.undoing import UndoOrder, undo
 from hypersync.pipeline.unlock import note_expiries
 from hypersync.ports.channel import Channel

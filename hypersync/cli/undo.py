@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hypersync.app import App
     from hypersync.model.actions import Action
     from hypersync.model.runs import Run
-    from hypersync.pipeline.undo_survey import Undone
+    from hypersync.pipeline.undo.survey import Undone
 
 _SHOWN = 20
 

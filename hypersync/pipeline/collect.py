@@ -32,7 +32,7 @@ from hypersync.pipeline.release import (
     hold_text,
     next_of,
 )
-from hypersync.pipeline.undone import held_text, without_undone
+from hypersync.pipeline.undo.undone import held_text, without_undone
 from hypersync.pipeline.vip import Vip, Vips
 from hypersync.ports.store.actions import OpenAction, Proposal, Trace
 from hypersync.ports.store.marks import Hold, UndoHold

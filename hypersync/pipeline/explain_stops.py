@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from hypersync.pipeline.causes.common import Ground, common_causes
 from hypersync.pipeline.collect import Candidate
-from hypersync.pipeline.common_cause import Ground, common_causes
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.judgement import Judgement
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from hypersync.model.ids import ActionId, IdentityId
 from hypersync.model.plan_file import Verdict
 from hypersync.model.runs import RuleReport, RunError
-from hypersync.pipeline.common_cause import Common
+from hypersync.pipeline.causes.common import Common
 from hypersync.pipeline.found import Candidate as Wish
 from hypersync.pipeline.stops import Stop
 from hypersync.pipeline.unlock import Use

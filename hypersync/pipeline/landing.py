@@ -11,10 +11,10 @@ from hypersync.model.objects import ObjectType
 from hypersync.model.requests import RequestDraft, RequestKind, RequestState
 from hypersync.model.scans import Finding, Scan, ScanState, SiloType, Staged, TypeVerdict
 from hypersync.pipeline.apply import apply
+from hypersync.pipeline.causes.missing import cause_of_missing
 from hypersync.pipeline.engine import OpenRequest
 from hypersync.pipeline.graph import Target
 from hypersync.pipeline.join import Joins
-from hypersync.pipeline.missing_cause import cause_of_missing
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.events import Event
 from hypersync.ports.store.leases import Fence

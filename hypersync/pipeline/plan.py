@@ -32,7 +32,7 @@ from hypersync.pipeline.reviewed import check_same
 from hypersync.pipeline.settle import settle
 from hypersync.pipeline.spool import Spool
 from hypersync.pipeline.startable import Releases, note_rests, startable
-from hypersync.pipeline.undo_open import OpenUndos
+from hypersync.pipeline.undo.open import OpenUndos
 from hypersync.pipeline.unlock import record_uses
 from hypersync.pipeline.vip import Vips
 from hypersync.pipeline.world import World

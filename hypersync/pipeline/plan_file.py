@@ -18,9 +18,9 @@ from hypersync.model.plan_file import Basis, PlanHeader, PlannedAction, Verdict,
 from hypersync.model.runs import Run, RunMode
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.found import Candidate, Collected
-from hypersync.pipeline.irreversible import is_irreversible
 from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.reviewed import check_revision, planned_action
+from hypersync.pipeline.undo.irreversible import is_irreversible
 from hypersync.ports.connector import recreates
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.events import Event

@@ -22,7 +22,7 @@ from hypersync.pipeline.guard import number
 from hypersync.pipeline.held_up import report_held_up
 from hypersync.pipeline.judgement import Judgement
 from hypersync.pipeline.stops import Stop
-from hypersync.pipeline.undo_drafts import what_is_undone
+from hypersync.pipeline.undo.drafts import what_is_undone
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction, Suspension
 from hypersync.rulebook.rules import RuleKind

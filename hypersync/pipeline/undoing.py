@@ -30,8 +30,8 @@ from hypersync.pipeline.propose import Proposer
 from hypersync.pipeline.settle import settle
 from hypersync.pipeline.spool import Spool
 from hypersync.pipeline.sync import run_once
-from hypersync.pipeline.undo import Because, Kept
-from hypersync.pipeline.undo_survey import Survey, Undone
+from hypersync.pipeline.undo.inverse import Because, Kept
+from hypersync.pipeline.undo.survey import Survey, Undone
 from hypersync.pipeline.world import World
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import UnitOfWork

@@ -17,7 +17,7 @@ from hypersync.pipeline.drafts import Identity
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.evaluate import grouped
 from hypersync.pipeline.release import hold_text
-from hypersync.pipeline.undone import held_text
+from hypersync.pipeline.undo.undone import held_text
 from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
 from hypersync.rulebook.compile import Evaluator

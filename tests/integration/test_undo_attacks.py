@@ -6,7 +6,7 @@ import pytest
 
 from hypersync.model.actions import ActionState
 from hypersync.model.runs import Run
-from hypersync.pipeline.undo_survey import Undone
+from hypersync.pipeline.undo.survey import Undone
 from tests.integration.test_query_plans import traced
 from tests.postgresql import both_databases
 from tests.worlds import CONFIGURATION, DISABLE, TITLES, World

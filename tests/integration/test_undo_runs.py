@@ -7,7 +7,7 @@ import pytest
 from hypersync.errors import NotFound, UsageError
 from hypersync.model.actions import ActionState
 from hypersync.model.runs import Run, RunKind, RunState
-from hypersync.pipeline.undo_survey import Undone
+from hypersync.pipeline.undo.survey import Undone
 from tests.worlds import TITLES, World
 
 LEAVERS = """\

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hypersync.model.causes import REST
-from hypersync.pipeline.cause import MOST_CLUSTERS, Clue, Feature, Kind, Share, partition
-from hypersync.pipeline.cause_text import ScanFacts, cause_of, keys
+from hypersync.pipeline.causes.choose import MOST_CLUSTERS, Clue, Feature, Kind, Share, partition
+from hypersync.pipeline.causes.text import ScanFacts, cause_of, keys
 from tests.candidates import NOW
 
 shares = st.one_of(

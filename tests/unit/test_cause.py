@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from hypersync.model.causes import Cause, Cluster
-from hypersync.pipeline.cause import Clue, Feature, Kind, Share, partition
-from hypersync.pipeline.cause_text import ScanFacts, cause_of, scan_text, shown
+from hypersync.pipeline.causes.choose import Clue, Feature, Kind, Share, partition
+from hypersync.pipeline.causes.text import ScanFacts, cause_of, scan_text, shown
 from tests.candidates import NOW
 
 HR = "hr/person"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hypersync.pipeline.cause import Feature, Kind
-from hypersync.pipeline.features import (
+from hypersync.pipeline.causes.choose import Feature, Kind
+from hypersync.pipeline.causes.features import (
     Wanted,
     containers,
     is_telling,

@@ -7,9 +7,8 @@ import pytest
 from hypersync.model.actions import Action, ActionState, is_undo, undo_name, undone_rule
 from hypersync.model.ids import ActionId, IdentityId, ObjectId, RunId
 from hypersync.model.objects import EnabledSpec, ObjectType, Operation
-from hypersync.pipeline.irreversible import irreversible, is_irreversible
 from hypersync.pipeline.passwords import MARK
-from hypersync.pipeline.undo import (
+from hypersync.pipeline.undo.inverse import (
     Ability,
     Because,
     Found,
@@ -21,6 +20,7 @@ from hypersync.pipeline.undo import (
     undone_by,
     with_what_is_there,
 )
+from hypersync.pipeline.undo.irreversible import irreversible, is_irreversible
 
 KIND = ObjectType(silo="ad", name="user", enabled=EnabledSpec("active", "yes", "no"))
 ABLE = Ability(kind=KIND, anchor="uid", recreates=True)

@@ -10,7 +10,7 @@ import pytest
 from hypersync.model.ids import ActionId, IdentityId, ObjectId, RunId
 from hypersync.model.objects import Operation
 from hypersync.pipeline.drafts import Draft
-from hypersync.pipeline.undone import held_text, without_undone
+from hypersync.pipeline.undo.undone import held_text, without_undone
 from hypersync.ports.store.marks import UndoHold
 from hypersync.rulebook.expression import parse
 from tests.candidates import NOW

@@ -13,7 +13,7 @@ from hypersync.model.objects import Operation
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.propose import MEMBER_SEPARATOR
-from hypersync.pipeline.undo import Ability, Found, Inverse
+from hypersync.pipeline.undo.inverse import Ability, Found, Inverse
 from hypersync.ports.connector import recreates
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.marks import UndoHold

@@ -17,9 +17,9 @@ from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.evaluate import Look
 from hypersync.pipeline.release import UNDONE
-from hypersync.pipeline.undo import Because, Found, Inverse, Kept, with_what_is_there
-from hypersync.pipeline.undo_drafts import Drafter
-from hypersync.pipeline.undo_state import Stored
+from hypersync.pipeline.undo.drafts import Drafter
+from hypersync.pipeline.undo.inverse import Because, Found, Inverse, Kept, with_what_is_there
+from hypersync.pipeline.undo.state import Stored
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction
 

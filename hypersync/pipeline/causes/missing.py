@@ -10,10 +10,10 @@ from collections.abc import Collection
 from datetime import datetime
 
 from hypersync.model.scans import Finding, ScanId
-from hypersync.pipeline.cause import partition
-from hypersync.pipeline.cause_text import cause_of
-from hypersync.pipeline.clues import find_clues
-from hypersync.pipeline.subjects import MissingObjects
+from hypersync.pipeline.causes.choose import partition
+from hypersync.pipeline.causes.clues import find_clues
+from hypersync.pipeline.causes.subjects import MissingObjects
+from hypersync.pipeline.causes.text import cause_of
 from hypersync.ports.store import Store
 
 _logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from hypersync.model.joins import normal_reference
-from hypersync.pipeline.cause import Feature, Kind
+from hypersync.pipeline.causes.choose import Feature, Kind
 from hypersync.pipeline.passwords import MARK
 from hypersync.ports.store.objects import Trait
 

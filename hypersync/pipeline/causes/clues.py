@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import orjson
 
-from hypersync.pipeline.cause import FEWEST, Clue, Feature, Kind, Share, telling
-from hypersync.pipeline.features import Json, Wanted, of_changes, scalars, scan_of
-from hypersync.pipeline.subjects import Subjects
+from hypersync.pipeline.causes.choose import FEWEST, Clue, Feature, Kind, Share, telling
+from hypersync.pipeline.causes.features import Json, Wanted, of_changes, scalars, scan_of
+from hypersync.pipeline.causes.subjects import Subjects
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Trait
 

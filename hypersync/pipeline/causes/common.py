@@ -15,13 +15,13 @@ from hypersync.model.causes import Cause
 from hypersync.model.ids import ActionId
 from hypersync.model.runs import RunError
 from hypersync.model.scans import Scan, ScanId, ScanKind
-from hypersync.pipeline.cause import FEWEST, Clue, Feature, Kind, Part, partition
-from hypersync.pipeline.cause_text import ScanFacts, cause_of, keys
-from hypersync.pipeline.clues import find_clues
+from hypersync.pipeline.causes.choose import FEWEST, Clue, Feature, Kind, Part, partition
+from hypersync.pipeline.causes.clues import find_clues
+from hypersync.pipeline.causes.features import of_changes
+from hypersync.pipeline.causes.subjects import StoppedActions
+from hypersync.pipeline.causes.text import ScanFacts, cause_of, keys
 from hypersync.pipeline.collect import Candidate
 from hypersync.pipeline.drafts import Draft
-from hypersync.pipeline.features import of_changes
-from hypersync.pipeline.subjects import StoppedActions
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.rulebook.nodes import Attribute, SlotState, State, walk
 from hypersync.rulebook.rules import Rule, Rulebook, RuleKind, Slot

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from hypersync.model.ids import IdentityId
-from hypersync.pipeline.cause import Feature, Kind
-from hypersync.pipeline.features import Json, of_anchor, of_attributes, scan_of
+from hypersync.pipeline.causes.choose import Feature, Kind
+from hypersync.pipeline.causes.features import Json, of_anchor, of_attributes, scan_of
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Current, Trait
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from hypersync.model.causes import REST, Cause, Cluster
 from hypersync.model.visible import unhidden
-from hypersync.pipeline.cause import Clue, Kind, Part, companion, is_most, tested
+from hypersync.pipeline.causes.choose import Clue, Kind, Part, companion, is_most, tested
 from hypersync.pipeline.limits import number
 
 MOST_CHARACTERS = 60

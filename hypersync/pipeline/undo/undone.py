@@ -16,7 +16,7 @@ from datetime import datetime
 
 from hypersync.model.objects import Attributes, Operation
 from hypersync.pipeline.drafts import Draft
-from hypersync.pipeline.undo import is_same
+from hypersync.pipeline.undo.inverse import is_same
 from hypersync.ports.store.marks import UndoHold
 
 _WHOLE = frozenset({Operation.DELETE, Operation.ADD_MEMBER, Operation.REMOVE_MEMBER})

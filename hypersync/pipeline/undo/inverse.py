@@ -18,8 +18,8 @@ from hypersync.model.actions import OPEN_STATES, Action, ActionState
 from hypersync.model.ids import ActionId, IdentityId, ObjectId, RunId
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Attributes, EnabledSpec, ObjectType, Operation, Value
-from hypersync.pipeline.irreversible import is_irreversible
 from hypersync.pipeline.passwords import MARK
+from hypersync.pipeline.undo.irreversible import is_irreversible
 
 _GONE = frozenset({"gone", "soft", "absent"})
 _MEMBERSHIP = {

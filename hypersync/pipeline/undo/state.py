@@ -16,7 +16,7 @@ from hypersync.model.actions import Action
 from hypersync.model.canonical import decode
 from hypersync.model.ids import IdentityId, ObjectId
 from hypersync.model.objects import Operation, Value
-from hypersync.pipeline.undo import Found, Inverse
+from hypersync.pipeline.undo.inverse import Found, Inverse
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Current
 

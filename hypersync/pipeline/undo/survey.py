@@ -16,8 +16,8 @@ from hypersync.model.objects import Operation
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.execute import PHASES
-from hypersync.pipeline.irreversible import is_irreversible
-from hypersync.pipeline.undo import (
+from hypersync.pipeline.undo.drafts import Drafter
+from hypersync.pipeline.undo.inverse import (
     Because,
     Found,
     Inverse,
@@ -26,8 +26,8 @@ from hypersync.pipeline.undo import (
     still_to_undo,
     with_what_is_there,
 )
-from hypersync.pipeline.undo_drafts import Drafter
-from hypersync.pipeline.undo_state import ObjectKey, Stored, object_key
+from hypersync.pipeline.undo.irreversible import is_irreversible
+from hypersync.pipeline.undo.state import ObjectKey, Stored, object_key
 from hypersync.ports.progress import Progress
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.actions import OpenAction
