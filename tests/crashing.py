@@ -8,6 +8,7 @@ With NUMBER 0 it counts the points and writes how many there were to standard er
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ class Point:
 
 def main() -> None:
     """Run the rest of the command line."""
+    # whoever runs the tests in the background has it ignored, and children inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     kind, number, signal_number, *arguments = sys.argv[1:]
     point = Point(int(number), int(signal_number))
     watch: dict[str, Callable[[Point], None]] = {
