@@ -44,8 +44,8 @@ from hypersync.messages.pages.plots import (
     TickView,
 )
 
-WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 64.0, 708.0, 12.0, 208.0
+_EMPTY = PlotView(id="", title="", text="")
+LEFT, RIGHT, TOP, BOTTOM = _EMPTY.left, _EMPTY.right, _EMPTY.top, _EMPTY.bottom
 MARK, BAND = "mark", "band"
 MOST_LABELS = 8
 MOST_DOTS = 60
@@ -126,9 +126,6 @@ def bars(
         id=name,
         title=title,
         text=text,
-        width=WIDTH,
-        height=HEIGHT,
-        **_frame(),
         across=_labels(middles, [each.label for each in all_bars]),
         up=_heights(ticks, up),
         bars=[
@@ -207,7 +204,7 @@ def lines(
     values = list(_values(all_lines, band))
     times = sorted(_times(all_lines, band))
     if not values:
-        return _nothing(name, title, text)
+        return PlotView(id=name, title=title, text=text)
     ticks = steps(0 if from_zero else min(values), max(values))
     up = Scale(ticks[0], ticks[-1], BOTTOM, TOP)
     across = Scale(times[0].timestamp(), times[-1].timestamp(), LEFT + 6, RIGHT - 6)
@@ -216,9 +213,6 @@ def lines(
         id=name,
         title=title,
         text=text,
-        width=WIDTH,
-        height=HEIGHT,
-        **_frame(),
         across=dates(times[0], times[-1], zone, across),
         up=_heights(ticks, up),
         areas=[PathView(BAND, _area(band, across, up))] if band and band.points else [],
@@ -308,7 +302,7 @@ def steps(lowest: int, highest: int, about: int = 4) -> list[int]:
 
 
 def _next_round(step: int) -> int:
-    """Return the next of 1, 2, 5, 10, 20, 50, …"""
+    """Return the next of 1, 2, 5, 10, 20, 50 and so on."""
     return step * 5 // 2 if str(step).startswith("2") else step * 2
 
 
@@ -359,11 +353,3 @@ def _legend(names: Sequence[str], more: str, more_name: str) -> list[LegendView]
 
 def _or_unknown(value: int | None) -> str:
     return "\N{EN DASH}" if value is None else wording.number(value)
-
-
-def _frame() -> dict[str, float]:
-    return {"left": LEFT, "right": RIGHT, "top": TOP, "bottom": BOTTOM}
-
-
-def _nothing(name: str, title: str, text: str) -> PlotView:
-    return PlotView(id=name, title=title, text=text, width=WIDTH, height=HEIGHT, **_frame())

@@ -1,6 +1,7 @@
 """Numbers become the coordinates of plots."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_bars_stay_side_by_side_within_the_plot_however_many():
     edges = [(each.x, each.x + each.width) for each in plot.bars if each.kind == "k0"]
     assert edges[0][0] >= LEFT
     assert edges[-1][1] <= RIGHT
-    assert all(left[1] <= right[0] for left, right in zip(edges, edges[1:], strict=False))
+    assert all(left[1] <= right[0] for left, right in pairwise(edges))
     assert len(plot.across) <= MOST_LABELS
     assert plot.across[-1].label == "r89"
 
@@ -107,7 +108,7 @@ def test_bars_stay_side_by_side_within_the_plot_however_many():
 def test_the_table_says_what_the_bars_show():
     plot = some_bars(bar(1, (1234, 0), mark=5), bar(2))
     assert plot.columns == ("Run", "let through", "stopped", "limit")
-    assert plot.rows == [("run 1", "1\xa0234", "0", "5"), ("run 2", "3", "1", "–")]
+    assert plot.rows == [("run 1", "1\xa0234", "0", "5"), ("run 2", "3", "1", "\N{EN DASH}")]
 
 
 def test_a_line_goes_through_its_points_and_has_a_gap_where_nothing_is_known():

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +70,19 @@ class PlotView:
     """A plot.
 
     ``id`` is unique on its page. ``title`` and ``text`` are what a screen reader says of it,
-    ``columns`` and ``rows`` the same as a table. One without rows has nothing to draw.
+    ``columns`` and ``rows`` the same as a table. One without rows has nothing to draw. What is drawn
+    stands between ``left`` and ``right``, ``top`` and ``bottom``; outside is room for the axes.
     """
 
     id: str
     title: str
     text: str
-    width: int
-    height: int
-    left: float
-    right: float
-    top: float
-    bottom: float
+    width: int = 720
+    height: int = 240
+    left: float = 64.0
+    right: float = 708.0
+    top: float = 12.0
+    bottom: float = 208.0
     across: Sequence[TickView] = ()
     up: Sequence[TickView] = ()
     bars: Sequence[BarView] = ()
@@ -91,4 +92,4 @@ class PlotView:
     dots: Sequence[DotView] = ()
     legend: Sequence[LegendView] = ()
     columns: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = field(default=())
+    rows: Sequence[Sequence[str]] = ()
