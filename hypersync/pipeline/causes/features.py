@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from hypersync.model.joins import normal_reference
+from hypersync.model.secrecy import is_secret
 from hypersync.pipeline.causes.choose import Feature, Kind
 from hypersync.pipeline.passwords import MARK
 from hypersync.ports.store.objects import Trait
@@ -27,15 +28,6 @@ _LEVELS = 8
 _PREFIX = 3
 _SCAN = "scan:"
 _COMMA = re.compile(r"(?<!\\),")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_SECRET = re.compile(
-    r"pass.?(?:w|phrase|code)|pwd|secret|credential|token|private|pkcs|recovery"
-    r"|(?:api.?key|keys?|pin|puk|otp)[\W\d_]*$",
-    re.IGNORECASE,
-)
-_SECRET_WORDS = frozenset(
-    {"hash", "key", "keys", "otp", "pin", "pins", "puk", "salt", "seed", "totp"}
-)
 _NAMES = frozenset(
     {
         "cn",
@@ -62,8 +54,7 @@ _NAMES = frozenset(
 @cache
 def is_telling(name: str) -> bool:
     """Tell whether people may share the values of an attribute for a reason, and see them."""
-    words = {word.casefold() for word in _WORD.findall(name)}
-    return name.casefold() not in _NAMES and not _SECRET.search(name) and not words & _SECRET_WORDS
+    return name.casefold() not in _NAMES and not is_secret(name)
 
 
 def scan_of(written_by: str) -> str | None:
