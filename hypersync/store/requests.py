@@ -105,6 +105,10 @@ class Requests:
         """Return the requests that wait for an answer, oldest first."""
         return self._where(_REQUEST.c.state.in_(_OPEN))
 
+    def closed(self, since: datetime) -> Sequence[Request]:
+        """Return the requests that ended since then, oldest first."""
+        return self._where(_REQUEST.c.state.not_in(_OPEN), _REQUEST.c.closed_at >= since)
+
     def recent(self, limit: int) -> Sequence[Request]:
         """Return the newest requests first, whatever their state."""
         query = select(_REQUEST).order_by(_REQUEST.c.opened_at.desc(), _REQUEST.c.id).limit(limit)

@@ -26,6 +26,7 @@ from hypersync.store.scans import Scans
 from hypersync.store.schedules import Schedules
 from hypersync.store.silos import Silos
 from hypersync.store.unlocks import Unlocks
+from hypersync.store.waiting import Waiting
 
 
 class UnitOfWork:
@@ -83,6 +84,11 @@ class UnitOfWork:
     def requests(self) -> Requests:
         """Requests and decisions."""
         return Requests(self._connection)
+
+    @cached_property
+    def waiting(self) -> Waiting:
+        """What waits for a decision."""
+        return Waiting(self._connection)
 
     @cached_property
     def deliveries(self) -> Deliveries:

@@ -25,6 +25,7 @@ from hypersync.ports.store.scans import Scans
 from hypersync.ports.store.schedules import Schedules
 from hypersync.ports.store.silos import Silos
 from hypersync.ports.store.unlocks import Unlocks
+from hypersync.ports.store.waiting import Waiting
 
 
 class UnitOfWork(Protocol):
@@ -69,6 +70,10 @@ class UnitOfWork(Protocol):
     @property
     def requests(self) -> Requests:
         """Requests and decisions."""
+
+    @property
+    def waiting(self) -> Waiting:
+        """What waits for a decision."""
 
     @property
     def deliveries(self) -> Deliveries:

@@ -75,6 +75,9 @@ class Requests(Protocol):
     def open(self) -> Sequence[Request]:
         """Return the requests that wait for an answer, oldest first."""
 
+    def closed(self, since: datetime) -> Sequence[Request]:
+        """Return the requests that ended since then, oldest first."""
+
     def recent(self, limit: int) -> Sequence[Request]:
         """Return the newest requests first, whatever their state."""
 

@@ -1,0 +1,164 @@
+"""Finds what waits for a decision; see the port.
+
+Text is looked for with LIKE, which knows no capitals beyond ASCII on SQLite: a word is tried as it
+was typed, in small letters, in capitals and with one capital.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, Text, and_, case, func, or_, select, type_coerce
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import ColumnElement
+
+from hypersync.model.actions import DOUBT, Action, ActionState, OnExpiry
+from hypersync.model.ids import RequestId
+from hypersync.ports.store.waiting import Choices, Newest, Slip, Sought
+from hypersync.store import tables
+from hypersync.store.action_rows import action_of
+
+_ACTION = tables.action
+_PAGE = 1_000
+_DOUBTED = f'%{{"guard":"{DOUBT}"%'
+"""Stands in the canonical JSON of the reasons; a text that says so is spelled otherwise there."""
+
+_ENDED = (
+    ActionState.APPROVED,
+    ActionState.REJECTED,
+    ActionState.CLEARED,
+    ActionState.STALE,
+    ActionState.VOID,
+)
+
+
+class Waiting:
+    """What can still be decided."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def slips(self, request: RequestId, now: datetime) -> Sequence[Slip]:
+        """Return what can be decided of a request, in the order it was proposed."""
+        query = select(_ACTION.c.id, _ACTION.c.fingerprint, _ACTION.c.cluster)
+        query = query.where(_ACTION.c.request == request, _waits(now)).order_by(_ACTION.c.seq)
+        return [Slip(*row) for row in self._connection.execute(query)]
+
+    def counts(self, sought: Sought, now: datetime) -> Mapping[RequestId | None, int]:
+        """Count what is looked for by the request that asks about it."""
+        query = select(_ACTION.c.request, func.count()).where(*_found(sought, now))
+        rows = self._connection.execute(query.group_by(_ACTION.c.request))
+        return {row[0]: row[1] for row in rows}
+
+    def page(
+        self,
+        sought: Sought,
+        now: datetime,
+        *,
+        clusters: Sequence[str] = (),
+        first: int = 0,
+        limit: int | None = None,
+    ) -> Sequence[Action]:
+        """Return what is looked for from the ``first`` on, at most ``limit``."""
+        query = select(_ACTION).where(*_found(sought, now))
+        if clusters:
+            places = {key: place for place, key in enumerate(clusters)}
+            query = query.order_by(case(places, value=_ACTION.c.cluster, else_=len(places)))
+        query = query.order_by(_ACTION.c.seq).limit(limit).offset(first or None)
+        return self._read(query)
+
+    def each(self, sought: Sought, now: datetime) -> Iterator[Action]:
+        """Yield everything that is looked for as it was proposed, without gathering it first."""
+        query = select(_ACTION).where(*_found(sought, now)).order_by(_ACTION.c.seq).limit(_PAGE)
+        rows = self._connection.execute(query).all()
+        while rows:
+            yield from map(action_of, rows)
+            rows = self._connection.execute(query.where(_ACTION.c.seq > rows[-1].seq)).all()
+
+    def choices(self, now: datetime) -> Choices:
+        """Return the rules, silos and operations of what waits."""
+        query = select(_ACTION.c.rule, _ACTION.c.silo, _ACTION.c.operation)
+        rows = self._connection.execute(query.where(_waits(now)).distinct()).all()
+        operations = {row.operation for row in rows}
+        return Choices(
+            rules=sorted({row.rule for row in rows}),
+            silos=sorted({row.silo for row in rows if row.silo}),
+            operations=sorted(operations, key=lambda each: each.value),
+        )
+
+    def newest(self, sought: Sought, now: datetime, *, after: int = 0) -> Newest:
+        """Count what is looked for behind a place in line, and say where the last of it stands."""
+        query = select(func.count(), func.max(_ACTION.c.seq)).where(*_found(sought, now))
+        count, place = self._connection.execute(query.where(_ACTION.c.seq > after)).one()
+        return Newest(count, place or 0)
+
+    def ended(
+        self, requests: Collection[RequestId], since: datetime, limit: int
+    ) -> Sequence[Action]:
+        """Return what was decided or ended of these requests since then, the newest first."""
+        at = func.coalesce(_ACTION.c.decided_at, _ACTION.c.finished_at)
+        query = select(_ACTION).where(
+            _ACTION.c.request.in_(sorted(requests)), _ACTION.c.state.in_(_ENDED), at >= since
+        )
+        return self._read(query.order_by(at.desc(), _ACTION.c.seq).limit(limit))
+
+    def _read(self, query: Select[tuple[object, ...]]) -> list[Action]:
+        return [action_of(row) for row in self._connection.execute(query)]
+
+
+def _waits(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that somebody may still decide; the same as `voting.undecided_of`."""
+    in_time = or_(
+        _ACTION.c.expires_at.is_(None),
+        _ACTION.c.expires_at > now,
+        _ACTION.c.on_expiry == OnExpiry.APPROVE,
+    )
+    doubted = type_coerce(_ACTION.c.reasons, Text).like(_DOUBTED)
+    return and_(
+        _ACTION.c.state.in_((ActionState.SUSPENDED, ActionState.UNKNOWN)),
+        or_(_ACTION.c.state == ActionState.UNKNOWN, in_time),
+        or_(_ACTION.c.state == ActionState.SUSPENDED, doubted),
+    )
+
+
+def _found(sought: Sought, now: datetime) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of what is looked for."""
+    yield _waits(now)
+    if sought.requests is not None:
+        yield _ACTION.c.request.in_(sorted(sought.requests))
+    for column, wanted in (
+        (_ACTION.c.rule, sought.rule),
+        (_ACTION.c.silo, sought.silo),
+        (_ACTION.c.operation, sought.operation),
+        (_ACTION.c.cluster, sought.cluster),
+    ):
+        if wanted is not None:
+            yield column == wanted
+    if sought.is_vip is not None:
+        yield _ACTION.c.vip.is_not(None) if sought.is_vip else _ACTION.c.vip.is_(None)
+    if sought.ends_before is not None:
+        yield _ACTION.c.expires_at < sought.ends_before
+    for word in sought.words:
+        yield or_(*_says(word))
+
+
+def _says(word: str) -> Iterator[ColumnElement[bool]]:
+    """Yield where a word may stand, in the ways it may be written."""
+    for text in _spellings(word):
+        for column in (_ACTION.c.title, _ACTION.c.anchor):
+            yield column.icontains(text, autoescape=True)
+        # attributes are stored as JSON, where some characters are spelled otherwise
+        inside = json.dumps(text, ensure_ascii=False)[1:-1]
+        for column in (_ACTION.c.before, _ACTION.c.after):
+            yield type_coerce(column, Text).icontains(inside, autoescape=True)
+
+
+def _spellings(word: str) -> Iterable[str]:
+    """Return a word in the ways in which it may be stored; ASCII is compared without capitals."""
+    plain = unicodedata.normalize("NFC", word)
+    if plain.isascii():
+        return (plain,)
+    return dict.fromkeys((plain, plain.lower(), plain.upper(), plain.title()))
