@@ -164,6 +164,8 @@ def _shown(value: object) -> str:
             return f"`{str(value).lower()}`"
         case timedelta():
             return f"`{format_time_span(value)}`"
+        case tuple():
+            return ", ".join(f"`{each}`" for each in value)
         case values.Secret():
             return f"`{value.reveal()}`"
         case Enum():

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from hypersync.config.located import Located
 from hypersync.config.people_models import PersonConfig, PlanConfig, Role
 from hypersync.config.rule_models import RuleFile
+from hypersync.config.sign_in_models import LinksConfig, Network, SignInConfig
 from hypersync.config.silo_models import EnabledConfig, JoinConfig, SiloConfig, TypeConfig
 from hypersync.config.values import (
     CronLine,
@@ -325,6 +326,12 @@ class ProjectFile(Located):
     """Who signs plan files."""
     unlock: UnlockConfig | None = None
     """Who may let limits above the ceiling stand; nobody when not said."""
+    sign_in: SignInConfig | None = None
+    """How people sign in; without it the pages are for this machine only."""
+    links: LinksConfig = Field(default_factory=LinksConfig)
+    """What the links of mails take."""
+    proxies: tuple[Network, ...] = ()
+    """Addresses or networks of the proxies whose `X-Forwarded-*` headers are believed."""
 
 
 class Configuration(ProjectFile):

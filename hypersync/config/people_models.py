@@ -104,6 +104,8 @@ class PersonConfig(Located):
     """What they may do."""
     os_user: Line | None = None
     """Their system user: decides on the command line in their name."""
+    subject: Line | None = None
+    """What the sign-in's provider or proxy calls them, where that is not their mail address."""
     timezone: Zone = "UTC"
     """On whose clocks they live."""
     identity: Text | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hypersync.config.mistakes import Path, close_to
+from hypersync.config.sign_in_references import sign_in_mistakes
 from hypersync.model.mistake import Level, Mistake
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def reference_mistakes(configuration: Configuration) -> list[Mistake]:
         *_plans(configuration),
         *_rules(configuration),
         *_unlock(configuration),
+        *sign_in_mistakes(configuration),
     ]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
 from hypersync.ports.store.leases import Fence
+from hypersync.store.accounts import Accounts, Sessions
 from hypersync.store.actions import Actions
 from hypersync.store.deliveries import Deliveries
 from hypersync.store.engine import WRITE, refusals
@@ -19,11 +20,13 @@ from hypersync.store.leases import Leases
 from hypersync.store.marks import Marks
 from hypersync.store.objects import Objects
 from hypersync.store.past import Past
+from hypersync.store.portraits import Portraits
 from hypersync.store.publications import Publications
 from hypersync.store.requests import Requests
 from hypersync.store.runs import Runs
 from hypersync.store.scans import Scans
 from hypersync.store.schedules import Schedules
+from hypersync.store.search import Search
 from hypersync.store.silos import Silos
 from hypersync.store.unlocks import Unlocks
 from hypersync.store.waiting import Waiting
@@ -54,6 +57,16 @@ class UnitOfWork:
     def objects(self) -> Objects:
         """Objects, their history and references."""
         return Objects(self._connection)
+
+    @cached_property
+    def portraits(self) -> Portraits:
+        """What people ask about one object."""
+        return Portraits(self._connection)
+
+    @cached_property
+    def search(self) -> Search:
+        """Finds identities."""
+        return Search(self._connection)
 
     @cached_property
     def identities(self) -> Identities:
@@ -114,6 +127,16 @@ class UnitOfWork:
     def publications(self) -> Publications:
         """What rules said, and who changed it."""
         return Publications(self._connection)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Accounts with passwords."""
+        return Accounts(self._connection)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is signed in."""
+        return Sessions(self._connection)
 
 
 class Store:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from hypersync.ports.store.accounts import Accounts, Sessions
 from hypersync.ports.store.actions import Actions
 from hypersync.ports.store.deliveries import Deliveries
 from hypersync.ports.store.events import Events
@@ -18,11 +19,13 @@ from hypersync.ports.store.leases import Fence, Leases
 from hypersync.ports.store.marks import Marks
 from hypersync.ports.store.objects import Objects
 from hypersync.ports.store.past import Past
+from hypersync.ports.store.portraits import Portraits
 from hypersync.ports.store.publications import Publications
 from hypersync.ports.store.requests import Requests
 from hypersync.ports.store.runs import Runs
 from hypersync.ports.store.scans import Scans
 from hypersync.ports.store.schedules import Schedules
+from hypersync.ports.store.search import Search
 from hypersync.ports.store.silos import Silos
 from hypersync.ports.store.unlocks import Unlocks
 from hypersync.ports.store.waiting import Waiting
@@ -46,6 +49,14 @@ class UnitOfWork(Protocol):
     @property
     def objects(self) -> Objects:
         """Objects, their history and references."""
+
+    @property
+    def portraits(self) -> Portraits:
+        """What people ask about one object."""
+
+    @property
+    def search(self) -> Search:
+        """Finds identities."""
 
     @property
     def identities(self) -> Identities:
@@ -94,6 +105,14 @@ class UnitOfWork(Protocol):
     @property
     def publications(self) -> Publications:
         """What rules said, and who changed it."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Accounts with passwords."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Who is signed in."""
 
 
 class Store(Protocol):
