@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from hypersync.model.actions import OPEN_STATES, Action, ActionState, is_undo
 from hypersync.model.canonical import decode_mapping
-from hypersync.model.ids import ActionId, ObjectId, RequestId, RunId
+from hypersync.model.ids import ActionId, IdentityId, ObjectId, RequestId, RunId
 from hypersync.model.objects import Operation
 from hypersync.ports.store.actions import OpenAction, Passed, PastWrite, Startable, Trace
 from hypersync.store import tables
@@ -101,6 +101,19 @@ class ActionReads:
         """Return how many actions `of_run` would return without a limit."""
         query = select(func.count()).select_from(_ACTION).where(_of_run(run))
         return self._connection.execute(query).scalar_one()
+
+    def of_identity(self, identity: IdentityId, limit: int) -> Sequence[Action]:
+        """Return the newest actions about an identity first, those only looked at left out.
+
+        They are sorted by a sum, so that the database does not walk back through all actions.
+        """
+        query = (
+            select(_ACTION)
+            .where(_ACTION.c.identity == identity, _ACTION.c.state.not_in(_UNSEEN))
+            .order_by((_ACTION.c.seq + 0).desc())
+            .limit(limit)
+        )
+        return [action_of(row) for row in self._connection.execute(query)]
 
     def operations(self, run: RunId) -> Mapping[tuple[str, Operation], int]:
         """Count the actions of a run by silo and operation, without those that did nothing."""

@@ -23,6 +23,12 @@ class Leases:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def holder(self, name: str, now: datetime) -> str | None:
+        """Return who holds a lease at a moment, ``None`` for nobody."""
+        lease = tables.lease
+        query = select(lease.c.holder).where(lease.c.name == name, lease.c.expires_at > now)
+        return self._connection.execute(query).scalar() or None
+
     def take(self, name: str, holder: str, now: datetime) -> Fence:
         """Take the lease; raises `LeaseHeld` saying whose it is and until when."""
         lease = tables.lease

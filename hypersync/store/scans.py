@@ -22,7 +22,7 @@ from hypersync.model.scans import (
     TypeVerdict,
 )
 from hypersync.store import tables
-from hypersync.store.bulk import marks, read, run, run_many, stored_time
+from hypersync.store.bulk import chunks, marks, read, run, run_many, stored_time
 
 KEEP_POPULATIONS = timedelta(days=8)
 
@@ -110,6 +110,22 @@ class Scans:
         at = stored_time(self._connection, since)
         return int(read(self._connection, statement, (silo_type, at, silo_type, at))[0][0])
 
+    def populations(
+        self, silo_type: int, since: datetime, most: int
+    ) -> Sequence[tuple[datetime, int]]:
+        """Return how many objects of a type applied scans left since then, oldest first.
+
+        Of more than ``most`` the newest; they are kept for `KEEP_POPULATIONS`.
+        """
+        table = tables.population
+        query = (
+            select(table.c.at, table.c.live)
+            .where(table.c.silo_type == silo_type, table.c.at >= since)
+            .order_by(table.c.at.desc())
+            .limit(most)
+        )
+        return [(row.at, row.live) for row in self._connection.execute(query)][::-1]
+
     def forget_high(self, silo_type: int) -> None:
         """Forget how many there were: people approved that there are fewer."""
         run(self._connection, "DELETE FROM population WHERE silo_type = ?", (silo_type,))
@@ -128,6 +144,13 @@ class Scans:
         """Return a scan."""
         found = self._scans(select(_SCAN).where(_SCAN.c.id == scan))
         return found[0] if found else None
+
+    def some(self, scans: Collection[ScanId]) -> Mapping[ScanId, Scan]:
+        """Return these scans by id; unknown ones are left out."""
+        found: list[Scan] = []
+        for few in chunks(sorted(scans)):
+            found += self._scans(select(_SCAN).where(_SCAN.c.id.in_(few)))
+        return {scan.id: scan for scan in found}
 
     def save(self, scan: Scan, states: Collection[ScanState]) -> bool:
         """Replace a scan that is in one of ``states``; false when it is not."""

@@ -133,6 +133,9 @@ class Actions(Protocol):
     def count_of_run(self, run: RunId) -> int:
         """Return how many actions `of_run` would return without a limit."""
 
+    def of_identity(self, identity: IdentityId, limit: int) -> Sequence[Action]:
+        """Return the newest actions about an identity first, those only looked at left out."""
+
     def operations(self, run: RunId) -> Mapping[tuple[str, Operation], int]:
         """Count the actions of a run by silo and operation, without those that did nothing."""
 

@@ -18,6 +18,9 @@ class Fence:
 class Leases(Protocol):
     """Leases of 30 seconds, renewed every 10, taken by one guarded UPDATE."""
 
+    def holder(self, name: str, now: datetime) -> str | None:
+        """Return who holds a lease at a moment, ``None`` for nobody."""
+
     def take(self, name: str, holder: str, now: datetime) -> Fence:
         """Take the lease; raises `LeaseHeld` saying whose it is and until when."""
 

@@ -41,6 +41,14 @@ class Scans(Protocol):
         The last scan before counts too: what it left stood when the time began.
         """
 
+    def populations(
+        self, silo_type: int, since: datetime, most: int
+    ) -> Sequence[tuple[datetime, int]]:
+        """Return how many objects of a type applied scans left since then, oldest first.
+
+        Of more than ``most`` the newest; they are kept for some days only.
+        """
+
     def forget_high(self, silo_type: int) -> None:
         """Forget how many there were: people approved that there are fewer."""
 
@@ -54,6 +62,9 @@ class Scans(Protocol):
 
     def get(self, scan: ScanId) -> Scan | None:
         """Return a scan."""
+
+    def some(self, scans: Collection[ScanId]) -> Mapping[ScanId, Scan]:
+        """Return these scans by id; unknown ones are left out."""
 
     def save(self, scan: Scan, states: Collection[ScanState]) -> bool:
         """Replace a scan that is in one of ``states``; false when it is not."""
