@@ -21,6 +21,7 @@ from hypersync.approvals.deliver import Delivered, deliver
 from hypersync.approvals.directory import directory_of
 from hypersync.approvals.links import Links, Signer
 from hypersync.approvals.open import open_request
+from hypersync.approvals.proof import proofs_of
 from hypersync.approvals.settings import Loaded, Settings
 from hypersync.approvals.tick import TickReport, tick
 from hypersync.channels.email import EmailChannel
@@ -328,6 +329,7 @@ def _settings(configuration: Configuration, rulebook: Rulebook, loaded: Loaded) 
         is_blackout=_Blackout(configuration.blackout),
         rows=configuration.mail.rows,
         loaded=loaded,
+        proofs=proofs_of(configuration),
     )
 
 

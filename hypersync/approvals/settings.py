@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from hypersync.approvals.directory import Directory
 from hypersync.approvals.links import Links, Signer
+from hypersync.approvals.proof import Proof, Proofs
+from hypersync.model.actions import Action
+from hypersync.model.requests import Request
 
 
 def _never(_: datetime) -> bool:
@@ -40,7 +43,7 @@ class Settings:
     their expiry, ``approve_vips`` the VIP rules that say so; ``simulated`` rules only plan.
     ``is_blackout`` says whether nothing may be released at a time. ``rows`` is the
     most actions one mail lists, 0 for all. ``loaded`` is what tells who changed a rule; without it
-    nothing is noted.
+    nothing is noted. ``proofs`` say what deciding by a link takes.
     """
 
     directory: Directory
@@ -55,8 +58,13 @@ class Settings:
     is_blackout: Callable[[datetime], bool] = field(default=_never)
     rows: int = 100
     loaded: Loaded | None = None
+    proofs: Proofs = field(default_factory=Proofs)
 
     @property
     def asked_again(self) -> timedelta:
         """How long what nobody answered is asked again, however little rejections hold."""
         return max(self.reject_hold, LEAST_ASKED_AGAIN)
+
+    def proof_for(self, request: Request, actions: Sequence[Action]) -> Proof:
+        """Return what deciding these actions of a request takes: code, or session only."""
+        return self.proofs.of(request, actions)
