@@ -39,6 +39,18 @@ class OfRule:
     cluster: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfSeveral:
+    """What somebody chose on a page, all or none: actions one by one and parts of requests.
+
+    ``marks`` are of the actions as they were shown, one each; parts carry their digest.
+    """
+
+    actions: tuple[ActionId, ...] = ()
+    marks: tuple[str, ...] = ()
+    parts: tuple[OfRequest, ...] = ()
+
+
 Target = OfActions | OfRequest | OfRule
 
 

@@ -12,11 +12,21 @@ One rejection decides; an approval takes as many different people as the plan ne
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from hypersync.approvals.ballot import Ballot, Decided, OfActions, OfRequest, OfRule, Target
+from hypersync.approvals.ballot import (
+    Ballot,
+    Decided,
+    OfActions,
+    OfRequest,
+    OfRule,
+    OfSeveral,
+    Target,
+)
 from hypersync.approvals.closing import close_if_settled
 from hypersync.approvals.decide_scan import answer_scan
+from hypersync.approvals.links import mark_of
 from hypersync.approvals.permission import check_permission
 from hypersync.approvals.plan import entitled_now, seats_taken
 from hypersync.approvals.settings import Settings
@@ -40,9 +50,11 @@ __all__ = [
     "OfActions",
     "OfRequest",
     "OfRule",
+    "OfSeveral",
     "Target",
     "actions_of",
     "decide",
+    "decide_several",
     "digest_of",
     "has_answer",
     "request_of",
@@ -77,6 +89,21 @@ def decide(
             return _decide(unit, target, ballot, now, settings)
 
 
+def decide_several(
+    store: Store, target: OfSeveral, ballot: Ballot, *, now: datetime, settings: Settings
+) -> Decided:
+    """Decide what somebody chose on a page, in one transaction: all of it or nothing.
+
+    Raises what `decide` raises, and `DecisionLost` when an action is another than was shown.
+    """
+    try:
+        with store.begin() as unit:
+            return _decide_several(unit, target, ballot, now, settings)
+    except OvertakenError:
+        with store.begin() as unit:
+            return _decide_several(unit, target, ballot, now, settings)
+
+
 def _decide(
     unit: UnitOfWork, target: Target, ballot: Ballot, now: datetime, settings: Settings
 ) -> Decided:
@@ -89,17 +116,76 @@ def _decide(
     actions = actions_of(unit, request, target)
     if request.kind is RequestKind.SCAN:
         return answer_scan(unit, request, target.digest, ballot, now, settings)
+    undecided = _undecided_as_shown(request, actions, target, now)
+    return _answer(unit, undecided or actions, ballot, now, settings, is_all_or_none=False)
+
+
+def _undecided_as_shown(
+    request: Request, actions: Sequence[Action], target: OfRequest | OfRule, now: datetime
+) -> list[Action]:
+    """Return what can be decided, if it is the list that was shown."""
     if request.kind is RequestKind.INCIDENT and not actions:
         raise DecisionRefused("an incident is not approved or rejected: put right what it says")
     undecided = undecided_of(actions, now)
     if target.digest not in (None, digest_of(request, undecided)) and undecided:
         raise DecisionLost("the list changed since it was shown; look at it again")
-    return _answer(unit, undecided or actions, ballot, now, settings, is_all_or_none=False)
+    return undecided
 
 
-def _named(unit: UnitOfWork, ids: Sequence[ActionId]) -> Sequence[Action]:
-    found = unit.actions.get(list(dict.fromkeys(ids)))
-    if missing := set(ids) - {action.id for action in found}:
+def _decide_several(
+    unit: UnitOfWork, target: OfSeveral, ballot: Ballot, now: datetime, settings: Settings
+) -> Decided:
+    named = _named(unit, target.actions, [part.request for part in target.parts])
+    chosen = {action.id: action for action in _as_shown(named, target)}
+    scans: list[OfRequest] = []
+    for part in target.parts:
+        request = unit.requests.get(part.request)
+        if request is None:
+            raise NotFound("there is no such request")
+        if request.kind is RequestKind.SCAN:
+            scans.append(part)
+            continue
+        actions = actions_of(unit, request, part)
+        undecided = _undecided_as_shown(request, actions, part, now)
+        chosen |= {action.id: action for action in undecided or actions}
+    decided = Decided()
+    if chosen:
+        given = list(chosen.values())
+        decided = _answer(unit, given, ballot, now, settings, is_all_or_none=True)
+    if decided.lost:
+        return decided
+    for part in scans:
+        found = _decide(unit, part, ballot, now, settings)
+        decided = replace(
+            decided,
+            requests=(*decided.requests, *found.requests),
+            scan=found.scan,
+            needs_another=decided.needs_another or found.needs_another,
+        )
+    return decided
+
+
+def _as_shown(found: Sequence[Action], target: OfSeveral) -> Sequence[Action]:
+    """Return the actions that were chosen one by one, if they are what was shown."""
+    shown = dict(zip(target.actions, target.marks, strict=True))
+    if any(mark_of(action.id, action.fingerprint) != shown[action.id] for action in found):
+        raise DecisionLost("an action changed since it was shown; look at it again")
+    return found
+
+
+def _named(
+    unit: UnitOfWork, ids: Sequence[ActionId], others: Sequence[RequestId] = ()
+) -> Sequence[Action]:
+    """Return these actions; their requests, and ``others``, are locked from here on.
+
+    Everybody locks in the same order, so that nobody waits for each other.
+    """
+    wanted = list(dict.fromkeys(ids))
+    asking = {action.request for action in unit.actions.get(wanted) if action.request is not None}
+    for each in sorted(asking.union(others)):
+        unit.requests.get(each)
+    found = unit.actions.get(wanted)
+    if missing := set(wanted) - {action.id for action in found}:
         raise NotFound(f"there is no action {min(missing)}")
     return found
 

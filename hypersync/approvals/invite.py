@@ -7,6 +7,7 @@ token and one of another request are the same answer, so that nothing can be fou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,9 +15,11 @@ from hypersync.approvals.decide import (
     Ballot,
     Decided,
     OfActions,
+    OfSeveral,
     Target,
     actions_of,
     decide,
+    decide_several,
     digest_of,
     request_of,
     undecided_of,
@@ -68,32 +71,47 @@ def invitation_of(message: Delivery | Token) -> Invitation:
     return Invitation(request=message.request, address=message.address, nonce=message.nonce)
 
 
-def objection(unit: UnitOfWork, request: Request, person: str | None, settings: Settings) -> str:
-    """Say why somebody may not decide a request, or nothing."""
+def objection(
+    unit: UnitOfWork,
+    request: Request,
+    person: str | None,
+    settings: Settings,
+    actions: Sequence[Action] = (),
+) -> str:
+    """Say why somebody may not decide a request, or these actions of it, or nothing."""
     if person is None:
         return "this address belongs to nobody who may answer"
     try:
-        check_permission(unit, request, (), f"person:{person}", settings)
+        check_permission(unit, request, actions, f"person:{person}", settings)
     except DecisionRefused as refused:
         return refused.message
     return ""
 
 
 def show(
-    store: Store, target: Target, token: str | None, *, now: datetime, settings: Settings
+    store: Store,
+    target: Target,
+    token: str | None,
+    *,
+    now: datetime,
+    settings: Settings,
+    person: str | None = None,
 ) -> Subject:
     """Return what a link is about; nothing changes.
 
-    ``token`` is ``None`` for somebody who may see everything. Raises `NotFound` for what does not
+    ``token`` is ``None`` for somebody who may see everything, ``person`` for nobody who signed in;
+    whoever did answers for themselves, whosoever link it is. Raises `NotFound` for what does not
     exist and for a token that is not for this, and `InvitationEnded` for one whose key is revoked.
     """
     with store.snapshot() as unit:
         request, actions = _find(unit, target)
-        person, why_not = None, "to decide, use the link in your mail"
-        if token is not None:
-            person = _invited(unit, token, request, settings)[0].person
-            why_not = objection(unit, request, person, settings)
         undecided = undecided_of(actions, now)
+        why_not = "to decide, use the link in your mail"
+        if token is not None:
+            invited = _invited(unit, token, request, settings)[0].person
+            person = person or invited
+        if token is not None or person is not None:
+            why_not = objection(unit, request, person, settings, undecided)
         votes = unit.requests.votes(request.id)
     named = {action.id for action in actions}
     clusters = waiting_in(request.clusters, (action.cluster for action in undecided))
@@ -140,6 +158,23 @@ def _invited(
     if code is None:
         raise InvitationEnded("this link was made with a key that is no longer in force")
     return known, code
+
+
+def answer_in_session(
+    store: Store,
+    target: Target | OfSeveral,
+    answer: Answer,
+    *,
+    person: str,
+    comment: str | None,
+    now: datetime,
+    settings: Settings,
+) -> Decided:
+    """Decide as somebody who signed in; raises everything that `decide` raises."""
+    ballot = Ballot(answer=answer, by=f"person:{person}", proof="session", comment=comment)
+    if isinstance(target, OfSeveral):
+        return decide_several(store, target, ballot, now=now, settings=settings)
+    return decide(store, target, ballot, now=now, settings=settings)
 
 
 def answer_by_code(

@@ -101,6 +101,11 @@ def list_digest(rows: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> 
     return hashlib.sha256(joined.encode()).hexdigest()[:32]
 
 
+def mark_of(action: ActionId, fingerprint: str) -> str:
+    """Return what stands for one action as it is shown on a page."""
+    return list_digest([(action, fingerprint)])[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Links:
     """The addresses of the pages, below the configured public address."""
