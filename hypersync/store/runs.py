@@ -140,7 +140,7 @@ def run_of(row: Row[Any]) -> Run:
         finished_at=row.finished_at,
         started_by=row.started_by,
         counts=Counts(**(row.counts or {})),
-        rules={rule: _report_of(report) for rule, report in (row.rules or {}).items()},
+        rules={rule: report_of(report) for rule, report in (row.rules or {}).items()},
         scans=tuple(row.scans or ()),
         undoes=row.undoes,
         plan=row.plan,
@@ -148,5 +148,6 @@ def run_of(row: Row[Any]) -> Run:
     )
 
 
-def _report_of(stored: dict[str, Any]) -> RuleReport:
+def report_of(stored: dict[str, Any]) -> RuleReport:
+    """Make the report of a rule out of what is stored."""
     return RuleReport(**{**stored, "counts": Counts(**stored["counts"])})

@@ -17,6 +17,7 @@ from hypersync.store.engine import WRITE, refusals
 from hypersync.store.events import Events
 from hypersync.store.identities import Identities
 from hypersync.store.leases import Leases
+from hypersync.store.ledger import Ledger
 from hypersync.store.marks import Marks
 from hypersync.store.objects import Objects
 from hypersync.store.past import Past
@@ -77,6 +78,11 @@ class UnitOfWork:
     def runs(self) -> Runs:
         """Runs, their reports and errors."""
         return Runs(self._connection)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What runs did, a page at a time."""
+        return Ledger(self._connection)
 
     @cached_property
     def past(self) -> Past:

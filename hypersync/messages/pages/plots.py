@@ -70,8 +70,8 @@ class PlotView:
     """A plot.
 
     ``id`` is unique on its page. ``title`` and ``text`` are what a screen reader says of it,
-    ``columns`` and ``rows`` the same as a table. One without rows has nothing to draw. What is drawn
-    stands between ``left`` and ``right``, ``top`` and ``bottom``; outside is room for the axes.
+    ``columns`` and ``rows`` the same as a table. One without rows has nothing to draw. The
+    axes stand outside of ``left``, ``right``, ``top`` and ``bottom``.
     """
 
     id: str

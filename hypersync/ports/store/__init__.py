@@ -16,6 +16,7 @@ from hypersync.ports.store.deliveries import Deliveries
 from hypersync.ports.store.events import Events
 from hypersync.ports.store.identities import Identities
 from hypersync.ports.store.leases import Fence, Leases
+from hypersync.ports.store.ledger import Ledger
 from hypersync.ports.store.marks import Marks
 from hypersync.ports.store.objects import Objects
 from hypersync.ports.store.past import Past
@@ -65,6 +66,10 @@ class UnitOfWork(Protocol):
     @property
     def runs(self) -> Runs:
         """Runs, their reports and errors."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """What runs did, a page at a time."""
 
     @property
     def past(self) -> Past:
