@@ -29,7 +29,7 @@ mail: {host: 127.0.0.1, port: "${STORY_SMTP_PORT}", sender: HyperSync <iam@examp
 silos:
   hr:
     connector: csv
-    types: {person: {path: data/hr.csv, anchor: employeeId}}
+    types: {person: {path: data/hr.csv, anchor: employeeId, attributes: [company]}}
   directory:
     connector: ldap
     write: true

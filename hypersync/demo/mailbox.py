@@ -110,9 +110,10 @@ def receiving(mailbox: Mailbox) -> Iterator[int]:
         )
         return made
 
-    server = loop.run_until_complete(loop.create_server(protocol, "127.0.0.1", 0))
     thread = threading.Thread(target=loop.run_forever, name="mailbox", daemon=True)
     thread.start()
+    listening = loop.create_server(protocol, "127.0.0.1", 0)
+    server = asyncio.run_coroutine_threadsafe(listening, loop).result()
     try:
         yield int(server.sockets[0].getsockname()[1])
     finally:
