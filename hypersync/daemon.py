@@ -3,9 +3,10 @@
 Schedules are those of the configuration, run by APScheduler with jobs in memory; which due time was
 run stands in the store. A restart therefore goes on where it was, what was missed meanwhile runs
 once, and neither a second node nor a clock change runs one twice. Duties are small and come round
-every few seconds: requests move on, the outbox is emptied. One that fails does not stop the next
-round; it is logged. Actions that were put off wait for the next committing sync, which looks at
-their condition again. Only the holder of the ``leader`` lease works, the others stand by.
+every few seconds: requests move on, the outbox is emptied, events are sealed. One that fails does
+not stop the others; it is logged. Actions that were put off wait for the next committing sync,
+which looks at their condition again. Only the holder of the ``leader`` lease works, the others
+stand by.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from hypersync.app import App
+from hypersync.audit.chain import Head, chain_keys
+from hypersync.audit.sealing import seal
 from hypersync.config.models import ScheduleConfig
 from hypersync.config.values import Cron, Every
 from hypersync.errors import HyperSyncError, LeaseHeld
@@ -65,6 +68,7 @@ class Daemon:
         self._stop = stop
         self._every = every
         self._holder = f"daemon {new_public_id()}"
+        self._head: Head | None = None
 
     def run(self) -> None:
         """Work until told to stop; what is running then is finished first."""
@@ -98,10 +102,16 @@ class Daemon:
 
     def _duties(self) -> None:
         """Do once what is always to be done."""
-        try:
-            self._app.tick()
-        except Exception:  # noqa: BLE001 - a failing duty must not end the daemon
-            _log.exception("the duty tick failed; it is tried again")
+        for name, duty in (("tick", self._app.tick), ("seal", self._seal)):
+            try:
+                duty()
+            except Exception:  # noqa: BLE001 - a failing duty must not end the daemon
+                _log.exception("the duty %s failed; it is tried again", name)
+
+    def _seal(self) -> None:
+        """Seal what was written into the audit trail; the end is remembered while it runs."""
+        app = self._app
+        self._head = seal(app.store, chain_keys(app.settings), app.clock.now(), self._head).head
 
     # --- schedules -----------------------------------------------------------------------------
 

@@ -42,6 +42,7 @@ COMMANDS = {
     "thresholds": ("advice", "thresholds", "Which limits fit what the rules usually do."),
     "rehearse": ("rehearse", "rehearse", "What other rules would have done with the past."),
     "unlock": ("unlock", "unlock", "Let limits above the ceiling stand, by a signed key."),
+    "audit": ("audit", "audit", "The audit trail: look, verify its seals, keep a checkpoint."),
     "tick": ("admin", "tick", "Do once what is due: requests move on, messages go out."),
     "daemon": ("admin", "daemon", "Run the schedules, the outbox and what is queued."),
     "serve": ("admin", "serve", "Serve the web pages."),

@@ -141,7 +141,7 @@ def show(invocation: Invocation, *, target: str, moment: str | None) -> Exit:
 
     key = object_key(target)
     assert key is not None  # noqa: S101 - only None gives None
-    at = None if moment is None else _moment(moment)
+    at = None if moment is None else read_moment(moment)
     with started_app(invocation) as app:
         now = app.clock.now()
         with app.store.snapshot() as unit:
@@ -166,7 +166,8 @@ def show(invocation: Invocation, *, target: str, moment: str | None) -> Exit:
     return Exit.DONE
 
 
-def _moment(text: str) -> datetime:
+def read_moment(text: str) -> datetime:
+    """Read a time that somebody typed, in UTC when no zone is said; raises `UsageError`."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

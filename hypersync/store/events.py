@@ -1,16 +1,28 @@
-"""Stores the audit trail."""
+"""Stores the audit trail, and the seals of its hash chain.
+
+Rows are sealed and verified as they are stored: what somebody wrote into a column behind our back
+(no JSON, no time) is to be found, not to fail.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import insert, select
+import orjson
+from sqlalchemy import DateTime, Select, Text, bindparam, func, insert, select, type_coerce, update
+from sqlalchemy import text as sql
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.types import TypeEngine
 
-from hypersync.ports.store.events import Event
+from hypersync.ports.store.events import Entry, Event, EventFilter, Recorded
 from hypersync.store import tables
 
-_FIELDS = ("kind", "at", "run", "rule", "request", "action", "silo", "by", "data")
+_FILTERS = ("kind", "run", "rule", "request", "action", "silo", "by")
+_FIELDS = ("at", *_FILTERS, "data")
+_EVENT = tables.event
 
 
 class Events:
@@ -18,17 +30,137 @@ class Events:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._is_sqlite = connection.dialect.name == "sqlite"
 
     def record(self, event: Event) -> None:
         """Write one event."""
         values = {name: getattr(event, name) for name in _FIELDS}
-        self._connection.execute(insert(tables.event), [values])
+        self._connection.execute(insert(_EVENT), [values])
 
     def recent(self, limit: int, request: str | None = None) -> Sequence[Event]:
         """Return the newest events first, of one request when given."""
-        event = tables.event
-        query = select(*(event.c[name] for name in _FIELDS)).order_by(event.c.id.desc())
-        if request is not None:
-            query = query.where(event.c.request == request)
-        rows = self._connection.execute(query.limit(limit)).mappings()
-        return [Event(**{**row, "data": row["data"] or {}}) for row in rows]
+        return [each.event for each in self.find(EventFilter(request=request), limit=limit)]
+
+    def find(
+        self, wanted: EventFilter, *, limit: int, before: int | None = None
+    ) -> Sequence[Recorded]:
+        """Return events, newest first; those before a key when given."""
+        query = self._raw().order_by(_EVENT.c.id.desc()).limit(limit)
+        for name in _FILTERS:
+            if (value := getattr(wanted, name)) is not None:
+                query = query.where(_EVENT.c[name] == value)
+        if wanted.since is not None:
+            query = query.where(_EVENT.c.at >= wanted.since)
+        if wanted.until is not None:
+            query = query.where(_EVENT.c.at < wanted.until)
+        if before is not None:
+            query = query.where(_EVENT.c.id < before)
+        return [_recorded(entry) for entry in self._entries(query)]
+
+    def get(self, event: int) -> Recorded | None:
+        """Return one event."""
+        found = self._entries(self._raw().where(_EVENT.c.id == event))
+        return _recorded(found[0]) if found else None
+
+    # --- the chain -----------------------------------------------------------------------------
+
+    def is_quiet(self) -> bool:
+        """Keep everybody from writing events until this transaction ends.
+
+        SQLite has one writer at a time. On PostgreSQL keys are given out before they are committed;
+        so whoever is about to write one is not waited for, and nobody can write while we seal.
+        """
+        if self._is_sqlite:
+            return True
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(sql("LOCK TABLE event IN SHARE ROW EXCLUSIVE MODE NOWAIT"))
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+                raise
+            return False
+        return True
+
+    def newest(self) -> Entry | None:
+        """Return the event with the highest key."""
+        found = self._entries(self._raw().order_by(_EVENT.c.id.desc()).limit(1))
+        return found[0] if found else None
+
+    def last_sealed(self, limit: int) -> Sequence[Entry]:
+        """Return the sealed events with the highest keys, highest first."""
+        sealed = self._raw().where(_EVENT.c.seal.is_not(None))
+        return self._entries(sealed.order_by(_EVENT.c.id.desc()).limit(limit))
+
+    def entries(self, after: int | None, limit: int) -> Sequence[Entry]:
+        """Return events by key, those after a key when given."""
+        query = self._raw().order_by(_EVENT.c.id).limit(limit)
+        return self._entries(query if after is None else query.where(_EVENT.c.id > after))
+
+    def seal(self, seals: Sequence[tuple[int, str]]) -> None:
+        """Write the seals of events that have none."""
+        statement = (
+            update(_EVENT)
+            .where(_EVENT.c.id == bindparam("key"), _EVENT.c.seal.is_(None))
+            .values(seal=bindparam("made"))
+        )
+        if seals:
+            rows = [{"key": key, "made": made} for key, made in seals]
+            self._connection.execute(statement, rows)
+
+    def count_sealed(self, up_to: int | None = None) -> int:
+        """Count the sealed events, those up to a key when given."""
+        query = select(func.count()).where(_EVENT.c.seal.is_not(None))
+        if up_to is not None:
+            query = query.where(_EVENT.c.id <= up_to)
+        return self._connection.execute(query).scalar_one()
+
+    def count_unsealed(self, after: int | None) -> int:
+        """Count the events after a key that have no seal."""
+        query = select(func.count()).where(_EVENT.c.seal.is_(None))
+        if after is not None:
+            query = query.where(_EVENT.c.id > after)
+        return self._connection.execute(query).scalar_one()
+
+    def _raw(self) -> Select[Any]:
+        as_stored: TypeEngine[Any] = Text() if self._is_sqlite else DateTime(timezone=True)
+        columns = [type_coerce(_EVENT.c[name], Text) for name in _FIELDS if name != "at"]
+        return select(_EVENT.c.id, _EVENT.c.seal, type_coerce(_EVENT.c.at, as_stored), *columns)
+
+    def _entries(self, query: Select[Any]) -> Sequence[Entry]:
+        rows = self._connection.execute(query)
+        return [Entry(key, (_moment(at), *said), seal) for key, seal, at, *said in rows]
+
+
+def _recorded(entry: Entry) -> Recorded:
+    """Read an event; what cannot be read is empty, and its seal does not fit."""
+    at, *names, data = entry.content
+    kind, *others = [None if name is None else str(name) for name in names]
+    fields = dict(zip(_FILTERS[1:], others, strict=True))
+    event = Event(kind=kind or "", at=_time(at), data=_data(data), **fields)
+    return Recorded(entry.id, event, entry.seal)
+
+
+def _time(at: object) -> datetime:
+    try:
+        return datetime.fromisoformat(str(at)).astimezone(UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _data(text: object) -> dict[str, Any]:
+    try:
+        found = orjson.loads(text or "{}")  # type: ignore[arg-type] # refused below when no text
+    except (orjson.JSONDecodeError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _moment(at: object) -> object:
+    """Return a stored time as ISO 8601 in UTC, the same on every database."""
+    if isinstance(at, datetime):
+        return at.astimezone(UTC).isoformat()
+    try:
+        found = datetime.fromisoformat(str(at))
+    except ValueError:
+        return at
+    return at if found.tzinfo else found.replace(tzinfo=UTC).isoformat()
