@@ -53,13 +53,20 @@ class Identity:
         for slot, row in enumerate(self.rows):
             if row is None:
                 continue
-            attributes = self.attributes(slot)
-            for names in _NAMES:
-                parts = [part for name in names if isinstance(part := attributes.get(name), str)]
-                if len(parts) == len(names):
-                    return " ".join(parts)
+            known = called(self.attributes(slot))
+            if known is not None:
+                return known
             anchors.append(row[1])
         return anchors[0] if anchors else f"identity {self.id}"
+
+
+def called(attributes: Attributes) -> str | None:
+    """Return the name of a person that attributes say, ``None`` when they say none."""
+    for names in _NAMES:
+        parts = [part for name in names if isinstance(part := attributes.get(name), str)]
+        if len(parts) == len(names):
+            return " ".join(parts)
+    return None
 
 
 @dataclass(slots=True, kw_only=True)

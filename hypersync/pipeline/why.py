@@ -22,7 +22,8 @@ from hypersync.pipeline.world import World
 from hypersync.ports.store import UnitOfWork
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.explain import Outcome, Step, trace
-from hypersync.rulebook.rules import Rule, RuleKind
+from hypersync.rulebook.nodes import Compiled
+from hypersync.rulebook.rules import Rule, RuleKind, VipRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +36,30 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class RuleAnswer:
-    """One rule for one identity: true, false, unknown or error, and the values it read."""
+    """One rule for one identity: true, false, unknown or error, and the values it read.
+
+    ``throttle`` is the least time between two starts, ``None`` without one or when it cannot be
+    computed.
+    """
 
     rule: str
     result: str
     values: tuple[Trace, ...]
     note: str = ""
+    throttle: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Everything that decides about one identity; an empty slot is ``None``."""
+    """Everything that decides about one identity; an empty slot is ``None``.
+
+    ``vips`` are the VIP rules, answered as the rules are.
+    """
 
     identity: IdentityId
     slots: Mapping[str, Attributes | None]
     rules: tuple[RuleAnswer, ...]
+    vips: tuple[RuleAnswer, ...] = ()
 
 
 def why(engine: Engine, identity: IdentityId) -> Answer:
@@ -63,7 +73,12 @@ def why(engine: Engine, identity: IdentityId) -> Answer:
         }
         answers = tuple(_answer(evaluator, rule, seen) for rule in rulebook.rules)
         answers = _with_rivals(evaluator, seen, answers)
-        return Answer(identity, slots, _with_holds(unit, identity, answers))
+        return Answer(
+            identity,
+            slots,
+            _with_holds(unit, identity, answers),
+            tuple(_vip(evaluator, vip, seen) for vip in rulebook.vips),
+        )
 
 
 def explain(engine: Engine, action: Action) -> tuple[Trace, ...]:
@@ -104,7 +119,30 @@ def _answer(evaluator: Evaluator, rule: Rule, seen: Identity) -> RuleAnswer:
             result = "false" if evaluator.is_cleanly_false(rule.index, *states) else "unknown"
     except EvaluationError as error:
         return RuleAnswer(rule.id, "error", values, error.message)
-    return RuleAnswer(rule.id, result, values, _note(evaluator, rule, seen, result))
+    note = _note(evaluator, rule, seen, result)
+    return RuleAnswer(rule.id, result, values, note, _throttle(evaluator, rule, seen))
+
+
+def _throttle(evaluator: Evaluator, rule: Rule, seen: Identity) -> timedelta | None:
+    if rule.throttle is None or isinstance(rule.throttle, timedelta):
+        return rule.throttle
+    try:
+        span = evaluator.value(rule.throttle, seen.objects, seen.gone, seen.outside, seen.invalid)
+    except EvaluationError:
+        return None
+    return span if isinstance(span, timedelta) else None
+
+
+def _vip(evaluator: Evaluator, vip: VipRule, seen: Identity) -> RuleAnswer:
+    """Ask a VIP rule; unknown and in error count as true, and are told apart here."""
+    states = (seen.objects, seen.gone, seen.outside, seen.invalid)
+    values = _traced(evaluator, vip.when, seen)
+    try:
+        value = evaluator.value(vip.when, *states)
+    except EvaluationError as error:
+        return RuleAnswer(vip.name, "error", values, error.message)
+    result = "unknown" if value is None else "true" if value is True else "false"
+    return RuleAnswer(vip.name, result, values)
 
 
 def _note(evaluator: Evaluator, rule: Rule, seen: Identity, result: str) -> str:
@@ -120,7 +158,11 @@ def _note(evaluator: Evaluator, rule: Rule, seen: Identity, result: str) -> str:
 
 
 def _traces(evaluator: Evaluator, rule: Rule, seen: Identity) -> tuple[Trace, ...]:
-    steps = trace(evaluator, rule.pure, seen.objects, seen.gone, seen.outside, seen.invalid)
+    return _traced(evaluator, rule.pure, seen)
+
+
+def _traced(evaluator: Evaluator, asked: Compiled, seen: Identity) -> tuple[Trace, ...]:
+    steps = trace(evaluator, asked, seen.objects, seen.gone, seen.outside, seen.invalid)
     return tuple(Trace(step.text, _shown(step)) for step in steps)
 
 

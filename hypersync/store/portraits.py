@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
 from hypersync.model.ids import IdentityId, ObjectId
 from hypersync.ports.store.objects import ObjectChange, StoredObject
-from hypersync.ports.store.portraits import Tie
+from hypersync.ports.store.portraits import Then, Tie
 from hypersync.store.bulk import marks, read, stored_time
-from hypersync.store.history import change_of
+from hypersync.store.history import change_of, undone
 from hypersync.store.objects import STORED, stored_object
 
 _CHANGES = """
@@ -57,6 +58,24 @@ class Portraits:
             return "", ()
         return f"AND {condition}", (stored_time(self._connection, time),)
 
+    def at(self, stored: StoredObject, time: datetime, most: int) -> Then:
+        """Return an object as it was at a time, walking back over at most so many changes."""
+        if stored.created_at > time:
+            return Then(None)
+        changes = self.since(stored.id, time, most + 1)
+        members = self.members(stored.id, most + 1)
+        has_members = len(members) <= most
+        if len(changes) > most:
+            return Then(None, is_known=False, has_members=has_members)
+        if not has_members:
+            return Then(undone(stored, map(_without_members, changes)), has_members=False)
+        together: dict[str, list[str]] = {}
+        for attribute, target in members:
+            together.setdefault(attribute, []).append(target)
+        lists = {name: tuple(targets) for name, targets in together.items()}
+        whole = replace(stored, attributes={**stored.attributes, **lists})
+        return Then(undone(whole, changes))
+
     def members(self, object_id: ObjectId, most: int) -> Sequence[tuple[str, str]]:
         """Return what an object refers to as members: attribute and target, in normal form."""
         statement = (
@@ -88,3 +107,10 @@ class Portraits:
 
     def _stored(self, condition: str, *values: object) -> list[StoredObject]:
         return [stored_object(row) for row in read(self._connection, STORED + condition, values)]
+
+
+def _without_members(change: ObjectChange) -> ObjectChange:
+    """Return a change without the members that came and went."""
+    before = {name: value for name, value in change.before.items() if not name.startswith("-")}
+    after = {name: value for name, value in change.after.items() if not name.startswith("+")}
+    return replace(change, before=before, after=after)

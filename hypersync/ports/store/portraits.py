@@ -21,6 +21,18 @@ class Tie(NamedTuple):
     target: str
 
 
+class Then(NamedTuple):
+    """An object at a time: ``None`` before it was there.
+
+    ``is_known`` is false when too much changed since to walk back. Members are among the attributes
+    unless there are too many.
+    """
+
+    object: StoredObject | None
+    is_known: bool = True
+    has_members: bool = True
+
+
 class Portraits(Protocol):
     """Reads what is known of one object."""
 
@@ -34,6 +46,9 @@ class Portraits(Protocol):
 
     def since(self, object_id: ObjectId, time: datetime, most: int) -> Sequence[ObjectChange]:
         """Return the changes of an object after a time, newest first."""
+
+    def at(self, stored: StoredObject, time: datetime, most: int) -> Then:
+        """Return an object as it was at a time, walking back over at most so many changes."""
 
     def members(self, object_id: ObjectId, most: int) -> Sequence[tuple[str, str]]:
         """Return what an object refers to as members: attribute and target, in normal form."""
