@@ -10,7 +10,7 @@ from __future__ import annotations
 from flask import Flask
 
 from hypersync.app import App
-from webui import assets, decisions, pending, runs, security
+from webui import assets, audit, decisions, pending, runs, security
 
 __all__ = ["create_app"]
 
@@ -20,6 +20,6 @@ def create_app(app: App) -> Flask:
     site = Flask("webui", static_folder="static", static_url_path="/static")
     site.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     security.protect(site, app)
-    for part in (assets, decisions, pending, runs):
+    for part in (assets, audit, decisions, pending, runs):
         site.register_blueprint(part.blueprint(app))
     return site

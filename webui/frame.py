@@ -15,7 +15,7 @@ from hypersync.messages.pages.frame import FrameView, PlaceView
 from hypersync.pipeline.unlock import in_force
 from webui.visitors import visitor
 
-PLACES = (("Waiting", "/report/pending"), ("Runs", "/report/runs"))
+PLACES = (("Waiting", "/report/pending"), ("Runs", "/report/runs"), ("Audit", "/audit"))
 
 
 def show(

@@ -1,0 +1,144 @@
+"""The page of the audit trail: its events with filters, and the state of the chain."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import text
+
+from hypersync.audit.chain import chain_keys
+from hypersync.audit.sealing import seal
+from hypersync.ports.store.events import Event
+from tests.asking import HOUR, NOON, stopped
+from tests.pages import Browser
+
+
+@pytest.fixture
+def browser(tmp_path):
+    world = stopped(tmp_path)
+    world.ask(world.suspend(2))
+    return Browser(world)
+
+
+def record(browser, count=1, **values):
+    with browser.world.store.begin() as unit:
+        for number in range(count):
+            said = {"kind": "approve", "by": "person:ann", "data": {"count": number}, **values}
+            unit.events.record(Event(at=NOON + number * HOUR, **said))
+
+
+def sealed(browser):
+    return seal(browser.world.store, chain_keys(browser.world.settings), NOON)
+
+
+def shown(browser, address="/audit"):
+    """The numbers of the events on a page."""
+    page = browser.open(address).text
+    return [int(each) for each in re.findall(r'<th scope="row">(-?\d+)</th>', page)]
+
+
+def test_the_page_shows_what_happened_newest_first(browser):
+    record(browser)
+    page = browser.open("/audit")
+    assert page.status_code == 200
+    numbers = shown(browser)
+    assert numbers == sorted(numbers, reverse=True)
+    assert "Ann Ng" in page.text
+    assert f'href="/report/runs/{browser.world.run}"' in page.text
+    assert "waits" in page.text
+
+
+def test_events_are_filtered_by_what_they_say(browser):
+    record(browser, 3, kind="undo", rule="some-rule", silo="hr")
+    newest = shown(browser)[:3]
+    for name, value in (("kind", "undo"), ("rule", "some-rule"), ("silo", "hr")):
+        assert shown(browser, f"/audit?{name}={value}") == newest
+    assert shown(browser, "/audit?kind=undo&by=person:bob") == []
+    assert shown(browser, "/audit?kind=undo&since=2026-03-02T13:00") == newest[:2]
+    assert shown(browser, "/audit?kind=undo&until=2026-03-02T13:00") == newest[2:]
+
+
+def test_pages_go_on_where_the_last_one_ended_also_when_events_are_added(browser):
+    record(browser, 120)
+    first = browser.open("/audit?kind=approve")
+    older = re.search(r'href="(/audit\?[^"]+before=\d+)"', first.text)[1].replace("&amp;", "&")
+    record(browser, 5)
+    seen = shown(browser, older)
+    assert len(seen) == 50
+    with browser.world.store.snapshot() as unit:
+        newest = unit.events.newest().id
+    assert seen[0] == newest - 5 - 50
+    last = browser.open(older)
+    assert "kind=approve" in re.search(r'href="(/audit\?[^"]+before=\d+)"', last.text)[1]
+
+
+def test_the_page_says_how_far_the_chain_goes_and_that_it_is_intact(browser):
+    assert "Nothing is sealed yet" in browser.open("/audit").text
+    done = sealed(browser)
+    record(browser)
+    page = browser.open("/audit").text
+    assert f"Sealed up to event {done.head.event}" in page
+    assert "1 event waits for a seal" in page
+    assert f"The chain is intact: {done.count} sealed events verified." in page
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE event SET kind = 'x' WHERE id = 2", "Event 2 was changed"),
+        ("DELETE FROM event WHERE id = 2", "Event 3 follows a gap: 1 event is missing before it"),
+        ("INSERT INTO event (id, at, kind) VALUES (-1, '2026-03-02', 'x')", "Event -1 was put in"),
+    ],
+)
+def test_S34_the_page_says_the_first_broken_event_and_what_is_wrong(browser, change, said):
+    record(browser, 5)
+    sealed(browser)
+    with browser.world.store.engine.begin() as connection:
+        connection.execute(text(change))
+    page = browser.open("/audit").text
+    assert "The chain is broken in 1 place" in page
+    assert said in page
+
+
+def test_a_long_chain_is_verified_when_asked_for(browser, monkeypatch):
+    record(browser, 5)
+    sealed(browser)
+    monkeypatch.setattr("webui.audit.MOST_VERIFIED", 3)
+    page = browser.open("/audit?kind=approve").text
+    assert "is intact" not in page
+    address = re.search(r'href="([^"]+verify=all)"', page)[1].replace("&amp;", "&")
+    assert "is intact" in browser.open(address).text
+    assert "kind=approve" in address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/audit?since=noon", "/audit?until=9999-99-99", "/audit?before=x", "/audit?before=²"],
+)
+def test_what_is_no_filter_is_refused_with_a_sentence(browser, address):
+    page = browser.open(address)
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+
+
+def test_S19_what_events_say_is_text(browser):
+    record(browser, rule="<script>alert(1)</script>", data={"error": "a\u202eb<img src=x>"})
+    page = browser.open("/audit").text
+    assert "<script>alert" not in page
+    assert "<img" not in page
+    assert "a[U+202E]b" in page
+    assert "<script>" not in browser.open("/audit?rule=<script>").text.replace("<script src", "")
+
+
+def test_S29_who_was_asked_is_not_shown_to_viewers(browser):
+    page = browser.open("/audit?kind=request").text
+    assert "(not shown)" in page
+    assert "ann@example.org" not in page
+
+
+def test_S3_the_page_is_shown_to_nobody_unknown(browser):
+    browser.remote = "192.0.2.7"
+    page = browser.open("/audit")
+    assert page.status_code == 403
+    assert "person" not in page.text

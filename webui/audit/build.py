@@ -1,0 +1,141 @@
+"""Builds the views of the audit trail. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from hypersync.approvals.directory import Directory
+from hypersync.audit.state import ChainState
+from hypersync.audit.verify import Fault, Verified
+from hypersync.messages import wording
+from hypersync.messages.pages.audit import AboutView, ChainView, EventView, FieldView
+from hypersync.ports.store.events import Event, Recorded
+
+FIELDS = {
+    "kind": "What happened",
+    "by": "Who",
+    "run": "Run",
+    "rule": "Rule",
+    "request": "Request",
+    "action": "Action",
+    "silo": "Silo",
+    "since": "From",
+    "until": "Before",
+}
+KINDS = (
+    "action_failed",
+    "approve",
+    "audit_broken",
+    "default_approve",
+    "delivery_failed",
+    "deny",
+    "plan_applied",
+    "request",
+    "request_expire",
+    "request_forward",
+    "rule_changed",
+    "rule_previewed",
+    "run_failed",
+    "run_finished",
+    "scan_suspended",
+    "threshold_tripped",
+    "undo",
+    "void",
+)
+_WORDS = {
+    "changed": "was changed",
+    "missing": "follows a gap",
+    "inserted": "was put in",
+    "reordered": "was put elsewhere",
+    "unknown_key": "cannot be verified",
+}
+_PAGES = {"run": "/report/runs/{}", "request": "/report/pending?request={}"}
+
+
+def fields(given: Mapping[str, str]) -> list[FieldView]:
+    """Return the fields to filter by, as they are filled in."""
+    return [
+        FieldView(
+            name=name,
+            label=label,
+            value=wording.visible(given.get(name, ""), 200),
+            kind="datetime-local" if name in ("since", "until") else "text",
+            choices=KINDS if name == "kind" else (),
+        )
+        for name, label in FIELDS.items()
+    ]
+
+
+def event_view(recorded: Recorded, directory: Directory, zone: str) -> EventView:
+    """Return one event."""
+    event = recorded.event
+    return EventView(
+        number=str(recorded.id),
+        at=wording.moment(event.at, zone),
+        kind=wording.visible(event.kind.replace("_", " "), 60),
+        by="" if event.by is None else wording.visible(directory.name(event.by), 80),
+        about=_about(event),
+        data=[(wording.visible(name, 40), _text(value)) for name, value in event.data.items()],
+        is_sealed=recorded.seal is not None,
+    )
+
+
+def _about(event: Event) -> list[AboutView]:
+    found = []
+    for name in ("run", "rule", "request", "action", "silo"):
+        value = getattr(event, name)
+        if value is not None:
+            address = _PAGES.get(name, "").format(quote(value, safe=""))
+            found.append(AboutView(name, wording.visible(value, 80), address))
+    return found
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "\N{EN DASH}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_text(each) for each in value[:10]) or "\N{EN DASH}"
+    if isinstance(value, dict):
+        return ", ".join(f"{wording.visible(str(k), 40)} {_text(v)}" for k, v in value.items())
+    return wording.visible(str(value), 200)
+
+
+def chain_view(state: ChainState, found: Verified | None, verify: str, zone: str) -> ChainView:
+    """Return the state of the chain; ``found`` is ``None`` when it was not verified."""
+    return ChainView(
+        sentence=_sentence(state, zone),
+        verdict="" if found is None else _verdict(found),
+        is_broken=found is not None and not found.is_intact,
+        faults=[] if found is None else [_fault(each) for each in found.faults],
+        verify=verify if found is None else "",
+    )
+
+
+def _sentence(state: ChainState, zone: str) -> str:
+    waiting = wording.counted(state.unsealed, "event waits", "events wait")
+    if state.head.event is None:
+        return f"Nothing is sealed yet; {waiting} for a seal."
+    when = "" if state.sealed_at is None else f" on {wording.moment(state.sealed_at, zone)}"
+    return f"Sealed up to event {state.head.event}{when}; {waiting} for a seal."
+
+
+def _verdict(found: Verified) -> str:
+    count = wording.counted(found.sealed, "sealed event")
+    if found.is_intact:
+        return f"The chain is intact: {count} verified."
+    places = wording.counted(found.broken, "place")
+    return f"The chain is broken in {places}: the first is at event {found.faults[0].event}."
+
+
+def _fault(fault: Fault) -> str:
+    return f"Event {fault.event} {_WORDS[fault.wrong.value]}: {fault.text}."
+
+
+def query(given: Mapping[str, str], **more: str) -> str:
+    """Return the address of the page with these filters."""
+    kept = {name: given[name] for name in FIELDS if given.get(name)}
+    said = urlencode({**kept, **more})
+    return f"/audit?{said}" if said else "/audit"
