@@ -121,6 +121,12 @@ class InvitationEnded(DecisionRefused):
     code = "gone"
 
 
+class SignInRefused(HyperSyncError):
+    """The name or the password is wrong."""
+
+    code = "sign_in_refused"
+
+
 class UnlockRefused(HyperSyncError):
     """The unlock key unlocks nothing here."""
 

@@ -50,13 +50,17 @@ def _any_app() -> App:
 
 @dataclass(slots=True)
 class Browser:
-    """Somebody with a mail in front of the pages; ``time`` is what their clock shows."""
+    """Somebody with a mail in front of the pages; ``time`` is what their clock shows.
+
+    ``configured`` replaces parts of the configuration.
+    """
 
     world: Stopped
     time: datetime = NOON
     bag: Postbag = field(default_factory=Postbag)
     remote: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
+    configured: dict[str, object] = field(default_factory=dict)
     _client: FlaskClient | None = None
 
     def now(self) -> datetime:
@@ -90,6 +94,7 @@ class Browser:
         lock = Lock(installation=HERE, silos=frozenset({"directory"}), public_key=PUBLIC)
         return replace(
             app,
+            configuration=app.configuration.model_copy(update=self.configured),
             store=self.world.store,
             settings=self.world.settings,
             clock=self,

@@ -10,16 +10,16 @@ from __future__ import annotations
 from flask import Flask
 
 from hypersync.app import App
-from webui import assets, audit, decisions, pending, runs, security
+from webui import assets, audit, decisions, pending, runs, security, sign_in
 
 __all__ = ["create_app"]
 
 
 def create_app(app: App) -> Flask:
-    """Make the site; until there is a sign-in it is to listen on loopback only."""
+    """Make the site; without a sign-in it is to listen on loopback only."""
     site = Flask("webui", static_folder="static", static_url_path="/static")
     site.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     security.protect(site, app)
-    for part in (assets, audit, decisions, pending, runs):
+    for part in (assets, audit, sign_in, decisions, pending, runs):
         site.register_blueprint(part.blueprint(app))
     return site

@@ -13,6 +13,8 @@ from hypersync.app import App
 from hypersync.messages import wording
 from hypersync.messages.pages.frame import FrameView, PlaceView
 from hypersync.pipeline.unlock import in_force
+from webui.addresses import as_written, sign_in_address
+from webui.cookies import session_secret
 from webui.visitors import visitor
 
 PLACES = (("Waiting", "/report/pending"), ("Runs", "/report/runs"), ("Audit", "/audit"))
@@ -38,8 +40,18 @@ def frame_of(app: App, *, is_invited: bool = False) -> FrameView:
         places=[_place(label, address) for label, address in PLACES],
         visitor="" if known is None else wording.visible(known.name, 80),
         csrf="" if known is None else known.csrf,
+        sign_in=_sign_in(app) if known is None else "",
+        can_sign_out=known is not None and bool(session_secret(app)),
         banners=_banners(app) if known is not None or is_invited else [],
     )
+
+
+def _sign_in(app: App) -> str:
+    """Return where to sign in and come back from; nothing where nobody can."""
+    if app.configuration.sign_in is None:
+        return ""
+    is_page = request.method == "GET" and "HX-Request" not in request.headers
+    return sign_in_address(as_written(request.path, request.query_string) if is_page else "")
 
 
 def bare_frame() -> FrameView:

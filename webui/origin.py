@@ -16,9 +16,10 @@ def is_local(app: App) -> bool:
 
     A proxy on this machine has its address. Whatever it leaves in the request gives it away: a
     header, the public name when that is another one, or HTTP/1.0, which no browser speaks. One
-    that leaves nothing cannot be told from a browser.
+    that leaves nothing cannot be told from a browser. Once there is a sign-in it is of no account
+    where somebody sits.
     """
-    if _is_forwarded() or _is_by_public_name(app):
+    if app.configuration.sign_in is not None or _is_forwarded() or _is_by_public_name(app):
         return False
     return _is_loopback(request.remote_addr or "")
 

@@ -2,7 +2,8 @@
 
 Until there is a sign-in, everybody on this machine sees everything and nobody else sees anything
 without a token. A request that shows that it came through a proxy, or that names a public address
-elsewhere, is not from this machine. The ``Host`` header
+elsewhere, is not from this machine. Once there is one, everybody signs in, and what is sent in a
+session carries what its pages were given. The ``Host`` header
 must name the public address or this machine, so that no other site's name resolves to these pages;
 links are built from the configuration and never from it. An unknown address and a wrong token are
 the same answer, and trying many is slowed down.
@@ -10,14 +11,16 @@ the same answer, and trying many is slowed down.
 
 from __future__ import annotations
 
+import hmac
 import logging
 from collections import deque
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, make_response, request
+from flask import Flask, Response, make_response, redirect, request
 from jinja2 import TemplateError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from hypersync.app import App
 from hypersync.approvals.links import token_hash
@@ -29,14 +32,17 @@ from hypersync.errors import (
     NotFound,
 )
 from hypersync.messages.pages.frame import MessagePage
+from webui.addresses import as_written, sign_in_address
 from webui.frame import bare_frame
 from webui.origin import host_of
+from webui.visitors import SignInNeeded, visitor
 
 _logger = logging.getLogger(__name__)
 
 MOST_FAILURES = 30
 FAILURE_SPAN = timedelta(minutes=1)
 
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; "
@@ -51,6 +57,7 @@ _HEADERS = {
 }
 _TITLES = {
     400: "That did not work",
+    401: "Sign in first",
     403: "Not possible",
     404: "Nothing here",
     405: "That did not work",
@@ -67,9 +74,19 @@ def protect(site: Flask, app: App) -> None:
     guard = _Guard(app)
     site.before_request(guard.check)
     site.after_request(guard.finish)
-    site.register_error_handler(
-        Exception, lambda error: error_page(app, status_of(error), _message(error))
-    )
+    site.register_error_handler(Exception, lambda error: _answer_to(app, error))
+
+
+def _answer_to(app: App, error: Exception) -> AnyResponse:
+    """Send somebody unknown to the sign-in and back; say everything else in a sentence."""
+    if isinstance(error, SignInNeeded) and request.method in _HARMLESS:
+        if "HX-Request" not in request.headers:
+            return redirect(sign_in_address(as_written(request.path, request.query_string)), 302)
+        here = urlsplit(request.headers.get("HX-Current-URL", ""))
+        page = error_page(app, 401, error.message)
+        page.headers["HX-Redirect"] = sign_in_address(f"{here.path}?{here.query}")
+        return page
+    return error_page(app, status_of(error), _message(error))
 
 
 class _Guard:
@@ -85,9 +102,24 @@ class _Guard:
         """Refuse what no page is to see."""
         if host_of(request.host) not in self._hosts:
             return error_page(self._app, 400, "This server is not known by that name.")
-        if request.method == "POST" and not _is_same_site(self._hosts):
+        if request.method in _HARMLESS:
+            return None
+        if not _is_same_site(self._hosts):
             return error_page(self._app, 403, "This form was sent from another site.")
+        if not self._is_of_the_session():
+            return error_page(self._app, 403, "This page is too old. Open it again, then send it.")
         return None
+
+    def _is_of_the_session(self) -> bool:
+        """Tell whether what somebody sends who is signed in comes from a page that they were given.
+
+        Whoever is known by no cookie cannot be made to send something by another site.
+        """
+        known = visitor(self._app)
+        if known is None or known.proof != "session":
+            return True
+        given = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
+        return hmac.compare_digest(given.encode("utf-8", "replace"), known.csrf.encode())
 
     def finish(self, response: Response) -> Response:
         """Say what a browser may do with the answer, and count refusals."""

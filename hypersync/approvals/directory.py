@@ -24,7 +24,10 @@ EVERYBODY = Plan(name="", steps=(Step(to="role:approver"),), comment="never")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who can be told or asked; ``identity`` is their own join value in normal form."""
+    """Somebody who can be told or asked.
+
+    ``identity`` is their own join value in normal form, ``subject`` what a sign-in calls them.
+    """
 
     id: str
     email: str
@@ -34,6 +37,7 @@ class Person:
     identity: str | None = None
     delegate: str | None = None
     timezone: str = "UTC"
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def _person(name: str, person: PersonConfig) -> Person:
         identity=None if person.identity is None else normal_identity(person.identity),
         delegate=person.delegate,
         timezone=person.timezone,
+        subject=person.subject,
     )
 
 

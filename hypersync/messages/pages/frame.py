@@ -20,13 +20,14 @@ class FrameView:
     """Where one can go, who is signed in, and what everybody is to know.
 
     ``visitor`` is empty for nobody. ``csrf`` goes into every form that is sent in a session.
+    ``sign_in`` is where nobody becomes somebody, empty where that is not possible.
     ``banners`` say what holds at the moment, such as unlock keys in force.
     """
 
     places: Sequence[PlaceView] = ()
     visitor: str = ""
     csrf: str = ""
-    can_sign_in: bool = False
+    sign_in: str = ""
     can_sign_out: bool = False
     banners: Sequence[str] = ()
 

@@ -1,0 +1,101 @@
+"""The pages to sign in and out. A session is begun anew at each sign-in."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, request
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as AnyResponse
+
+from hypersync.access.accounts import check_password
+from hypersync.access.passwords import Passwords
+from hypersync.access.sessions import (
+    ACCOUNT,
+    begin_session,
+    end_session,
+    end_sessions,
+    session_rules,
+)
+from hypersync.app import App
+from hypersync.config.sign_in_models import SignInConfig
+from hypersync.errors import SignInRefused
+from webui.addresses import own_path
+from webui.cookies import drop, keep, session_secret
+from webui.frame import show
+from webui.sign_in.build import sign_in_page
+from webui.sign_in.limits import limited
+from webui.visitors import visitor
+
+
+def blueprint(app: App) -> Blueprint:
+    """Return the pages to sign in and out; without a sign-in there are none."""
+    pages = Blueprint("sign_in", __name__)
+    if app.configuration.sign_in is not None:
+        _add_pages(pages, app, app.configuration.sign_in)
+    return pages
+
+
+def _add_pages(pages: Blueprint, app: App, sign_in: SignInConfig) -> None:
+    passwords = Passwords() if sign_in.accounts else None
+
+    @pages.get("/sign-in")
+    def ask() -> AnyResponse:
+        wanted = own_path(request.args.get("next", ""))
+        if visitor(app) is not None:
+            return redirect(wanted, 302)
+        return show(app, "web/sign_in.html", sign_in_page(sign_in, wanted))
+
+    @limited(app, pages)
+    def enter() -> AnyResponse:
+        if passwords is None:
+            raise NotFound
+        return _enter(app, sign_in, passwords)
+
+    @pages.post("/sign-out")
+    def leave() -> AnyResponse:
+        return _leave(app)
+
+    pages.add_url_rule("/sign-in", view_func=enter, methods=["POST"])
+
+
+def _enter(app: App, sign_in: SignInConfig, passwords: Passwords) -> AnyResponse:
+    form = request.form
+    wanted, name = own_path(form.get("next", "")), form.get("name", "")
+    try:
+        person = check_password(
+            app.store,
+            name,
+            form.get("password", ""),
+            directory=app.settings.directory,
+            passwords=passwords,
+        )
+    except SignInRefused as refused:
+        page = sign_in_page(sign_in, wanted, name=name, error=refused.message)
+        return show(app, "web/sign_in.html", page, 403)
+    return welcome(app, sign_in, person, ACCOUNT, wanted)
+
+
+def welcome(app: App, sign_in: SignInConfig, person: str, way: str, wanted: str) -> AnyResponse:
+    """Begin a session for somebody who proved who they are, and go on to what they wanted."""
+    secret = begin_session(
+        app.store,
+        person,
+        way,
+        now=app.clock.now(),
+        rules=session_rules(sign_in),
+        before=session_secret(app),
+    )
+    response = redirect(wanted, 303)
+    keep(app, response, secret)
+    return response
+
+
+def _leave(app: App) -> AnyResponse:
+    """End the session, or with ``everywhere`` every one of whoever is in it."""
+    known, secret = visitor(app), session_secret(app)
+    if request.form.get("everywhere") and known is not None and known.person is not None:
+        end_sessions(app.store, known.person, now=app.clock.now())
+    elif secret:
+        end_session(app.store, secret, now=app.clock.now())
+    response = redirect("/sign-in", 303)
+    drop(app, response)
+    return response
