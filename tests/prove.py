@@ -33,6 +33,7 @@ EXAMPLES = 40
 """How many companies one process founds; each takes up to `test_guard_machine.STEPS` steps."""
 LONG_STEPS = 60
 WALKS = 300
+AGAIN = "PYTHONHASHSEED=0 python -m tests.prove"
 EVIDENCE = "HYPERSYNC-PROOF "
 
 
@@ -193,15 +194,18 @@ def _show(ended: Ended) -> None:
 def _part(part: Sequence[str]) -> int:
     """Do one part of a proof in this process, and say what it came to."""
     what, which = part
-    evidence = dict(_take_steps(int(which)) if what == "machine" else _visit(what, int(which)))
+    visits = _visit if what in ("near", "far") else _take_steps
+    evidence = dict(visits(what, int(which)))
     _say(EVIDENCE + json.dumps(evidence))
     return 0
 
 
-def _take_steps(seed: int) -> Iterator[tuple[str, int]]:
+def _take_steps(how: str, seed: int) -> Iterator[tuple[str, int]]:
+    """Take a seed's steps; ``shrink`` makes what fails as short as it can be, which takes long."""
     import logging
 
     import hypothesis
+    from hypothesis import Phase
     from hypothesis.stateful import run_state_machine_as_test
 
     from tests.properties import test_guard_machine as machine
@@ -212,12 +216,14 @@ def _take_steps(seed: int) -> Iterator[tuple[str, int]]:
         max_examples=EXAMPLES,
         stateful_step_count=LONG_STEPS,
         derandomize=False,
+        phases=[Phase.generate, *([Phase.shrink] if how == "shrink" else [])],
+        report_multiple_bugs=False,
         print_blob=False,
     )
     try:
         run_state_machine_as_test(hypothesis.seed(seed)(machine.Guards), settings=settings)
     except BaseException:
-        _say(f"seed {seed} fails; python -m tests.prove --part machine {seed}")
+        _say(f"seed {seed} fails; shorter: {AGAIN} --part shrink {seed}")
         raise
     yield "seed", seed
     yield "steps", machine.steps.total()

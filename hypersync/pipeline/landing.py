@@ -119,7 +119,7 @@ class Landing:
                 if kind.is_loading:
                     unit.scans.pend_all(kind.id)
                     unit.scans.set_join_revision(kind.id, self._joins.revision(scan.silo, name))
-                if scan.types[name].reasons:
+                if scan.types[name].reasons and scan.types[name].missing:
                     unit.scans.forget_high(kind.id)  # people agreed to what is missing
                 unit.scans.applied_type(kind.id, scan.scope, now)
             unit.scans.save_cursor(scan.silo, scan.stream, scan.cursor)

@@ -283,6 +283,24 @@ def test_the_week_begins_with_what_was_there_when_it_began(desk, hr):
     assert "9 fewer objects than the 100 of this week" in report.reason
 
 
+def test_who_approves_a_canary_that_is_not_there_agrees_to_nothing_that_is_missing(desk, hr):
+    people(hr, range(100))
+    desk.applied(hr)
+    remove(hr, *(f"p{number}" for number in range(4)))
+    desk.applied(hr, full=True)
+    hr.guard = type(hr.guard)(canaries=("the-boss",))
+    desk.scan(hr, full=True)
+    assert desk.asked[0].detail["missing"] == []
+    with desk.store.begin() as unit:
+        unit.scans.decide(desk.asked[0].scan, approved=True)
+    desk.apply_approved(hr)
+    hr.guard = type(hr.guard)()
+    remove(hr, "p4", "p5")
+    report = desk.scan(hr, full=True)
+    assert report.state is ScanState.SUSPENDED
+    assert "6 fewer objects than the 100 of this week" in report.reason
+
+
 def test_approved_misses_are_applied_by_the_next_sync(desk, hr):
     people(hr, range(100))
     desk.applied(hr)

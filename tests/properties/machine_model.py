@@ -124,6 +124,18 @@ def wishes(number: int, person: Any, account: Any, is_member: bool) -> set[Wish]
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belief:
+    """What is believed of everybody at a time: the person, the account, and the membership.
+
+    ``gone`` are those whom the source does not have, ``unreadable`` those whom it cannot show.
+    """
+
+    states: dict[int, tuple[Any, Any, bool]] = field(default_factory=dict)
+    gone: frozenset[int] = frozenset()
+    unreadable: frozenset[int] = frozenset()
+
+
 @dataclass(slots=True)
 class Seen:
     """One action as it was first seen, and how people answered."""
@@ -153,8 +165,11 @@ class Model:
 
     company: Company
     seen: dict[str, Seen] = field(default_factory=dict)
-    believed: dict[int, tuple[Any, Any, bool]] = field(default_factory=dict)
-    believed_before: dict[int, tuple[Any, Any, bool]] = field(default_factory=dict)
+    believed: Belief = field(default_factory=Belief)
+    read: dict[str, list[Belief]] = field(default_factory=dict)
+    """What was believed while a run evaluated that is not planned yet, since it began."""
+    saw: Belief = field(default_factory=Belief)
+    """What the last run acted on: what is scanned while it writes is for the next."""
     persons: dict[int, int] = field(default_factory=dict)
     chiefs: dict[int, datetime | None] = field(default_factory=dict)
     through: list[tuple[str, Hashable, datetime, str]] = field(default_factory=list)
@@ -166,8 +181,6 @@ class Model:
     touched: dict[str, int] = field(default_factory=dict)
     hailed: set[int] = field(default_factory=set)
     refused: dict[Wish, tuple[datetime, Terms, Any]] = field(default_factory=dict)
-    gone: set[int] = field(default_factory=set)
-    unreadable: set[int] = field(default_factory=set)
     claims: list[set[int]] = field(default_factory=list)
     highs: list[tuple[datetime, int]] = field(default_factory=list)
     vips_at_full: bool = True
@@ -178,8 +191,12 @@ class Model:
 
     def look(self) -> None:
         """Look at everything that is stored and at what the silos received since the last look."""
-        before = self.believed_before = self.believed
         self._believe()
+        runs = self._new_runs()
+        for run, kind, _ in runs:
+            # a delta asks again about those who change meanwhile, others look at one moment
+            read = self.read.pop(run, [self.believed])
+            self.saw = read[-1 if kind == "delta" else 0]
         rows = self.company.select(
             "SELECT id, state, decided_by, released_by FROM action "
             "WHERE state NOT IN ('proposed', 'planned') ORDER BY seq"
@@ -191,8 +208,8 @@ class Model:
         plans: dict[str, list[str]] = {}
         for each in fresh:
             plans.setdefault(self.seen[each].run, []).append(each)
-        for run, kind, started in self._new_runs():
-            self._judge_plan(run, kind, started, plans.get(run, []), before)
+        for run, kind, started in runs:
+            self._judge_plan(run, kind, started, plans.get(run, []))
         self._receive()
 
     def _believe(self) -> None:
@@ -205,29 +222,32 @@ class Model:
         found = {(kind, anchor): json.loads(text) for anchor, text, why, _, kind in rows if not why}
         away = {int(row[0][1:]): row[2] for row in rows if row[4] == "person" and row[2]}
         members = {row[0] for row in self.company.select("SELECT target FROM reference")}
-        self.believed = {
+        states = {
             n: (found.get(("person", f"e{n}")), found.get(("account", f"u{n}")), f"u{n}" in members)
             for n in PEOPLE
         }
-        gone = {number for number, why in away.items() if why in ("absent", "gone", "soft")}
-        self.unreadable = away.keys() - gone
+        gone = frozenset(n for n, why in away.items() if why in ("absent", "gone", "soft"))
+        lost = gone - self.believed.gone
+        self.believed = Belief(states=states, gone=gone, unreadable=away.keys() - gone)
         self._forget_what_ended()
-        self._check_absence(gone)
+        self._check_absence(lost)
+        planning = "SELECT id FROM run WHERE state = 'planning' AND mode = 'commit'"
+        for (run,) in self.company.select(planning):
+            self.read.setdefault(run, []).append(self.believed)
 
     def _forget_what_ended(self) -> None:
         """A condition that is false lets an event fire again; a change ends a rejection here."""
-        for number, (person, *_) in self.believed.items():
+        for number, (person, *_) in self.believed.states.items():
             if person is not None and person.get("title") != "boss":
                 self.hailed.discard(number)
         for wish, (_, _, state) in list(self.refused.items()):
-            if state != self.believed[wish.number]:
+            if state != self.believed.states[wish.number]:
                 del self.refused[wish]
 
-    def _check_absence(self, gone: set[int]) -> None:
+    def _check_absence(self, lost: frozenset[int]) -> None:
         """Absence is a claim: more than one, or the canary, is believed only by a decision."""
         now = self.company.clock.time
-        lost, live = gone - self.gone, len(PEOPLE) - len(gone)
-        self.gone = gone
+        live = len(PEOPLE) - len(self.believed.gone)
         high = max((count for at, count in self.highs if at >= now - 7 * DAY), default=live)
         if lost and any(lost <= claim for claim in self.claims):
             self.highs.clear()
@@ -307,19 +327,16 @@ class Model:
         if known.was_stopped and state in CALLED | {"queued"} and known.state in OPEN - CALLED:
             self._note_deleted(known, released)
         if known.state in ("approved", "queued") and state in CALLED | {"queued"}:
-            self._check_recheck(known)
+            self._check_wanted(known.wish)
         if state == "cleared":
             self._check_clearing(known)
         if state == "stale" and known.state in ("suspended", "approved"):
             self._check_withdrawal(known)
 
-    def _check_recheck(self, known: Seen) -> None:
-        """What waited starts only while it is wanted, and the same."""
-        number = known.wish.number
-        before, now = self.believed_before[number], self.believed[number]
-        mixed = now[0], before[1], before[2]  # what was scanned before it was written
-        if not any(known.wish in wishes(number, *each) for each in (before, now, mixed)):
-            raise Broken(f"{known.wish} started, and nobody wants it any more")
+    def _check_wanted(self, wish: Wish) -> None:
+        """What a run plans, releases or starts is wanted, and the same, by what that run saw."""
+        if wish not in wishes(wish.number, *self.saw.states[wish.number]):
+            raise Broken(f"{wish} goes on, and nobody wants it any more")
 
     def _check_expiry(self, known: Seen, decided_by: str | None) -> None:
         """An undecided action may go on only by an expiry that is allowed to approve."""
@@ -365,12 +382,11 @@ class Model:
     def _check_withdrawal(self, known: Seen) -> None:
         """Only what was certainly not wanted when the run looked ends by itself."""
         number, rule = known.wish.number, known.wish.rule
-        for state in (self.believed_before[number], self.believed[number]):
-            # a rule that says hr.exists is false for whom the source does not have
-            can_be_told = state[0] is not None or (rule == "title" and number in self.gone)
-            if can_be_told and rule not in {each.rule for each in wishes(number, *state)}:
-                return
-        raise Broken(f"{known.wish} is called stale and is wanted still")
+        state = self.saw.states[number]
+        # a rule that says hr.exists is false for whom the source does not have
+        can_be_told = state[0] is not None or (rule == "title" and number in self.saw.gone)
+        if not can_be_told or rule in {each.rule for each in wishes(number, *state)}:
+            raise Broken(f"{known.wish} is called stale and is wanted still")
 
     def _forget_nothing(self, stored: set[str]) -> None:
         if lost := self.seen.keys() - stored:
@@ -474,9 +490,11 @@ class Model:
         if kind == "full":
             self.vips_at_full = self.company.terms.has_vips
         sees_all = kind == "full" or self.vips_at_full == self.company.terms.has_vips
-        for number, (person, *_) in self.believed.items():
+        for number, (person, *_) in self.saw.states.items():
             # whoever is not there at all is no VIP by a rule about them
-            is_chief = number in self.unreadable if person is None else person.get("level") != "E"
+            is_chief = (
+                number in self.saw.unreadable if person is None else person.get("level") != "E"
+            )
             if not self.company.terms.has_vips:
                 is_chief = False
             if is_chief:
@@ -487,21 +505,21 @@ class Model:
 
     # --- what a run planned --------------------------------------------------------------------
 
-    def _judge_plan(self, run: str, kind: str, now: datetime, ids: list[str], before: Any) -> None:
+    def _judge_plan(self, run: str, kind: str, now: datetime, ids: list[str]) -> None:
         """Check what a run let through, rule by rule, against everything that it may."""
-        is_same = before == self.believed  # nothing was scanned meanwhile
-        self._remember_chiefs(kind if is_same else "object", now)
+        self._remember_chiefs(kind, now)
         self._forget_unwanted()
         by_rule: dict[str, list[Seen]] = {}
         for each in ids:
             by_rule.setdefault(self.seen[each].wish.rule, []).append(self.seen[each])
         for rule, planned in by_rule.items():
             free = [each for each in planned if not each.was_stopped]
-            self._check_threshold(rule, kind, now, planned, free, is_sure=is_same)
+            self._check_threshold(rule, kind, now, planned, free)
             for each in free:
                 self._check_free(each, now)
         self._check_deletes(run, now, [self.seen[each] for each in ids])
         for each in (self.seen[id_] for id_ in ids):
+            self._check_wanted(each.wish)
             self._check_hold(each, now)
             if each.was_stopped and each.approved_at is None:
                 self.unanswered[each.wish.rule, each.wish.unit] = now
@@ -533,7 +551,7 @@ class Model:
         """What was stopped and is not wanted any more may come anew; so may what is as before."""
         wanted = {
             (wish.rule, wish.unit)
-            for number, state in self.believed.items()
+            for number, state in self.saw.states.items()
             for wish in wishes(number, *state)
         }
         for each in self.unanswered.keys() - wanted:
@@ -546,8 +564,6 @@ class Model:
         now: datetime,
         planned: list[Seen],
         free: list[Seen],
-        *,
-        is_sure: bool,
     ) -> None:
         units = {each.wish.unit for each in planned}
         earlier: set[Hashable] = set()
@@ -558,7 +574,7 @@ class Model:
         volume = [each for each in planned if ("threshold", "limit") in each.reasons]
         if free and volume:
             raise Broken(f"{rule} tripped, and {free[0].wish} was let through")
-        if is_sure and free and count > allowed:
+        if free and count > allowed:
             raise Broken(f"{rule}: {count} of {allowed}, and {free[0].wish} was let through")
         by_expiry = {
             each.wish.unit
@@ -566,12 +582,12 @@ class Model:
             if each.by_expiry and each.wish.rule == rule
         }
         count = len(units | earlier | by_expiry)  # what an expiry let go counts as well
-        if is_sure and volume and count <= allowed:
+        if volume and count <= allowed:
             raise Broken(f"{rule}: {count} of {allowed} tripped")
 
     def _allowed(self, rule: str) -> int:
         limit = self.company.terms.limit_of(rule)
-        live = sum(account is not None for _, account, _ in self.believed.values())
+        live = sum(account is not None for _, account, _ in self.saw.states.values())
         if not limit.endswith("%"):
             return int(limit)
         return max(1, live * int(limit[:-1]) // 100)
@@ -620,7 +636,7 @@ class Model:
             known = self.seen[each]
             if not approves:
                 known.rejected_at = now
-                state = self.believed[known.wish.number]
+                state = self.believed.states[known.wish.number]
                 self.refused[known.wish] = (now, known.terms, state)
                 continue
             known.votes.add(who)

@@ -302,6 +302,8 @@ class Moments(Meanwhile):
         self._company = company
 
     def start(self, what: str, total: int | None = None) -> None:
+        if what in ("evaluating", "executing"):
+            self._company.show()
         super().start(what, total)
         self._company.reach({"evaluating": "planning", "executing": "planned"}.get(what, what))
 
@@ -314,6 +316,7 @@ class Company(World):
         self.calls: list[Call] = []
         self.answers: list[tuple[Outcome, bool]] = []
         self.meantime: list[Callable[[], None]] = []
+        self.watchers: list[Callable[[], None]] = []
         self.life = Life()
         self.doom = ""
         self.post: Post | None = None
@@ -363,6 +366,14 @@ class Company(World):
         if self.doom == point:
             self.life.is_over = True
         self.life.go_on()
+
+    def show(self) -> None:
+        """Let the watchers look, as a run begins to evaluate or to write; no point is passed."""
+        life, left = self.life, self.life.left
+        life.left = None
+        for look in self.watchers:
+            look()
+        life.left = left
 
     def interrupt(self) -> None:
         """Do what was to be done in the middle of the next call."""

@@ -59,6 +59,7 @@ class Guards(RuleBasedStateMachine):
         self.chance.__enter__()
         self.company = found_company()
         self.model = Model(self.company)
+        self.company.watchers.append(self.model.look)
         self.held_until = self.company.clock.time
         self.is_new = False
         self.view: tuple[str, list[str], str | None] | None = None
