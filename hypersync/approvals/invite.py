@@ -26,6 +26,7 @@ from hypersync.approvals.decide import (
 )
 from hypersync.approvals.links import MOST_WRONG_CODES, Invitation, is_same_code, token_hash
 from hypersync.approvals.permission import check_permission
+from hypersync.approvals.proof import Proof
 from hypersync.approvals.settings import Settings
 from hypersync.errors import (
     DecisionRefused,
@@ -36,10 +37,13 @@ from hypersync.errors import (
 )
 from hypersync.model.actions import Action
 from hypersync.model.causes import Cluster, by_cluster, waiting_in
+from hypersync.model.ids import RequestId
 from hypersync.model.requests import Answer, Request
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.deliveries import Delivery, Token
 from hypersync.ports.store.requests import Vote
+
+NEEDS_SESSION = "the code of the mail is not enough for this: sign in to decide"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +53,9 @@ class Subject:
     ``actions`` are what the target names, ``undecided`` those that can still be decided, and
     ``left_out`` how many of the request were there when it was opened but are not decided by this
     any more. ``clusters`` are those of what can be decided, the smallest first, and none for a
-    single action; ``cluster`` is the one that the link is about. ``invited`` is the person the
-    token stands for, and ``may_answer`` says whether they may decide; ``why_not`` why they may not.
+    single action; ``cluster`` is the one that the link is about. ``invited`` is the person who
+    would answer: who signed in, or the one the token stands for. ``may_answer`` says whether they
+    may decide; ``why_not`` why they may not. ``proof`` is what deciding this takes.
     """
 
     request: Request
@@ -64,6 +69,7 @@ class Subject:
     invited: str | None = None
     may_answer: bool = False
     why_not: str = ""
+    proof: Proof = "code"
 
 
 def invitation_of(message: Delivery | Token) -> Invitation:
@@ -128,7 +134,17 @@ def show(
         invited=person,
         may_answer=not why_not,
         why_not=why_not,
+        proof=settings.proof_for(request, undecided or actions),
     )
+
+
+def check_invited(store: Store, request: RequestId, token: str, *, settings: Settings) -> None:
+    """Raise `NotFound` unless a token invites to a request, `InvitationEnded` once it is over."""
+    with store.snapshot() as unit:
+        known = unit.requests.get(request)
+        if known is None:
+            raise NotFound
+        _invited(unit, token, known, settings)
 
 
 def _find(unit: UnitOfWork, target: Target) -> tuple[Request, list[Action]]:
@@ -205,6 +221,8 @@ def _prove(
     with store.begin() as unit:
         request, actions = _find(unit, target)
         known, right = _invited(unit, token, request, settings)
+        if settings.proof_for(request, actions) == "session":
+            raise DecisionRefused(NEEDS_SESSION)
         is_over = known.expires_at is not None and known.expires_at <= now
         if is_over and not undecided_of(actions, now):
             raise InvitationEnded

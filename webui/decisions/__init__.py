@@ -1,4 +1,9 @@
-"""The links that decide. GET and HEAD only show; a POST with token and code decides."""
+"""The links that decide. GET and HEAD only show.
+
+A POST decides when it comes with the session of somebody who may answer, or with the token of a
+link and the code of its mail where that is enough. Who is signed in answers for themselves,
+whosoever link it is. A link without a token leads those whom nobody knows to the sign-in and back.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +15,18 @@ from werkzeug.exceptions import BadRequest
 
 from hypersync.app import App
 from hypersync.approvals.decide import Decided, OfActions, OfRequest, OfRule, Target
-from hypersync.approvals.invite import answer_by_code, show
+from hypersync.approvals.invite import answer_by_code, answer_in_session, show
 from hypersync.errors import DecisionRefused, WrongCode
-from hypersync.messages import wording
 from hypersync.messages.pages.decide import DecidePage
-from hypersync.model.actions import Action, ActionState
 from hypersync.model.ids import ActionId, RequestId, RunId
 from hypersync.model.requests import Answer
-from webui.decisions.build import decide_page
+from webui.decisions.build import Means, decide_page
+from webui.decisions.outcome import status_of, with_result
+from webui.decisions.reading import comment_of
 from webui.frame import show as show_page
-from webui.origin import is_local
-from webui.visitors import zone_of
+from webui.visitors import stranger, visitor, zone_of
 
 _ANSWERS = {answer.value: (answer,) for answer in Answer}
-_ENDED = (ActionState.SUSPENDED, ActionState.CLEARED, ActionState.STALE, ActionState.VOID)
 
 
 def blueprint(app: App) -> Blueprint:
@@ -80,35 +83,59 @@ def _look(app: App, target: Target, answers: Sequence[Answer]) -> Response:
 def _page(
     app: App, target: Target, answers: Sequence[Answer], token: str | None, error: str = ""
 ) -> DecidePage:
-    """Return the page of a link; without a token only on this machine."""
-    if token is None and not is_local(app):
-        raise DecisionRefused("Open the whole link from your mail; it says who was invited.")
-    subject = show(app.store, target, token, now=app.clock.now(), settings=app.settings)
-    return decide_page(subject, answers, token, app.settings, zone_of(app), error)
+    """Return the page of a link; without a token only for those who may see everything."""
+    known = visitor(app)
+    if token is None and known is None:
+        raise stranger(app, "Open the whole link from your mail; it says who was invited.")
+    person = None if known is None else known.person
+    now, settings = app.clock.now(), app.settings
+    subject = show(app.store, target, token, now=now, settings=settings, person=person)
+    if token is None and known is not None and not (known.may("viewer") or subject.may_answer):
+        raise DecisionRefused("This takes the role viewer, or to be asked.")
+    by = Means(
+        token=token,
+        is_session=person is not None,
+        can_sign_in=app.configuration.sign_in is not None,
+    )
+    return decide_page(subject, answers, by, settings, zone_of(app), error)
 
 
 def _decide(app: App, target: Target, answers: Sequence[Answer], answer: Answer) -> Response:
-    form = request.form
-    token = form.get("token")
-    if not token:
-        raise DecisionRefused("To decide, use the link in your mail.")
+    token = request.form.get("token") or None
+    known = visitor(app)
+    person = None if known is None else known.person
+    if person is None and token is None:
+        raise stranger(app, "To decide, use the link in your mail.")
     try:
-        decided = answer_by_code(
-            app.store,
-            _as_shown(target, form.get("digest")),
-            answer,
-            token=token,
-            code=form.get("code", ""),
-            comment=form.get("comment", "").strip()[:2000] or None,
-            now=app.clock.now(),
-            settings=app.settings,
-        )
+        decided = _answer(app, _as_shown(target, request.form.get("digest")), answer, person, token)
     except WrongCode as error:
         page = _page(app, target, answers, token, error.message)
         return _show(app, page, 403)
     page = _page(app, target, answers, token)
     page = replace(page, answers=[], why_not="", end="")
-    return _show(app, _with_result(page, decided, answer), _status(decided))
+    return _show(app, with_result(page, decided, answer), status_of(decided))
+
+
+def _answer(
+    app: App, target: Target, answer: Answer, person: str | None, token: str | None
+) -> Decided:
+    """Decide as whoever is signed in, else as the holder of a mail, if they know its code."""
+    comment = comment_of(request.form.get("comment", ""))
+    now, settings = app.clock.now(), app.settings
+    if person is not None:
+        return answer_in_session(
+            app.store, target, answer, person=person, comment=comment, now=now, settings=settings
+        )
+    return answer_by_code(
+        app.store,
+        target,
+        answer,
+        token=token or "",
+        code=request.form.get("code", ""),
+        comment=comment,
+        now=now,
+        settings=settings,
+    )
 
 
 def _as_shown(target: Target, digest: str | None) -> Target:
@@ -118,42 +145,6 @@ def _as_shown(target: Target, digest: str | None) -> Target:
     if not digest:
         raise BadRequest("The page was not sent whole. Open the link again.")
     return replace(target, digest=digest)
-
-
-def _status(decided: Decided) -> int:
-    if not decided.lost or decided.decided:
-        return 200
-    return 410 if all(_has_ended(action) for action in decided.lost) else 409
-
-
-def _has_ended(action: Action) -> bool:
-    return action.state in _ENDED
-
-
-def _with_result(page: DecidePage, decided: Decided, answer: Answer) -> DecidePage:
-    """Say on a page what came of a decision."""
-    past = "approved" if answer is Answer.APPROVE else "rejected"
-    after = (
-        "What is approved is carried out by the next committing sync."
-        if answer is Answer.APPROVE
-        else "Nothing is changed, and the same is not asked again for a while."
-    )
-    if decided.waiting or decided.needs_another:
-        title = "Your approval is noted"
-        return replace(
-            page, title=title, done=title, after="Another person has to approve as well."
-        )
-    if decided.scan is not None:
-        title = f"The scan is {past}"
-        return replace(page, title=title, done=title, after="")
-    if not decided.decided:
-        title = "No longer possible" if _status(decided) == 410 else "Decided already"
-        return replace(page, title=title, error=f"{title}: nothing was changed.")
-    if all(action.was_in_doubt for action in decided.decided):
-        title = "It happened" if answer is Answer.APPROVE else "It did not happen"
-        return replace(page, title=title, done=title, after="Noted; it is not repeated.")
-    title = f"{wording.counted(len(decided.decided), 'action')} {past}"
-    return replace(page, title=title, done=title, after=after)
 
 
 def _show(app: App, page: DecidePage, status: int = 200) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from hypersync.approvals.invite import Subject
 from hypersync.approvals.plan import needs_comment
@@ -20,7 +21,7 @@ from hypersync.messages.views import (
     row_view,
     under_headings,
 )
-from hypersync.model.actions import ActionState
+from hypersync.model.actions import Action, ActionState
 from hypersync.model.causes import Cluster
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
 from hypersync.ports.channel import RowLinks
@@ -30,16 +31,34 @@ _PAST = {Answer.APPROVE: "approved", Answer.REJECT: "rejected"}
 _VERB = {Answer.APPROVE: "Approve", Answer.REJECT: "Reject"}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """How whoever opened a link can show who they are: by its token, in a session, by signing in.
+
+    The token of a link goes with a code that is only in the mail.
+    """
+
+    token: str | None = None
+    is_session: bool = False
+    can_sign_in: bool = False
+
+    def needs_sign_in(self, subject: Subject) -> bool:
+        """Tell whether they have to sign in first."""
+        if self.is_session or not self.can_sign_in:
+            return False
+        return self.token is None or subject.proof == "session"
+
+
 def decide_page(
     subject: Subject,
     answers: Sequence[Answer],
-    token: str | None,
+    by: Means,
     settings: Settings,
     zone: str,
     error: str = "",
 ) -> DecidePage:
     """Return the page of a link, before or after a decision; times are in ``zone``."""
-    request = subject.request
+    request, token = subject.request, by.token
     count = len(subject.undecided)
     is_open = bool(count) or _is_open_scan(request)
     actions = subject.undecided or subject.actions
@@ -61,6 +80,8 @@ def decide_page(
         digest=subject.digest,
         invited=_name(subject.invited, settings),
         why_not=subject.why_not if is_open else "",
+        is_session=by.is_session,
+        needs_sign_in=is_open and by.needs_sign_in(subject),
         comment=_comment(request, answers),
         error=error,
     )
@@ -154,6 +175,25 @@ def _decider(by: str, proof: str, settings: Settings) -> str:
         return "The end of its time"
     name = wording.visible(settings.directory.name(by), 80)
     return f"The holder of {name}'s mail" if proof == "code" else name
+
+
+def decided_by(action: Action, settings: Settings, zone: str) -> str:
+    """Return what became of an action that cannot be decided any more, by whom and when."""
+    who = wording.who(action)
+    if action.decided_by is None or action.decided_at is None:
+        return f"{who}: {_NOW.get(action.state, action.state.value)}."
+    name = _decider(action.decided_by, "", settings)
+    when = wording.moment(action.decided_at, zone)
+    return f"{who}: {_NOW.get(action.state, 'approved')} by {name} on {when}."
+
+
+_NOW = {
+    ActionState.SUSPENDED: "past its time",
+    ActionState.REJECTED: "rejected",
+    ActionState.CLEARED: "dropped",
+    ActionState.STALE: "no longer wanted",
+    ActionState.VOID: "replaced or withdrawn",
+}
 
 
 def _ended(subject: Subject) -> list[str]:

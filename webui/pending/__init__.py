@@ -1,23 +1,41 @@
-"""The report of everything that waits for a decision. It only shows."""
+"""The report of everything that waits for a decision: looking through it, and deciding in it.
+
+GET only shows. A POST decides what was chosen on the page, all of it or nothing, as whoever is
+signed in; each thing chosen is bound to what was shown. Somebody whom nobody knows sees, with the
+link of a mail, the request it invites to.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
 from flask import Blueprint, Response, redirect, request
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
 from hypersync.app import App
-from hypersync.approvals.decide import OfRequest
-from hypersync.approvals.invite import show
-from hypersync.approvals.look import waiting
-from hypersync.errors import DecisionRefused
-from hypersync.messages.pages.pending import PendingPage
-from hypersync.messages.views import row_view
-from hypersync.model.ids import RequestId
+from hypersync.approvals.invite import answer_in_session, check_invited
+from hypersync.errors import DecisionLost, DecisionRefused
+from hypersync.insight.pending import Search, Seen, every, listed_again, look, news
+from hypersync.messages.pages.pending import PendingPage, RowsPart
+from hypersync.model.actions import Action
+from webui.decisions.build import decided_by
+from webui.decisions.outcome import outcome_of, status_of
+from webui.decisions.reading import answer_of, comment_of
+from webui.frame import part as show_part
 from webui.frame import show as show_page
-from webui.pending.build import waiting_view
-from webui.visitors import visitor, zone_of
+from webui.pending.build import NEWS, PAGE, Looker, news_part, pending_page, waiting_view
+from webui.pending.choice import choice_of
+from webui.pending.export import csv_of, json_of
+from webui.pending.search import search_of
+from webui.visitors import needs, stranger, visitor, zone_of
 
-MOST_ROWS = 200
+_KINDS: dict[str, tuple[str, Callable[[Iterator[Action]], Iterator[str]]]] = {
+    "csv": ("text/csv; charset=utf-8", csv_of),
+    "json": ("application/json", json_of),
+}
 
 
 def blueprint(app: App) -> Blueprint:
@@ -26,42 +44,175 @@ def blueprint(app: App) -> Blueprint:
 
     @pages.get("/")
     def start() -> AnyResponse:
-        return redirect("/report/pending", 302)
+        return redirect(PAGE, 302)
 
-    @pages.get("/report/pending")
+    @pages.get(PAGE)
     def pending() -> Response:
-        return show_page(app, "web/pending.html", _pending(app), is_invited=True)
+        return show_page(app, "web/pending.html", _page(app, _looker(app)), is_invited=True)
+
+    @pages.post(PAGE)
+    def decide() -> Response:
+        return _decide(app)
+
+    @pages.get(f"{PAGE}/rows")
+    def rows() -> Response:
+        return show_part(app, "web/_pending_rows.html", _rows(app, _looker(app)))
+
+    @pages.get(NEWS)
+    def whats_new() -> Response:
+        return _news(app)
+
+    @pages.get(f"{PAGE}.<any(csv, json):kind>")
+    def export(kind: str) -> Response:
+        return _export(app, kind)
 
     return pages
 
 
-def _pending(app: App) -> PendingPage:
-    """Return what waits: everything to a viewer, to others the request one was invited to."""
-    known = visitor(app)
+# --- looking -----------------------------------------------------------------------------------
+
+
+def _looker(app: App, *, chosen: frozenset[str] = frozenset()) -> Looker:
+    """Return who looks at what: everything to a viewer, to others what one was invited to."""
+    known, search = visitor(app), search_of(request.args)
+    token = None
     if known is None or not known.may("viewer"):
-        return _invited(app)
-    found = waiting(app.store)
-    return PendingPage(
-        title="Waiting for a decision",
-        requests=[
-            waiting_view(each, actions, app.settings, zone_of(app), MOST_ROWS)
-            for each, actions in found.requests
-        ],
-        others=[row_view(action) for action in found.others[:MOST_ROWS]],
-    )
-
-
-def _invited(app: App) -> PendingPage:
-    token, wanted = request.args.get("token"), request.args.get("request")
-    if not token or not wanted:
-        raise DecisionRefused("Open the whole link from your mail; it says who was invited.")
-    subject = show(
-        app.store,
-        OfRequest(RequestId(wanted)),
-        token,
-        now=app.clock.now(),
+        token = request.args.get("token") or None
+        if known is None and (token is None or search.request is None):
+            raise stranger(app, "Open the whole link from your mail; it says who was invited.")
+        if token is None or search.request is None:
+            raise DecisionRefused("This takes the role viewer.")
+        check_invited(app.store, search.request, token, settings=app.settings)
+        search = Search(request=search.request, page=search.page)
+    return Looker(
         settings=app.settings,
+        zone=zone_of(app),
+        now=app.clock.now(),
+        search=search,
+        person=None if known is None else known.person,
+        token=token,
+        chosen=chosen,
     )
-    most = len(subject.undecided)
-    one = waiting_view(subject.request, subject.undecided, app.settings, zone_of(app), most)
-    return PendingPage(title="Waiting for a decision", requests=[one], others=[])
+
+
+def _page(app: App, looker: Looker) -> PendingPage:
+    found = look(app.store, looker.search, looker.person, now=looker.now, settings=looker.settings)
+    page = pending_page(found, looker)
+    if looker.person is not None:
+        return page
+    can_sign_in = app.configuration.sign_in is not None
+    how = (
+        "sign in"
+        if can_sign_in
+        else "use the links of your mail; they open with Approve and Reject"
+    )
+    return replace(page, how=f"To decide, {how}.")
+
+
+def _rows(app: App, looker: Looker) -> RowsPart:
+    if looker.search.request is None:
+        raise BadRequest("The address is not whole. Open the page anew.")
+    found = look(app.store, looker.search, looker.person, now=looker.now, settings=looker.settings)
+    if not found.listed:
+        raise BadRequest("Nothing of this waits any more. Open the page anew.")
+    return RowsPart(request=waiting_view(found.listed[0], looker))
+
+
+def _export(app: App, kind: str) -> Response:
+    """Send what is shown as a file, without gathering it first."""
+    known, search = needs(app, "viewer"), search_of(request.args)
+    actions = every(app.store, search, known.person, now=app.clock.now(), settings=app.settings)
+    content_type, write = _KINDS[kind]
+    response = Response(write(actions), content_type=content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="pending.{kind}"'
+    return response
+
+
+# --- deciding ----------------------------------------------------------------------------------
+
+
+def _decide(app: App) -> Response:
+    """Decide what was chosen, as whoever is signed in; refused, the choice is shown again."""
+    known = visitor(app)
+    if known is None or known.person is None:
+        raise stranger(app, "To decide, use the link in your mail.")
+    form = request.form
+    actions, parts = form.getlist("action"), form.getlist("part")
+    target, answer = choice_of(actions, parts), answer_of(form.get("answer", ""))
+    comment = comment_of(form.get("comment", ""))
+    try:
+        decided = answer_in_session(
+            app.store,
+            target,
+            answer,
+            person=known.person,
+            comment=comment,
+            now=app.clock.now(),
+            settings=app.settings,
+        )
+    except (DecisionRefused, DecisionLost) as error:
+        page = _page(app, _looker(app, chosen=frozenset([*actions, *parts])))
+        page = replace(page, error=_sentence(error.message), comment=comment or "")
+        return show_page(
+            app, "web/pending.html", page, 409 if isinstance(error, DecisionLost) else 403
+        )
+    outcome = outcome_of(decided, answer)
+    page = _page(app, _looker(app))
+    if outcome.is_done and not decided.lost:
+        return show_page(
+            app, "web/pending.html", replace(page, done=outcome.title, after=outcome.after)
+        )
+    lines = [*dict.fromkeys(decided_by(each, app.settings, zone_of(app)) for each in decided.lost)]
+    title = "Nothing was changed: some of what was chosen is decided already or no longer waits"
+    page = replace(page, error=_sentence(title), decided=lines[:20])
+    return show_page(app, "web/pending.html", page, status_of(decided))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+# --- what happened meanwhile -------------------------------------------------------------------
+
+
+def _news(app: App) -> Response:
+    """Say what happened since the page was opened, with what of it has to be drawn anew."""
+    needs(app, "viewer")
+    looker = _looker(app)
+    base = request.args.get("base", "")
+    last = request.args.get("last", "")
+    seen = _seen(base)
+    since = _moment(last) if last else seen.at
+    told = news(app.store, looker.search, seen, since, now=looker.now)
+    touched = [*told.opened, *told.changed]
+    listed = listed_again(
+        app.store, touched, looker.search, looker.person, now=looker.now, settings=looker.settings
+    )
+    opened = set(told.opened)
+    now = str(int(looker.now.timestamp() * 1000))
+    view = news_part(
+        told,
+        [each for each in listed if each.request.id in opened],
+        [each for each in listed if each.request.id not in opened],
+        looker.address(NEWS, looker.search, base=base, last=now),
+        looker,
+    )
+    return show_part(app, "web/_pending_news.html", view)
+
+
+def _seen(text: str) -> Seen:
+    parts = text.split(".")
+    if len(parts) != 4 or not all(_is_number(each) for each in parts):
+        raise BadRequest("The address is not whole. Open the page anew.")
+    count, place, requests, at = parts
+    return Seen(int(count), int(place), int(requests), _moment(at))
+
+
+def _moment(text: str) -> datetime:
+    if not _is_number(text):
+        raise BadRequest("The address is not whole. Open the page anew.")
+    return datetime.fromtimestamp(int(text) / 1000, UTC)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 13

@@ -10,7 +10,11 @@ from hypersync.messages.views import ClusterView, RowView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidePage:
-    """What a link is about, and the form that decides it."""
+    """What a link is about, and the form that decides it.
+
+    ``is_session`` says that whoever looks is signed in and needs no code, ``needs_sign_in`` that
+    they have to before they can answer.
+    """
 
     title: str
     sentence: str
@@ -27,6 +31,8 @@ class DecidePage:
     invited: str
     why_not: str
     comment: str
+    is_session: bool = False
+    needs_sign_in: bool = False
     error: str = ""
     done: str = ""
     after: str = ""

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypersync.messages.pages.pending import PendingPage, WaitingView
+from hypersync.messages.pages.pending import (
+    ChoiceView,
+    FilterView,
+    PendingPage,
+    WaitingRow,
+    WaitingView,
+    WholeView,
+)
 from hypersync.messages.samples.mails import REQUEST, RUN, URL, question
 from hypersync.messages.views import question_view
 
@@ -16,6 +23,21 @@ def views() -> dict[str, object]:
     return {
         "pending": PendingPage(
             title="Waiting for a decision",
+            summary="1 request with 300 actions",
+            filters=[
+                FilterView(
+                    name="rule",
+                    label="Rule",
+                    choices=[
+                        ChoiceView(value="", label="All", is_chosen=True),
+                        ChoiceView(value="disable-leaver", label="disable-leaver"),
+                    ],
+                )
+            ],
+            flags=[ChoiceView(value="mine", label="Mine to decide")],
+            exports=[("CSV", "/report/pending.csv"), ("JSON", "/report/pending.json")],
+            news="/report/pending/news?base=300.300.0.1772440200000",
+            can_choose=True,
             requests=[
                 WaitingView(
                     id=REQUEST,
@@ -26,11 +48,18 @@ def views() -> dict[str, object]:
                     facts=asked.facts,
                     notes=[],
                     end=asked.end,
-                    rows=rows,
-                    rest=297,
+                    rows=[
+                        WaitingRow(row=row, value=f"sample{number}.{'0' * 16}")
+                        for number, row in enumerate(rows)
+                    ],
                     approve=f"{URL}/hypersync/approve?request={REQUEST}",
                     reject=f"{URL}/hypersync/reject?request={REQUEST}",
                     run=RUN,
+                    wholes=[
+                        WholeView(label="All 300 of this request", value=f"{REQUEST}.{'0' * 32}")
+                    ],
+                    place="1 to 3 of 300",
+                    more=f"/report/pending?request={REQUEST}&page=2",
                 )
             ],
             others=[],
