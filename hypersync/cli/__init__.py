@@ -43,6 +43,7 @@ COMMANDS = {
     "rehearse": ("rehearse", "rehearse", "What other rules would have done with the past."),
     "unlock": ("unlock", "unlock", "Let limits above the ceiling stand, by a signed key."),
     "audit": ("audit", "audit", "The audit trail: look, verify its seals, keep a checkpoint."),
+    "token": ("token", "token", "Tokens for the API: make, list, revoke."),
     "tick": ("admin", "tick", "Do once what is due: requests move on, messages go out."),
     "daemon": ("admin", "daemon", "Run the schedules, the outbox and what is queued."),
     "serve": ("admin", "serve", "Serve the web pages."),

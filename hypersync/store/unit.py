@@ -29,6 +29,7 @@ from hypersync.store.scans import Scans
 from hypersync.store.schedules import Schedules
 from hypersync.store.search import Search
 from hypersync.store.silos import Silos
+from hypersync.store.tokens import Calls, Tokens
 from hypersync.store.unlocks import Unlocks
 from hypersync.store.waiting import Waiting
 
@@ -143,6 +144,16 @@ class UnitOfWork:
     def sessions(self) -> Sessions:
         """Who is signed in."""
         return Sessions(self._connection)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Tokens of the API."""
+        return Tokens(self._connection)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Calls of the API that may be sent again."""
+        return Calls(self._connection)
 
 
 class Store:

@@ -28,6 +28,7 @@ from hypersync.ports.store.scans import Scans
 from hypersync.ports.store.schedules import Schedules
 from hypersync.ports.store.search import Search
 from hypersync.ports.store.silos import Silos
+from hypersync.ports.store.tokens import Calls, Tokens
 from hypersync.ports.store.unlocks import Unlocks
 from hypersync.ports.store.waiting import Waiting
 
@@ -118,6 +119,14 @@ class UnitOfWork(Protocol):
     @property
     def sessions(self) -> Sessions:
         """Who is signed in."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """Tokens of the API."""
+
+    @property
+    def calls(self) -> Calls:
+        """Calls of the API that may be sent again."""
 
 
 class Store(Protocol):
