@@ -170,12 +170,11 @@ class _Finder:
 
 def name_of(objects: Sequence[StoredObject], hidden: Hidden) -> str:
     """Return what people would call an identity with these objects; empty for none."""
-    present = [each for each in objects if each.absence is None] or objects
-    for each in present:
-        known = called(hidden.shown(each.silo, each.type, each.attributes))
-        if known is not None:
-            return known
-    return present[0].anchor if present else ""
+    present = [each for each in objects if each.absence is None] or list(objects)
+    together: dict[str, Value] = {}
+    for each in reversed(present):
+        together |= hidden.shown(each.silo, each.type, each.attributes)
+    return called(together) or (present[0].anchor if present else "")
 
 
 def texts_of(value: Value) -> list[str]:
