@@ -10,7 +10,9 @@ from __future__ import annotations
 from flask import Flask
 
 from hypersync.app import App
-from webui import assets, audit, decisions, pending, runs, security, sign_in
+from webui import assets, audit, decisions, identities, pending, runs, security, sign_in
+from webui.forwarded import Forwarded
+from webui.jobs import Jobs
 
 __all__ = ["create_app"]
 
@@ -19,7 +21,9 @@ def create_app(app: App) -> Flask:
     """Make the site; without a sign-in it is to listen on loopback only."""
     site = Flask("webui", static_folder="static", static_url_path="/static")
     site.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    site.extensions["jobs"] = Jobs(app)
+    site.wsgi_app = Forwarded(site.wsgi_app, app.configuration.proxies)  # type: ignore[method-assign]
     security.protect(site, app)
-    for part in (assets, audit, sign_in, decisions, pending, runs):
+    for part in (assets, audit, sign_in, decisions, pending, runs, identities):
         site.register_blueprint(part.blueprint(app))
     return site

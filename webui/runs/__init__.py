@@ -1,19 +1,24 @@
-"""The pages of runs: the history, and one run with its actions."""
+"""The pages of runs: the history, one run with its actions, two runs compared.
+
+What starts a run is in ``start``; everything here only looks.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import BadRequest
 
 from hypersync.app import App
-from hypersync.errors import NotFound
-from hypersync.messages.pages.runs import RunsPage
-from hypersync.model.ids import RunId
+from hypersync.insight.compare import Part, Shown, compare
+from hypersync.insight.runs import errors_of, history, one_run, put_off_by
+from hypersync.model.ids import ActionId, RunId
+from hypersync.ports.store.ledger import RunsWanted
 from webui.frame import show
-from webui.runs.build import run_line, run_page
+from webui.jobs import jobs
+from webui.runs import filters, start
+from webui.runs.build import errors_page, put_off_page, run_page, runs_page
+from webui.runs.compare import compare_page, which_page
 from webui.visitors import needs, zone_of
-
-MOST_RUNS = 100
-MOST_ACTIONS = 1000
 
 
 def blueprint(app: App) -> Blueprint:
@@ -22,24 +27,79 @@ def blueprint(app: App) -> Blueprint:
 
     @pages.get("")
     def runs() -> Response:
-        needs(app, "viewer")
-        with app.store.snapshot() as unit:
-            recent = unit.runs.recent(MOST_RUNS)
-        lines = [run_line(run, zone_of(app)) for run in recent]
-        return show(app, "web/runs.html", RunsPage(title="Runs", runs=lines))
+        known = needs(app, "viewer")
+        asked = filters.asked(request.args, filters.RUNS)
+        wanted = filters.runs_wanted(asked, app.clock.now())
+        after = RunId(asked["after"]) if "after" in asked else None
+        found = history(app.store, wanted, after=after)
+        running = jobs().running
+        view = runs_page(
+            found,
+            asked,
+            zone_of(app),
+            may_run=known.may("operator"),
+            job="" if running is None else running.id,
+        )
+        return show(app, "web/runs.html", view)
 
-    @pages.get("/<run_id>")
-    def run(run_id: str) -> Response:
+    @pages.get("/compare")
+    def compared() -> Response:
         needs(app, "viewer")
-        which = RunId(run_id)
-        with app.store.snapshot() as unit:
-            found = unit.runs.get(which)
-            if found is None:
-                raise NotFound
-            actions = unit.actions.of_run(which, limit=MOST_ACTIONS)
-            total = unit.actions.count_of_run(which)
-            errors = unit.runs.errors(which, limit=MOST_ACTIONS)
-        view = run_page(found, actions, total, errors, zone_of(app))
+        return _compared(app)
+
+    @pages.get("/<name>")
+    def run(name: str) -> Response:
+        known = needs(app, "viewer")
+        asked = filters.asked(request.args, filters.ACTIONS)
+        after = ActionId(asked["after"]) if "after" in asked else None
+        wanted = filters.actions_wanted(asked)
+        found = one_run(app.store, RunId(name), wanted, after=after)
+        others = history(app.store, RunsWanted()).rows
+        view = run_page(found, others, asked, zone_of(app), may_undo=known.may("operator"))
         return show(app, "web/run.html", view)
 
+    @pages.get("/<name>/errors")
+    def errors(name: str) -> Response:
+        needs(app, "viewer")
+        asked = filters.asked(request.args, filters.ERRORS)
+        after = filters.number_after(asked)
+        of, found = errors_of(app.store, RunId(name), rule=asked.get("rule"), after=after)
+        return show(app, "web/run-list.html", errors_page(of, found, asked))
+
+    @pages.get("/<name>/put-off")
+    def put_off(name: str) -> Response:
+        needs(app, "viewer")
+        asked = filters.asked(request.args, filters.PUT_OFF)
+        of, found = put_off_by(
+            app.store,
+            RunId(name),
+            rule=asked.get("rule"),
+            verdict=asked.get("verdict"),
+            after=filters.number_after(asked),
+        )
+        return show(app, "web/run-list.html", put_off_page(of, found, asked))
+
+    start.add(pages, app)
     return pages
+
+
+def _compared(app: App) -> Response:
+    asked = filters.asked(request.args, ("a", "b", "rule", "part", "after"))
+    recent = history(app.store, RunsWanted()).rows
+    if "a" not in asked or "b" not in asked:
+        view = which_page(recent, zone_of(app), asked.get("a", ""), asked.get("b", ""))
+        return show(app, "web/compare.html", view)
+    shown = _shown(asked)
+    found = compare(app.store, RunId(asked["a"]), RunId(asked["b"]), shown)
+    return show(app, "web/compare.html", compare_page(found, shown, recent, zone_of(app)))
+
+
+def _shown(asked: dict[str, str]) -> Shown | None:
+    """Return which changes are to be listed; nothing when only counts are asked for."""
+    if "rule" not in asked or "part" not in asked:
+        return None
+    try:
+        part = Part(asked["part"])
+    except ValueError:
+        raise BadRequest(f"part is one of {', '.join(each.value for each in Part)}.") from None
+    return Shown(part=part, rule=asked["rule"], after=asked.get("after", ""))

@@ -2,78 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from hypersync.insight.runs import Page, RunInsight
 from hypersync.messages import wording
-from hypersync.messages.pages.runs import RuleLine, RunActionView, RunLine, RunPage
-from hypersync.messages.views import row_view
-from hypersync.model.actions import Action
-from hypersync.model.runs import Run, RunError
+from hypersync.messages.pages.runs import ChoiceView, LinkView, ListPage, RunPage, RunsPage
+from hypersync.model.ids import RunId
+from hypersync.model.runs import Run, RunError, RunMode, RunState
+from hypersync.ports.store.ledger import VerdictRow
+from webui.runs.filters import (
+    address,
+    put_off_fields,
+    run_fields,
+    runs_fields,
+)
+from webui.runs.words import (
+    VERDICTS,
+    action_view,
+    error_line,
+    rule_line,
+    run_line,
+    short_line,
+    took,
+)
+
+HOME = "/report/runs"
 
 
-def run_line(run: Run, zone: str) -> RunLine:
-    """Return one run on a line."""
-    return RunLine(
-        id=run.id,
-        kind=run.kind.value,
-        mode=run.mode.value,
-        state=run.state.value,
-        started=wording.moment(run.started_at, zone),
-        by=wording.visible(run.started_by or "", 80),
-        counts=counts_text(asdict(run.counts)),
-        reason=wording.visible(run.reason or "", 300),
-        plan=run.applied_plan or "",
+def runs_page(
+    found: Page[Run, RunId], asked: Mapping[str, str], zone: str, *, may_run: bool, job: str
+) -> RunsPage:
+    """Return the history."""
+    kept = {name: value for name, value in asked.items() if name != "after"}
+    return RunsPage(
+        title="Runs",
+        runs=[run_line(run, zone) for run in found.rows],
+        fields=runs_fields(asked),
+        is_filtered=bool(kept),
+        is_first="after" not in asked,
+        more=address(HOME, kept, found.next),
+        may_run=may_run,
+        job=job,
     )
 
 
 def run_page(
-    run: Run,
-    actions: Sequence[Action],
-    total: int,
-    errors: Sequence[RunError],
+    found: RunInsight,
+    others: Sequence[Run],
+    asked: Mapping[str, str],
     zone: str,
+    *,
+    may_undo: bool,
 ) -> RunPage:
-    """Return one run with its first actions."""
+    """Return one run with a page of its actions."""
+    run = found.run
+    home = f"{HOME}/{run.id}"
+    kept = {name: value for name, value in asked.items() if name != "after"}
     return RunPage(
         title=f"Run {run.id}",
         run=run_line(run, zone),
-        rules=[
-            RuleLine(
-                rule=wording.visible(rule, 80),
-                counts=counts_text(asdict(report.counts)),
-                limit=wording.visible(report.limit_text or "", 120),
-                reason=wording.visible(report.reason or "", 300),
+        facts=_facts(found, zone),
+        rules=[rule_line(rule, report) for rule, report in run.rules.items()],
+        errors=[error_line(error) for error in found.errors.rows],
+        more_errors=f"{home}/errors" if found.errors.next is not None else "",
+        put_off=[
+            LinkView(
+                f"{wording.number(count)} {VERDICTS.get(verdict, verdict)}",
+                address(f"{home}/put-off", {"verdict": verdict}),
             )
-            for rule, report in run.rules.items()
+            for verdict, count in sorted(found.put_off.items())
         ],
-        errors=[
-            wording.visible(": ".join(part for part in (error.rule, error.message) if part), 500)
-            for error in errors
+        fields=run_fields(asked, list(run.rules)),
+        is_filtered=bool(kept),
+        is_first="after" not in asked,
+        actions=[action_view(action, zone) for action in found.actions.rows],
+        more=address(home, kept, found.actions.next),
+        others=[
+            ChoiceView(each.id, short_line(each, zone)) for each in others if each.id != run.id
         ],
-        actions=[_run_action(action, zone) for action in actions],
-        rest=max(total - len(actions), 0),
+        may_undo=may_undo and run.mode is RunMode.COMMIT and run.state is RunState.DONE,
     )
 
 
-def _run_action(action: Action, zone: str) -> RunActionView:
-    decided = ""
-    if action.decided_by is not None and action.decided_at is not None:
-        when = wording.moment(action.decided_at, zone)
-        decided = f"decided by {wording.visible(action.decided_by, 80)} on {when}"
-    return RunActionView(
-        row=row_view(action),
-        state=action.state.value,
-        decided=decided,
-        error=wording.visible(action.error or "", 300),
+def _facts(found: RunInsight, zone: str) -> list[tuple[str, str]]:
+    """Return when a run began and ended, and how long it planned and executed."""
+    run = found.run
+    facts = [("Started", wording.moment(run.started_at, zone))]
+    if run.started_by:
+        facts.append(("By", wording.visible(run.started_by, 80)))
+    if run.finished_at is not None:
+        facts.append(("Took", took(run.finished_at - run.started_at)))
+    if found.first_start is not None:
+        facts.append(("Planning", took(found.first_start - run.started_at)))
+        facts.append(("Executing", took(_end(found, found.first_start) - found.first_start)))
+    facts.append(("Looked at", wording.counted(run.counts.identities, "identity", "identities")))
+    if run.scans:
+        facts.append(("Scans", wording.visible(", ".join(run.scans), 300)))
+    facts.append(("Rules", f"revision {wording.visible(run.config, 12)}"))
+    return facts
+
+
+def _end(found: RunInsight, begin: datetime) -> datetime:
+    return found.last_end or found.run.finished_at or begin
+
+
+def errors_page(run: Run, found: Page[RunError, int], asked: Mapping[str, str]) -> ListPage:
+    """Return a page of a run's errors."""
+    kept = {name: value for name, value in asked.items() if name != "after"}
+    return ListPage(
+        title=f"Errors of run {run.id}",
+        run=run.id,
+        columns=("Rule", "Identity", "Kind", "What went wrong"),
+        rows=[
+            (
+                wording.visible(error.rule or "\N{EN DASH}", 80),
+                "\N{EN DASH}" if error.identity is None else str(error.identity),
+                wording.visible(error.code, 40),
+                wording.visible(error.message, 500),
+            )
+            for error in found.rows
+        ],
+        more=address(f"{HOME}/{run.id}/errors", kept, found.next),
+        nothing="Nothing went wrong.",
     )
 
 
-def counts_text(counts: dict[str, object]) -> str:
-    """Return the counts that are not zero."""
-    hidden = ("identities", "proposed")
-    return ", ".join(
-        f"{wording.number(count)} {name}"
-        for name, count in counts.items()
-        if isinstance(count, int) and count and name not in hidden
+def put_off_page(run: Run, found: Page[VerdictRow, int], asked: Mapping[str, str]) -> ListPage:
+    """Return a page of what a run put off."""
+    kept = {name: value for name, value in asked.items() if name != "after"}
+    return ListPage(
+        title=f"What run {run.id} put off",
+        run=run.id,
+        columns=("Rule", "Identity", "Put off", "Why"),
+        rows=[
+            (
+                wording.visible(row.rule, 80),
+                str(row.identity),
+                VERDICTS.get(row.verdict, wording.visible(row.verdict, 40)),
+                wording.visible(row.text, 500),
+            )
+            for row in found.rows
+        ],
+        fields=put_off_fields(asked, list(run.rules), VERDICTS),
+        more=address(f"{HOME}/{run.id}/put-off", kept, found.next),
+        nothing="Nothing of this kind.",
     )
