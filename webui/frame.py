@@ -14,10 +14,14 @@ from hypersync.messages import wording
 from hypersync.messages.pages.frame import FrameView, PlaceView
 from hypersync.pipeline.unlock import in_force
 from webui.addresses import as_written, sign_in_address
-from webui.cookies import session_secret
-from webui.visitors import visitor
+from webui.visitors import can_sign_out, visitor
 
-PLACES = (("Waiting", "/report/pending"), ("Runs", "/report/runs"), ("Audit", "/audit"))
+PLACES = (
+    ("Waiting", "/report/pending"),
+    ("Runs", "/report/runs"),
+    ("Identities", "/identities"),
+    ("Audit", "/audit"),
+)
 
 
 def show(
@@ -41,7 +45,7 @@ def frame_of(app: App, *, is_invited: bool = False) -> FrameView:
         visitor="" if known is None else wording.visible(known.name, 80),
         csrf="" if known is None else known.csrf,
         sign_in=_sign_in(app) if known is None else "",
-        can_sign_out=known is not None and bool(session_secret(app)),
+        can_sign_out=can_sign_out(app),
         banners=_banners(app) if known is not None or is_invited else [],
     )
 

@@ -7,8 +7,7 @@ import ipaddress
 from flask import request
 
 from hypersync.app import App
-
-_FORWARDED = ("forwarded", "via", "x-real-ip")
+from webui.forwarded import PEER, WAS_FORWARDED
 
 
 def is_local(app: App) -> bool:
@@ -19,16 +18,15 @@ def is_local(app: App) -> bool:
     that leaves nothing cannot be told from a browser. Once there is a sign-in it is of no account
     where somebody sits.
     """
-    if app.configuration.sign_in is not None or _is_forwarded() or _is_by_public_name(app):
+    if app.configuration.sign_in is not None or _is_by_public_name(app):
         return False
-    return _is_loopback(request.remote_addr or "")
+    return not request.environ[WAS_FORWARDED] and _is_loopback(peer())
 
 
-def _is_forwarded() -> bool:
-    names = [name.casefold() for name in request.headers.keys()]  # noqa: SIM118 - pairs otherwise
-    if any(name in _FORWARDED or name.startswith("x-forwarded") for name in names):
-        return True
-    return request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0"
+def peer() -> str:
+    """Return the address that the request came from, be it a proxy's."""
+    found: str = request.environ[PEER]
+    return found
 
 
 def _is_by_public_name(app: App) -> bool:

@@ -11,7 +11,6 @@ the same answer, and trying many is slowed down.
 
 from __future__ import annotations
 
-import hmac
 import logging
 from collections import deque
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hypersync.app import App
 from hypersync.approvals.links import token_hash
+from hypersync.config.sign_in_models import is_among
 from hypersync.errors import (
     DecisionLost,
     DecisionRefused,
@@ -34,8 +34,8 @@ from hypersync.errors import (
 from hypersync.messages.pages.frame import MessagePage
 from webui.addresses import as_written, sign_in_address
 from webui.frame import bare_frame
-from webui.origin import host_of
-from webui.visitors import SignInNeeded, visitor
+from webui.origin import host_of, peer
+from webui.visitors import SignInNeeded, is_own_form, named_by_proxy
 
 _logger = logging.getLogger(__name__)
 
@@ -102,24 +102,26 @@ class _Guard:
         """Refuse what no page is to see."""
         if host_of(request.host) not in self._hosts:
             return error_page(self._app, 400, "This server is not known by that name.")
+        if self._names_itself():
+            return error_page(self._app, 403, "Only the proxy of this site may say who you are.")
         if request.method in _HARMLESS:
             return None
         if not _is_same_site(self._hosts):
             return error_page(self._app, 403, "This form was sent from another site.")
-        if not self._is_of_the_session():
+        given = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
+        if not is_own_form(self._app, given):
             return error_page(self._app, 403, "This page is too old. Open it again, then send it.")
         return None
 
-    def _is_of_the_session(self) -> bool:
-        """Tell whether what somebody sends who is signed in comes from a page that they were given.
-
-        Whoever is known by no cookie cannot be made to send something by another site.
-        """
-        known = visitor(self._app)
-        if known is None or known.proof != "session":
-            return True
-        given = request.headers.get("X-CSRF-Token") or request.form.get("csrf", "")
-        return hmac.compare_digest(given.encode("utf-8", "replace"), known.csrf.encode())
+    def _names_itself(self) -> bool:
+        """Tell whether somebody says who they are in the header of a proxy without being one."""
+        sign_in = self._app.configuration.sign_in
+        if sign_in is None or sign_in.proxy is None or named_by_proxy(self._app) is None:
+            return False
+        if is_among(peer(), sign_in.proxy.addresses):
+            return False
+        _logger.warning("refused the header %s from %s", sign_in.proxy.header, peer())
+        return True
 
     def finish(self, response: Response) -> Response:
         """Say what a browser may do with the answer, and count refusals."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 from flask import g, request
 
-from hypersync.access.sessions import current_session, form_token, session_rules
+from hypersync.access.people import person_named
+from hypersync.access.sessions import (
+    current_session,
+    form_token,
+    header_form_tokens,
+    session_rules,
+)
 from hypersync.access.visitor import AT_THIS_MACHINE, Visitor
 from hypersync.app import App
 from hypersync.approvals.directory import Person
 from hypersync.config.people_models import Role
+from hypersync.config.sign_in_models import SignInConfig, is_among
 from hypersync.errors import DecisionRefused
 from webui.cookies import session_secret
-from webui.origin import is_local
+from webui.origin import is_local, peer
 
 _ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -24,30 +34,82 @@ class SignInNeeded(DecisionRefused):
     code = "sign_in_needed"
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Who looks, and what the forms of their pages may carry."""
+
+    visitor: Visitor | None
+    forms: Sequence[str] = ()
+    has_cookie: bool = False
+
+
 def visitor(app: App) -> Visitor | None:
     """Return who looks, or ``None`` for somebody unknown; it is found out once a request.
 
     Whoever brings a token of the API is judged by that alone, elsewhere.
     """
-    if "visitor" not in g:
-        g.visitor = _find(app)
-    found: Visitor | None = g.visitor
+    return _known(app).visitor
+
+
+def can_sign_out(app: App) -> bool:
+    """Tell whether whoever looks is known by a session of ours."""
+    return _known(app).has_cookie
+
+
+def is_own_form(app: App, given: str) -> bool:
+    """Tell whether a form carries what the pages of whoever is signed in were given.
+
+    Whoever is known by nothing that a browser sends by itself cannot be made to send something by
+    another site.
+    """
+    known = _known(app)
+    if known.visitor is None or known.visitor.proof != "session":
+        return True
+    typed = given.encode("utf-8", "replace")
+    return any(hmac.compare_digest(typed, each.encode()) for each in known.forms)
+
+
+def named_by_proxy(app: App) -> str | None:
+    """Return whom the header of a proxy names; ``None`` without such a header."""
+    sign_in = app.configuration.sign_in
+    if sign_in is None or sign_in.proxy is None:
+        return None
+    given = request.headers.get(sign_in.proxy.header)
+    return None if given is None else given.encode("latin-1").decode("utf-8", "replace").strip()
+
+
+def _known(app: App) -> _Known:
+    if "known" not in g:
+        g.known = _find(app)
+    found: _Known = g.known
     return found
 
 
-def _find(app: App) -> Visitor | None:
-    if "Authorization" in request.headers:
-        return None
-    if app.configuration.sign_in is None:
-        return AT_THIS_MACHINE if is_local(app) else None
-    return _by_session(app)
+def _find(app: App) -> _Known:
+    sign_in = app.configuration.sign_in
+    if request.headers.get("Authorization", "").casefold().startswith("bearer "):
+        return _Known(None)
+    if sign_in is None:
+        return _Known(AT_THIS_MACHINE if is_local(app) else None)
+    named = named_by_proxy(app)
+    return _by_session(app, sign_in) if named is None else _by_header(app, sign_in, named)
 
 
-def _by_session(app: App) -> Visitor | None:
-    sign_in, secret = app.configuration.sign_in, session_secret(app)
-    if sign_in is None or not secret:
-        return None
-    directory = app.settings.directory
+def _by_header(app: App, sign_in: SignInConfig, named: str) -> _Known:
+    """Find somebody whom a proxy names; of anybody else but the named proxies it says nothing."""
+    if sign_in.proxy is None or not is_among(peer(), sign_in.proxy.addresses):
+        return _Known(None)
+    person = person_named(named, sign_in.proxy.names, app.settings.directory)
+    if person is None:
+        return _Known(None)
+    forms = header_form_tokens(app.settings.signer, person.id, app.clock.now())
+    return _Known(_of(person, forms[0]), forms)
+
+
+def _by_session(app: App, sign_in: SignInConfig) -> _Known:
+    secret, directory = session_secret(app), app.settings.directory
+    if not secret:
+        return _Known(None)
     session = current_session(
         app.store,
         secret,
@@ -55,7 +117,10 @@ def _by_session(app: App) -> Visitor | None:
         rules=session_rules(sign_in),
         directory=directory,
     )
-    return None if session is None else _of(directory.people[session.person], form_token(secret))
+    if session is None:
+        return _Known(None)
+    form = form_token(secret)
+    return _Known(_of(directory.people[session.person], form), (form,), has_cookie=True)
 
 
 def _of(person: Person, csrf: str) -> Visitor:

@@ -28,7 +28,10 @@ def _listening(function: Callable[..., Exit]) -> Callable[..., Exit]:
         help="The port; that of public_url when it is on this machine, else 8080. 0 takes any.",
     )
     host = click.option(
-        "--host", default="127.0.0.1", show_default=True, help="The address, of this machine only."
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        help="The address; only 127.0.0.1 or ::1 without a sign-in.",
     )
     return host(port(function))
 
@@ -105,8 +108,15 @@ def _run(
     with until_stopped() as stop, started_app(invocation) as app, _served(app, address) as url:
         worker = Daemon(app, stop) if is_daemon else None
         names = [] if worker is None else [job.name for job in worker.jobs()]
-        document = {"address": url, "public_url": app.configuration.public_url, "schedules": names}
-        print_answer(invocation, document, lambda: _started_text(url, names if is_daemon else None))
+        document = {
+            "address": url,
+            "public_url": app.configuration.public_url,
+            "sign_in": _ways(app),
+            "schedules": names,
+        }
+        print_answer(
+            invocation, document, lambda: _started_text(app, url, names if is_daemon else None)
+        )
         if worker is not None:
             worker.run()
         stop.wait()
@@ -117,20 +127,49 @@ def _run(
 @contextmanager
 def _served(app: App, address: tuple[str, int | None] | None) -> Iterator[str | None]:
     """Serve the pages, if that was asked for; gives where they are."""
-    from hypersync.cli.serving import address_of, listen, port_of, serving, web_pages
+    from hypersync.cli.serving import (
+        address_of,
+        is_readable_on_the_way,
+        listen,
+        port_of,
+        serving,
+        web_pages,
+    )
 
     if address is None:
         yield None
         return
     host, port = address
-    listening = listen(host, port_of(app.configuration.public_url) if port is None else port)
+    public_url, has_sign_in = app.configuration.public_url, app.configuration.sign_in is not None
+    if has_sign_in and is_readable_on_the_way(public_url):
+        _log.warning(
+            "people reach the pages by %s: passwords and sessions can be read on the way; put a "
+            "proxy with https in front and say so in public_url",
+            public_url,
+        )
+    taken = port_of(public_url) if port is None else port
+    listening = listen(host, taken, has_sign_in=has_sign_in)
     url = address_of(listening)
     with serving(web_pages(app), listening):
         yield url
 
 
-def _started_text(url: str | None, schedules: list[str] | None) -> str:
+def _ways(app: App) -> list[str]:
+    """Return how people sign in; nothing when they do not."""
+    sign_in = app.configuration.sign_in
+    if sign_in is None:
+        return []
+    offered = {"accounts": sign_in.accounts, "openid": sign_in.openid, "proxy": sign_in.proxy}
+    return [name for name, is_offered in offered.items() if is_offered]
+
+
+def _started_text(app: App, url: str | None, schedules: list[str] | None) -> str:
     lines = [] if url is None else [f"The pages are at {url}/report/pending"]
+    if url is not None and app.configuration.sign_in is None:
+        lines.append(
+            "No sign-in is configured: they are for this machine only, and show everything to "
+            "everybody on it."
+        )
     if schedules is not None:
         lines.append(f"The daemon runs {len(schedules)} schedules.")
     return "\n".join([*lines, "Ctrl-C stops it."])

@@ -1,7 +1,7 @@
 """Serves the web pages from a thread of this process, and stops them cleanly.
 
 Until a sign-in is configured the pages show everything to whoever reaches them, so that they listen
-on the loopback only.
+on the loopback only. With one they listen wherever they are told to.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import waitress
 
+from hypersync.config.sign_in_models import is_this_machine
 from hypersync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,9 +34,12 @@ PATIENCE = 5.0
 """Seconds that what is being answered has to end."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Take the port, 0 for a free one; raises `UsageError` where that is not possible."""
-    address = _loopback(host)
+def listen(host: str, port: int, *, has_sign_in: bool = False) -> socket.socket:
+    """Take the port, 0 for a free one; raises `UsageError` where that is not possible.
+
+    Without a sign-in only addresses of this machine are taken.
+    """
+    address = _address(host) if has_sign_in else _loopback(host)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -51,6 +55,14 @@ def listen(host: str, port: int) -> socket.socket:
     return taken
 
 
+def _address(host: str) -> str:
+    """Return the address of a host, one of its own where it is a name."""
+    try:
+        return str(socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)[0][4][0])
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"there is no address {host!r}; write one of this machine") from error
+
+
 def _loopback(host: str) -> str:
     """Return the address of a host that only this machine reaches; others are refused."""
     address = USUAL_HOST if host == "localhost" else host.strip("[]")
@@ -61,8 +73,8 @@ def _loopback(host: str) -> str:
     if not is_loopback:
         raise UsageError(
             f"not listening on {host}: without a sign-in the pages show everything to whoever "
-            f"reaches them; listen on {USUAL_HOST}, and reach it from elsewhere through a tunnel "
-            f"such as ssh -L {USUAL_PORT}:localhost:{USUAL_PORT}"
+            f"reaches them; say under sign_in: how people sign in, or listen on {USUAL_HOST} and "
+            f"reach it through a tunnel such as ssh -L {USUAL_PORT}:localhost:{USUAL_PORT}"
         )
     return address
 
@@ -77,7 +89,14 @@ def port_of(public_url: str) -> int:
 def address_of(listening: socket.socket) -> str:
     """Return the address that a browser on this machine opens, without a final slash."""
     host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": USUAL_HOST, "::": "::1"}.get(host, host)  # noqa: S104 - what others chose
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_readable_on_the_way(public_url: str) -> bool:
+    """Tell whether sessions and codes go over a network unencrypted."""
+    address = urlsplit(public_url)
+    return address.scheme == "http" and not is_this_machine(address.hostname or "")
 
 
 def web_pages(app: App) -> WSGIApplication:
@@ -92,7 +111,12 @@ def serving(application: WSGIApplication, listening: socket.socket) -> Iterator[
     """Serve on a port that was taken while the block runs; what is being answered is finished."""
     with listening:
         server: Any = waitress.create_server(
-            application, sockets=[listening], threads=THREADS, ident="HyperSync"
+            application,
+            sockets=[listening],
+            threads=THREADS,
+            ident="HyperSync",
+            # the pages do that: they have to see that a request came through a proxy
+            clear_untrusted_proxy_headers=False,
         )
         thread = threading.Thread(target=server.run, name="web", daemon=True)
         thread.start()

@@ -21,9 +21,9 @@ from hypersync.errors import SignInRefused
 from webui.addresses import own_path
 from webui.cookies import drop, keep, session_secret
 from webui.frame import show
-from webui.sign_in.build import sign_in_page
+from webui.sign_in.build import no_way_in, sign_in_page
 from webui.sign_in.limits import limited
-from webui.visitors import visitor
+from webui.visitors import named_by_proxy, visitor
 
 
 def blueprint(app: App) -> Blueprint:
@@ -42,7 +42,8 @@ def _add_pages(pages: Blueprint, app: App, sign_in: SignInConfig) -> None:
         wanted = own_path(request.args.get("next", ""))
         if visitor(app) is not None:
             return redirect(wanted, 302)
-        return show(app, "web/sign_in.html", sign_in_page(sign_in, wanted))
+        page = sign_in_page(sign_in, wanted, note=no_way_in(sign_in, named_by_proxy(app)))
+        return show(app, "web/sign_in.html", page)
 
     @limited(app, pages)
     def enter() -> AnyResponse:

@@ -25,3 +25,17 @@ def sign_in_page(
         error=error,
         note=note,
     )
+
+
+def no_way_in(sign_in: SignInConfig, named: str | None) -> str:
+    """Say why there is nothing to fill in, or nothing; ``named`` is who a proxy says it is."""
+    if named is not None:
+        who = wording.visible(named, 80) or "nobody"
+        return (
+            f"You came as “{who}”, whom HyperSync does not know. Ask its administrator to add you."
+        )
+    if sign_in.accounts or sign_in.openid is not None:
+        return ""
+    return (
+        "This address has no sign-in of its own. Come by the address that your organisation uses."
+    )
