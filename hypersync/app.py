@@ -328,6 +328,7 @@ def _settings(configuration: Configuration, rulebook: Rulebook, loaded: Loaded) 
         simulated=frozenset(rule.id for rule in rulebook.rules if guards.simulate or rule.simulate),
         is_blackout=_Blackout(configuration.blackout),
         rows=configuration.mail.rows,
+        language=configuration.language,
         loaded=loaded,
         proofs=proofs_of(configuration),
     )

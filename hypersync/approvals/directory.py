@@ -26,7 +26,8 @@ EVERYBODY = Plan(name="", steps=(Step(to="role:approver"),), comment="never")
 class Person:
     """Somebody who can be told or asked.
 
-    ``identity`` is their own join value in normal form, ``subject`` what a sign-in calls them.
+    ``identity`` is their own join value in normal form, ``subject`` what a sign-in calls them,
+    ``language`` what they read, ``None`` for the installation's.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Person:
     delegate: str | None = None
     timezone: str = "UTC"
     subject: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def _person(name: str, person: PersonConfig) -> Person:
         identity=None if person.identity is None else normal_identity(person.identity),
         delegate=person.delegate,
         timezone=person.timezone,
+        language=person.language,
         subject=person.subject,
     )
 

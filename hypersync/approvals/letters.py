@@ -6,7 +6,7 @@ code are derived again from the delivery at each attempt.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,9 +17,10 @@ from hypersync.approvals.settings import Settings
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.causes import by_cluster, waiting_in
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
-from hypersync.ports.channel import Letter, RowLinks
+from hypersync.ports.channel import Given, Letter, RowLinks
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.deliveries import Delivery, Token
+from hypersync.ports.store.requests import Vote
 
 
 def letter_of(
@@ -118,6 +119,7 @@ def _letter(delivery: Delivery, request: Request, now: datetime, settings: Setti
         environment=settings.signer.environment,
         host=settings.links.host,
         timezone="UTC" if person is None else person.timezone,
+        language=settings.language if person is None else person.language or settings.language,
         is_forwarded=delivery.step > 0 or delivery.round > 0,
     )
 
@@ -125,12 +127,27 @@ def _letter(delivery: Delivery, request: Request, now: datetime, settings: Setti
 def _outcome(
     unit: UnitOfWork, delivery: Delivery, request: Request, now: datetime, settings: Settings
 ) -> Letter:
-    votes = Counter((vote.by, vote.answer.value) for vote in unit.requests.votes(request.id))
     return replace(
         _letter(delivery, request, now, settings),
         total=request.count,
-        answers=[
-            (settings.directory.name(by), answer, count) for (by, answer), count in votes.items()
-        ],
+        answers=_answers(unit.requests.votes(request.id), settings),
         report=settings.links.report(),
     )
+
+
+def _answers(votes: Sequence[Vote], settings: Settings) -> list[Given]:
+    """Return who gave which answer to how many; who decided row by row gave it once."""
+    grouped: dict[tuple[str, Answer, str, str | None], list[Vote]] = {}
+    for vote in votes:
+        grouped.setdefault((vote.by, vote.answer, vote.proof, vote.comment), []).append(vote)
+    return [
+        Given(
+            name=settings.directory.name(by),
+            answer=answer,
+            count=len(alike),
+            at=max(vote.at for vote in alike),
+            proof=proof,
+            comment=comment or "",
+        )
+        for (by, answer, proof, comment), alike in grouped.items()
+    ]

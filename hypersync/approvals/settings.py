@@ -41,7 +41,8 @@ class Settings:
     ``owner`` is the system user who owns the configuration file: with no people configured they
     decide on the command line. ``approve_deletes`` are the rules whose deletes may be approved by
     their expiry, ``approve_vips`` the VIP rules that say so; ``simulated`` rules only plan.
-    ``is_blackout`` says whether nothing may be released at a time. ``rows`` is the
+    ``is_blackout`` says whether nothing may be released at a time. ``language`` is that of
+    mails to whoever has none of their own, and ``rows`` is the
     most actions one mail lists, 0 for all. ``loaded`` is what tells who changed a rule; without it
     nothing is noted. ``proofs`` say what deciding by a link takes.
     """
@@ -57,6 +58,7 @@ class Settings:
     simulated: frozenset[str] = frozenset()
     is_blackout: Callable[[datetime], bool] = field(default=_never)
     rows: int = 100
+    language: str = "en"
     loaded: Loaded | None = None
     proofs: Proofs = field(default_factory=Proofs)
 

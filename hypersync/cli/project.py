@@ -77,7 +77,7 @@ def check(
     lines = [] if shown is None else [*describe(shown), ""]
     is_wrong = any(mistake.level is Level.ERROR for mistake in mistakes)
     if render is not None and not is_wrong:
-        from hypersync.messages.examine import render_samples
+        from hypersync.messages.gallery import render_samples
 
         files = [str(path) for path in render_samples(configuration, render)]
         document["rendered"] = files

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from hypersync.config.located import Located
-from hypersync.config.people_models import PersonConfig, PlanConfig, Role
+from hypersync.config.people_models import Language, PersonConfig, PlanConfig, Role
 from hypersync.config.rule_models import RuleFile
 from hypersync.config.sign_in_models import LinksConfig, Network, SignInConfig
 from hypersync.config.silo_models import EnabledConfig, JoinConfig, SiloConfig, TypeConfig
@@ -296,6 +296,8 @@ class ProjectFile(Located):
     """What links and codes are signed with: newest first, older ones still verify."""
     mail: MailConfig = Field(default_factory=MailConfig)
     """How mail is sent."""
+    language: Language = "en"
+    """The language of mails to whoever has none of their own: `en` or `de`."""
     silos: dict[Name, SiloConfig] = Field(default_factory=dict)
     """The connected systems, by name."""
     joins: tuple[JoinConfig, ...] = ()

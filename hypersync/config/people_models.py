@@ -20,6 +20,8 @@ from hypersync.config.values import (
 )
 
 Role = Literal["viewer", "approver", "operator", "admin"]
+Language = Literal["en", "de"]
+"""The languages that mails are written in: those there is a catalogue of."""
 _DESTINATION = re.compile(r"(email|person):(.*)", re.DOTALL)
 _ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 
@@ -108,6 +110,8 @@ class PersonConfig(Located):
     """What the sign-in's provider or proxy calls them, where that is not their mail address."""
     timezone: Zone = "UTC"
     """On whose clocks they live."""
+    language: Language | None = None
+    """What they read: `en` or `de`; the installation's when not said."""
     identity: Text | None = None
     """Their join value, so that nobody decides about themselves."""
     plan: tuple[StepConfig, ...] = ()

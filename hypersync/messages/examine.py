@@ -1,117 +1,110 @@
-"""Looks at a project's templates: every mistake at once, and samples as files to look at.
+"""Looks at a project's templates: every mistake at once.
 
-Each template is read and filled with sample data. One that asks must show the links that decide and
-the code, the page that decides must send what it was given; otherwise people could be asked without
-being able to answer.
+Each template is read and filled with sample data, one of an environment the way it would be there.
+One that asks must show the links that decide and the code, the mail about the end how it ended, the
+page that decides must send what it was given; otherwise people could be asked without being able to
+answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from jinja2.exceptions import TemplateSyntaxError, UndefinedError
 
 from hypersync.config.models import Configuration
-from hypersync.messages import samples, views
-from hypersync.messages.render import FAILURES, Renderer
+from hypersync.messages import samples
+from hypersync.messages.outcome import outcome_view
+from hypersync.messages.promises import MailView, left_out
+from hypersync.messages.render import FAILURES, Renderer, line_of
 from hypersync.messages.samples import mails
 from hypersync.messages.samples.frame import FRAME
+from hypersync.messages.views import digest_view, question_view
 from hypersync.model.mistake import Level, Mistake
 
 FOLDER = "templates"
+ENVIRONMENTS = "env"
+_ENDINGS = (".html", ".txt")
 
 
 def template_mistakes(configuration: Configuration) -> list[Mistake]:
     """Return what is wrong with the templates of a project and with their names in rules."""
     folder = configuration.path(FOLDER)
-    renderer = Renderer(folder)
-    found = [
-        mistake
-        for path in sorted(folder.rglob("*"))
-        if path.suffix in (".html", ".txt")
-        for mistake in _examined(renderer, path.relative_to(folder).as_posix())
-    ]
-    return [*found, *_unknown(configuration, renderer)]
+    renderers: dict[str | None, Renderer] = {}
+    found: list[Mistake] = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in _ENDINGS or path.is_dir():
+            continue
+        file = path.relative_to(folder).as_posix()
+        environment, name = _split(file)
+        if environment not in renderers:
+            renderers[environment] = Renderer(folder, environment)
+        found += _examined(renderers[environment], name, f"{FOLDER}/{file}")
+    return [*found, *_unknown(configuration, Renderer(folder, configuration.environment_name))]
 
 
-def _examined(renderer: Renderer, name: str) -> Iterator[Mistake]:
-    file = f"{FOLDER}/{name}"
+def _split(file: str) -> tuple[str | None, str]:
+    """Return the environment whose template a file is, if it is one's, and the template's name."""
+    parts = PurePosixPath(file).parts
+    if parts[0] == ENVIRONMENTS and len(parts) > 2:
+        return parts[1], "/".join(parts[2:])
+    return None, file
+
+
+def _examined(renderer: Renderer, name: str, file: str) -> Iterator[Mistake]:
     try:
-        rendered = _rendered(renderer, name)
+        found = _left_out(renderer, name)
     except TemplateSyntaxError as error:
+        is_other = error.name not in (None, name)
         yield Mistake(
             f"the template cannot be read: {error.message}",
             "mend it, or remove it to use the shipped one",
-            f"{FOLDER}/{error.name}" if error.name else file,
+            f"{FOLDER}/{error.name}" if is_other else file,
             error.lineno,
         )
         return
     except FAILURES as error:
         hint = "use what the shipped template of that name uses"
         what = "names something that is not there" if isinstance(error, UndefinedError) else "fails"
-        yield Mistake(f"the template {what}: {error}", hint, file, _line_of(error, name))
+        yield Mistake(f"the template {what}: {error}", hint, file, line_of(error, name))
         return
-    for text, what in _wanted(name).items():
-        if rendered is not None and text not in unescape(rendered):
-            yield Mistake(f"the template leaves out {what}", "put it back", file, 1)
+    for what in found:
+        yield Mistake(f"the template leaves out {what}", "put it back", file, 1)
 
 
-def _rendered(renderer: Renderer, name: str) -> str | None:
-    """Return a template filled with sample data; nothing for parts of other templates."""
+def _left_out(renderer: Renderer, name: str) -> list[str]:
+    """Fill a template with sample data; return what it must show and does not."""
     kind, _, rest = name.partition("/")
     stem = rest.rpartition(".")[0]
-    if stem.startswith("_") or not rest:
+    if kind == "email" and stem and not stem.startswith("_"):
+        view = _mail_view(stem)
+        return left_out(view, renderer.render(name, view))
+    known = samples.web_pages() if kind == "web" else {}
+    if stem not in known:
         renderer.read(name)
-        return None
-    if kind == "email":
-        return renderer.render(name, _mail_view(stem))
-    known = samples.web_pages()
-    if kind != "web" or stem not in known:
-        renderer.read(name)
-        return None
-    return renderer.render(name, known[stem], frame=FRAME)
+        return []
+    rendered = unescape(renderer.render(name, known[stem], frame=FRAME))
+    wanted = _FIELDS if stem == "decide" else {}
+    return [what for text, what in wanted.items() if text not in rendered]
 
 
-def _mail_view(stem: str) -> object:
+_FIELDS = {
+    f'name="token" value="{mails.TOKEN}"': "the field of the token",
+    'name="digest" value="sample-digest"': "the field of the digest",
+    'name="code"': "the field of the confirmation code",
+}
+"""What the page that decides has to send."""
+
+
+def _mail_view(stem: str) -> MailView:
     letters = mails.letters()
     if stem == "decided":
-        return views.outcome_view(letters["decided"])
+        return outcome_view(letters["decided"])
     if stem == "digest":
-        return views.digest_view([letters["request"], letters["request-vip"]])
-    return views.question_view(letters["request"])
-
-
-def _wanted(name: str) -> dict[str, str]:
-    """Return what a template must show, and what that is."""
-    kind, _, rest = name.partition("/")
-    stem = rest.rpartition(".")[0]
-    if kind == "web" and stem == "decide":
-        return {
-            f'name="token" value="{mails.TOKEN}"': "the field of the token",
-            'name="digest" value="sample-digest"': "the field of the digest",
-            'name="code"': "the field of the confirmation code",
-        }
-    if kind != "email" or stem.startswith("_") or stem == "decided":
-        return {}
-    letter = mails.letters()["request"]
-    return {
-        letter.approve_all: "the link that approves all",
-        letter.reject_all: "the link that rejects all",
-        mails.CODE: "the confirmation code",
-    }
-
-
-def _line_of(error: BaseException, name: str) -> int:
-    """Return the line of a template in which an error came up."""
-    line = 0
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename.endswith(name):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+        return digest_view([letters["request"], letters["request-vip"]])
+    return question_view(letters["request"])
 
 
 def _unknown(configuration: Configuration, renderer: Renderer) -> Iterator[Mistake]:
@@ -135,27 +128,3 @@ def _unknown(configuration: Configuration, renderer: Renderer) -> Iterator[Mista
                         place.line,
                         Level.WARNING,
                     )
-
-
-def render_samples(configuration: Configuration | None, directory: Path) -> list[Path]:
-    """Write sample mails and pages as files; return them.
-
-    Raises `DeliveryFailed` or ``jinja2.TemplateError`` when a template fails, which `check` says.
-    """
-    renderer = Renderer(None if configuration is None else configuration.path(FOLDER))
-    directory.mkdir(parents=True, exist_ok=True)
-    letters = mails.letters()
-    texts: dict[str, str] = {}
-    for name, letter in letters.items():
-        message = renderer.write(letter)
-        texts |= {f"mail-{name}.html": message.html, f"mail-{name}.txt": message.text}
-    digest = renderer.write(letters["request"], [letters["request-vip"]])
-    texts |= {"mail-digest.html": digest.html, "mail-digest.txt": digest.text}
-    for name, view in samples.web_pages().items():
-        texts[f"page-{name}.html"] = renderer.render(f"web/{name}.html", view, frame=FRAME)
-    written = []
-    for name, text in sorted(texts.items()):
-        path = directory / name
-        path.write_text(text, encoding="utf-8")
-        written.append(path)
-    return written

@@ -1,4 +1,4 @@
-"""One frozen view for each mail: everything the template shows, worded. Pure."""
+"""One frozen view for each row, question and digest: everything a template shows, worded."""
 
 from __future__ import annotations
 
@@ -6,13 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hypersync.messages import wording
+from hypersync.messages.words import IN_ENGLISH, Words
 from hypersync.model.actions import Action, OnExpiry
 from hypersync.model.causes import Cluster
-from hypersync.model.requests import Request, RequestKind, RequestState
+from hypersync.model.requests import Answer, Request, RequestKind
+from hypersync.model.said import say
 from hypersync.ports.channel import Letter, RowLinks
 
 MISSING_SHOWN = 30
 """How many of the objects that a scan misses are named; the store keeps all of them."""
+
+NAMED = 3
+"""How many of those something would happen to are named at the top of a mail."""
+
+FEW = 20
+"""Up to so many rows are shown at length."""
+
+DIGEST_ROWS = 30
+"""How many rows all the questions of a digest show together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +39,8 @@ class ChangeView:
 class RowView:
     """One action of a mail or a page; links are empty where nothing may be decided.
 
-    ``heading`` names the cluster that begins with it.
+    ``heading`` names the cluster that begins with it, ``more`` says how many attributes change
+    besides those that are shown.
     """
 
     id: str
@@ -40,6 +52,7 @@ class RowView:
     approve: str = ""
     reject: str = ""
     heading: str = ""
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,40 +67,43 @@ class ClusterView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionView:
-    """The question to one person: what happened, what waits, the links, and until when."""
+    """The question to one person: what would happen to whom, why it was stopped, until when.
+
+    ``approve`` and ``reject`` are what the two answers to all of it are called.
+    ``sentence`` is the question and the mail's heading, ``whom`` names the first of those it is
+    about, ``cause`` what they share, ``end`` until when and what happens then. ``preview`` is what
+    a list of mails shows beside the subject. ``hint`` says that the mail may be cut by a mail
+    program. ``shown`` says how many of all the rows stand in it; it is empty for all of them.
+    """
 
     subject: str
-    title: str
+    preview: str
     sentence: str
+    whom: str
     recipient: str
     facts: Sequence[tuple[str, str]]
     cause: str
     notes: Sequence[str]
     code: str
+    approve: str
+    reject: str
     approve_all: str
     reject_all: str
     clusters: Sequence[ClusterView]
     rows: Sequence[RowView]
     total: str
+    shown: str
     rest: str
     end: str
     report: str
     environment: str
+    language: str = "en"
+    hint: str = ""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeView:
-    """How a request ended."""
-
-    subject: str
-    title: str
-    sentence: str
-    recipient: str
-    answers: Sequence[str]
-    counts: Sequence[str]
-    after: str
-    report: str
-    environment: str
+    @property
+    def title(self) -> str:
+        """What the window of a mail is called."""
+        return self.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,30 +111,47 @@ class DigestView:
     """Several questions in one mail."""
 
     subject: str
+    preview: str
     title: str
     recipient: str
     questions: Sequence[QuestionView]
+    report: str
     environment: str
+    language: str = "en"
+    hint: str = ""
 
 
-def row_view(action: Action, approve: str = "", reject: str = "") -> RowView:
-    """Return one action as a row."""
+def row_view(
+    action: Action,
+    approve: str = "",
+    reject: str = "",
+    *,
+    words: Words = IN_ENGLISH,
+    book: object = None,
+    is_short: bool = False,
+) -> RowView:
+    """Return one action as a row; ``is_short`` where there are many."""
     before, after = action.before or {}, action.after or {}
     names = sorted({*before, *after})
+    most, longest = (6, 60) if is_short else (12, wording.MOST_CHARACTERS)
+    rest = len(names) - most
     return RowView(
         id=action.id,
-        who=wording.who(action),
+        who=wording.who(action, words),
         where=wording.where(action),
-        operation=wording.verb(action.operation),
+        operation=wording.verb(action.operation, words),
         changes=[
             ChangeView(
-                wording.visible(name, 60),
-                wording.value(before.get(name)),
-                wording.value(after.get(name)),
+                wording.visible(name, 60, words),
+                wording.value(before.get(name), longest, words),
+                wording.value(after.get(name), longest, words),
             )
-            for name in names[:12]
+            for name in names[:most]
         ],
-        why=wording.visible("; ".join(_why(action)), 300),
+        more=words.say_many("and {count} more attribute", "and {count} more attributes", rest)
+        if rest > 0
+        else "",
+        why=wording.visible("; ".join(_why(action, words, book)), longest + 100, words),
         approve=approve,
         reject=reject,
     )
@@ -133,19 +166,24 @@ def in_common(rows: Sequence[RowView], said: str) -> tuple[str, list[RowView]]:
     return "" if common in said else common, [replace(row, why="") for row in rows]
 
 
-def _why(action: Action) -> list[str]:
+def _why(action: Action, words: Words, book: object) -> list[str]:
     """Return why an action was stopped, and what it waits for besides a decision."""
-    texts = [reason.text for reason in action.reasons]
-    return [*texts, f"waits: {action.waits}"] if action.waits else texts
+    texts = [words.said(reason.text, book) for reason in action.reasons]
+    return [*texts, words.say("waits: {what}", what=action.waits)] if action.waits else texts
 
 
-def cluster_views(clusters: Sequence[Cluster], links: Mapping[str, RowLinks]) -> list[ClusterView]:
+def cluster_views(
+    clusters: Sequence[Cluster],
+    links: Mapping[str, RowLinks],
+    words: Words = IN_ENGLISH,
+    book: object = None,
+) -> list[ClusterView]:
     """Return the clusters of what waits, in the order they are shown."""
     nothing = RowLinks(approve="", reject="")
     return [
         ClusterView(
-            text=cluster_text(cluster),
-            count=wording.number(cluster.count),
+            text=cluster_text(cluster, words, book),
+            count=words.number(cluster.count),
             approve=links.get(cluster.key, nothing).approve,
             reject=links.get(cluster.key, nothing).reject,
         )
@@ -153,16 +191,23 @@ def cluster_views(clusters: Sequence[Cluster], links: Mapping[str, RowLinks]) ->
     ]
 
 
-def cluster_text(cluster: Cluster) -> str:
+def cluster_text(cluster: Cluster, words: Words = IN_ENGLISH, book: object = None) -> str:
     """Return what the actions of a cluster share."""
-    return wording.visible(cluster.text, 120)
+    return wording.visible(words.said(cluster.text, book), 120, words)
 
 
 def under_headings(
-    rows: Sequence[RowView], keys: Sequence[str | None], clusters: Sequence[Cluster]
+    rows: Sequence[RowView],
+    keys: Sequence[str | None],
+    clusters: Sequence[Cluster],
+    words: Words = IN_ENGLISH,
+    book: object = None,
 ) -> list[RowView]:
     """Name each cluster at its first row; the rows are in the order of the clusters."""
-    texts = {each.key: f"{cluster_text(each)}: {wording.number(each.count)}" for each in clusters}
+    texts = {
+        each.key: f"{cluster_text(each, words, book)}: {words.number(each.count)}"
+        for each in clusters
+    }
     before = [None, *keys]
     return [
         replace(row, heading="" if key == last else texts.get(key or "", ""))
@@ -170,178 +215,178 @@ def under_headings(
     ]
 
 
+# --- the question ------------------------------------------------------------------------------
+
+
+def words_of(letter: Letter) -> Words:
+    """Return the words of whom a letter goes to."""
+    return Words(letter.language, letter.timezone)
+
+
+def subject_of(letter: Letter) -> str:
+    """Return the subject of all mails about a request to one person, so that they are a thread."""
+    return wording.visible(sentence_of(letter.request, words_of(letter)), 150, words_of(letter))
+
+
+def sentence_of(request: Request, words: Words = IN_ENGLISH) -> str:
+    """Return what would happen and why it was stopped."""
+    return words.said(request.sentence, request.detail.get("said"))
+
+
 def question_view(letter: Letter) -> QuestionView:
     """Return the question of a letter."""
-    request = letter.request
+    request, words = letter.request, words_of(letter)
+    book = request.detail.get("said")
     rest = letter.total - len(letter.actions)
-    common, rows = in_common(_rows(letter), request.sentence)
-    rows = under_headings(rows, [action.cluster for action in letter.actions], letter.clusters)
+    sentence = sentence_of(request, words)
+    common, rows = in_common(_rows(letter, words, book), sentence)
+    keys = [action.cluster for action in letter.actions]
+    cause = wording.visible(words.said(request.cause, book), 500, words) or common
+    end = end_of(request, letter.timezone, words)
+    whom = _whom(letter, words)
     return QuestionView(
-        subject=f"{_waiting(letter)}: {wording.visible(request.sentence, 120)}",
-        title=_waiting(letter),
-        sentence=wording.visible(request.sentence, 500),
-        recipient=wording.visible(letter.recipient, 80),
-        facts=_facts(letter),
-        cause=wording.visible(request.cause, 500) or common,
-        notes=_notes(letter),
+        subject=subject_of(letter),
+        preview=" ".join(each for each in (cause and f"{cause}.", whom, end) if each),
+        sentence=wording.visible(sentence, 500, words),
+        whom=whom,
+        recipient=wording.visible(letter.recipient, 80, words),
+        facts=_facts(letter, words),
+        cause=cause,
+        notes=_notes(letter, words),
         code=letter.code,
+        approve=_label(letter, Answer.APPROVE, words),
+        reject=_label(letter, Answer.REJECT, words),
         approve_all=letter.approve_all,
         reject_all=letter.reject_all,
-        clusters=cluster_views(letter.clusters, letter.cluster_links),
-        rows=rows,
-        total=wording.number(letter.total),
-        rest=wording.number(rest) if letter.actions and rest > 0 else "",
-        end=end_of(request, letter.timezone),
+        clusters=cluster_views(letter.clusters, letter.cluster_links, words, book),
+        rows=under_headings(rows, keys, letter.clusters, words, book),
+        total=words.number(letter.total),
+        shown=words.number(len(letter.actions)) if letter.actions and rest > 0 else "",
+        rest=words.number(rest) if letter.actions and rest > 0 else "",
+        end=end,
         report=letter.report,
         environment=letter.environment,
+        language=letter.language,
     )
 
 
-def _rows(letter: Letter) -> list[RowView]:
+def _label(letter: Letter, answer: Answer, words: Words) -> str:
+    is_yes = answer is Answer.APPROVE
+    if letter.request.kind is RequestKind.SCAN:
+        return words.say("Approve the scan") if is_yes else words.say("Reject the scan")
+    if letter.total == 1:
+        return words.say("Approve") if is_yes else words.say("Reject")
+    message = say("Approve all {count}") if is_yes else say("Reject all {count}")
+    return words.say(message.message, count=letter.total)
+
+
+def _rows(letter: Letter, words: Words, book: object) -> list[RowView]:
+    nothing = RowLinks(approve="", reject="")
     rows = []
     for action in letter.actions:
-        links = letter.links.get(action.id)
-        if links is None:
-            rows.append(row_view(action))
-        else:
-            rows.append(row_view(action, links.approve, links.reject))
+        links = letter.links.get(action.id, nothing)
+        rows.append(
+            row_view(
+                action,
+                links.approve,
+                links.reject,
+                words=words,
+                book=book,
+                is_short=len(letter.actions) > FEW,
+            )
+        )
     return rows
 
 
-def _waiting(letter: Letter) -> str:
-    kind = letter.request.kind
-    if kind is RequestKind.SCAN:
-        return f"A scan of {wording.visible(letter.request.silo or '', 60)} waits for you"
-    if kind is RequestKind.INCIDENT:
-        return "An incident needs you"
-    what = wording.counted(letter.total, "action")
-    about = " about a VIP" if kind is RequestKind.VIP else ""
-    return f"{what}{about} {'waits' if letter.total == 1 else 'wait'} for you"
+def _whom(letter: Letter, words: Words) -> str:
+    """Name the first few it is about; a single one stands in the sentence already."""
+    if letter.total < 2 or not letter.actions:
+        return ""
+    names = ", ".join(wording.who(action, words) for action in letter.actions[:NAMED])
+    rest = letter.total - min(NAMED, len(letter.actions))
+    if rest <= 0:
+        return f"{names}."
+    return words.say("{list} and {count} more", list=names, count=rest) + "."
 
 
-def _facts(letter: Letter) -> list[tuple[str, str]]:
+def _facts(letter: Letter, words: Words) -> list[tuple[str, str]]:
     request = letter.request
     found = [
-        ("Rule", request.rule),
-        ("VIP rule", request.vip),
-        ("Silo", request.silo),
-        ("Run", request.run),
-        ("Waiting since", wording.moment(request.opened_at, letter.timezone)),
+        (words.say("Rule"), request.rule),
+        (words.say("VIP rule"), request.vip),
+        (words.say("Silo"), request.silo),
+        (words.say("Run"), request.run),
+        (words.say("Waiting since"), words.moment(request.opened_at)),
     ]
-    return [(name, wording.visible(text, 120)) for name, text in found if text]
+    return [(name, wording.visible(text, 120, words)) for name, text in found if text]
 
 
-def _notes(letter: Letter) -> list[str]:
+def _notes(letter: Letter, words: Words) -> list[str]:
     request = letter.request
     notes = []
     if request.nth > 1:
-        notes.append(f"This is the {wording.ordinal(request.nth)} time within 30 days.")
+        nth = words.ordinal(request.nth)
+        notes.append(words.say("This is the {nth} time within 30 days.", nth=nth))
     if letter.is_forwarded:
-        notes.append("Nobody answered so far, so you are asked now.")
+        notes.append(words.say("Nobody answered so far, so you are asked now."))
     if request.plan.need > 1:
-        notes.append(f"An approval takes {request.plan.need} different people.")
-    return [*notes, *notes_of(request)]
+        need = request.plan.need
+        notes.append(words.say("An approval takes {need} different people.", need=need))
+    return [*notes, *notes_of(request, words)]
 
 
-def notes_of(request: Request) -> list[str]:
+def notes_of(request: Request, words: Words = IN_ENGLISH) -> list[str]:
     """Return what has to be said about a request besides its sentence.
 
     That is who cannot be asked, and for a scan which objects it misses.
     """
     notes = []
     if problem := request.detail.get("problem"):
-        notes.append(wording.visible(f"Note: {problem}.", 300))
+        said = words.said(str(problem), request.detail.get("said"))
+        notes.append(wording.visible(words.say("Note: {problem}.", problem=said), 300, words))
     missing = request.detail.get("missing")
     if isinstance(missing, Sequence) and missing:
         total = request.detail.get("missing_total")
         rest = total - MISSING_SHOWN if isinstance(total, int) else 0
-        shown = ", ".join(wording.visible(str(anchor), 60) for anchor in missing[:MISSING_SHOWN])
-        more = f" and {wording.number(rest)} more" if rest > 0 else ""
-        notes.append(f"Missing: {shown}{more}.")
+        shown = ", ".join(wording.visible(str(each), 60, words) for each in missing[:MISSING_SHOWN])
+        more = words.say("{list} and {count} more", list=shown, count=rest) if rest > 0 else shown
+        notes.append(words.say("Missing: {objects}.", objects=more))
     return notes
 
 
-def end_of(request: Request, timezone: str) -> str:
+def end_of(request: Request, timezone: str, words: Words = IN_ENGLISH) -> str:
     """Say what happens when nobody decides, and when."""
     if request.expires_at is None and request.kind is RequestKind.INCIDENT:
-        return "This stays open until it is answered or put right."
+        return words.say("This stays open until it is answered or put right.")
     if request.expires_at is None:
-        return "This waits until somebody decides."
-    when = wording.moment(request.expires_at, timezone)
+        return words.say("This waits until somebody decides.")
+    when = replace(words, timezone=timezone).moment(request.expires_at)
     if request.on_expiry is OnExpiry.APPROVE:
-        return f"If nobody decides until {when}, it is approved."
-    return f"If nobody decides until {when}, it is dropped and nothing is changed."
-
-
-# --- how it ended ------------------------------------------------------------------------------
-
-_ENDINGS = (
-    ("approved", "approved"),
-    ("rejected", "rejected"),
-    ("cleared", "dropped because nobody decided in time"),
-    ("default_approved", "approved because nobody decided in time"),
-    ("stale", "no longer wanted"),
-    ("void", "replaced or withdrawn"),
-)
-
-
-def outcome_view(letter: Letter) -> OutcomeView:
-    """Return how a request ended."""
-    request = letter.request
-    counts = request.counts
-    title = _ended(request)
-    return OutcomeView(
-        subject=f"{title}: {wording.visible(request.sentence, 120)}",
-        title=title,
-        sentence=wording.visible(request.sentence, 500),
-        recipient=wording.visible(letter.recipient, 80),
-        answers=[
-            f"{wording.visible(name, 80)} {_PAST[answer]} {wording.number(count)}"
-            for name, answer, count in letter.answers
-            if answer in _PAST and name != "expiry"
-        ],
-        counts=[
-            f"{wording.number(counts[name])} {text}"
-            for name, text in _ENDINGS
-            if counts.get(name) and not (letter.answers and name in _PAST.values())
-        ],
-        after=_afterwards(request),
-        report=letter.report,
-        environment=letter.environment,
+        return words.say("If nobody decides until {when}, it is approved.", when=when)
+    return words.say(
+        "If nobody decides until {when}, it is dropped and nothing is changed.", when=when
     )
 
 
-_PAST = {"approve": "approved", "reject": "rejected"}
-
-
-def _ended(request: Request) -> str:
-    if request.state is RequestState.VOID:
-        return "Withdrawn"
-    counts = request.counts
-    is_approved = bool(counts.get("approved") or counts.get("default_approved"))
-    if is_approved and counts.get("rejected"):
-        return "Decided"
-    if is_approved or counts.get("rejected"):
-        return "Approved" if is_approved else "Rejected"
-    return "Expired" if counts.get("cleared") else "No longer needed"
-
-
-def _afterwards(request: Request) -> str:
-    if request.kind is RequestKind.INCIDENT:
-        return "Nothing more is done about it."
-    counts = request.counts
-    if counts.get("approved") or counts.get("default_approved"):
-        return "What was approved is carried out by the next committing sync."
-    return "Nothing is changed."
+# --- several of them ---------------------------------------------------------------------------
 
 
 def digest_view(letters: Sequence[Letter]) -> DigestView:
-    """Return one view of several questions to one person."""
-    title = f"{wording.number(len(letters))} more questions wait for you"
+    """Return one view of several questions to one person; each shows a few of its rows."""
+    words = words_of(letters[0])
+    count = len(letters)
+    most = max(1, DIGEST_ROWS // count)
+    title = words.say_many(
+        "{count} more question waits for you", "{count} more questions wait for you", count
+    )
+    questions = [question_view(replace(each, actions=each.actions[:most])) for each in letters]
     return DigestView(
         subject=title,
+        preview=" · ".join(each.sentence for each in questions[:NAMED]),
         title=title,
-        recipient=wording.visible(letters[0].recipient, 80),
-        questions=[question_view(letter) for letter in letters],
+        recipient=wording.visible(letters[0].recipient, 80, words),
+        questions=questions,
+        report=letters[0].report,
         environment=letters[0].environment,
+        language=letters[0].language,
     )

@@ -1,64 +1,68 @@
 """How values, numbers and times are worded for people. Pure.
 
 Values come from directories and may hold anything: characters that change the reading direction or
-cannot be seen are shown by their code, and long values are cut with their length said.
+cannot be seen are shown by their code, and long values are cut with their length said. Everything
+is in English unless the reader's `Words` are given.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
+from hypersync.messages.words import IN_ENGLISH, Words
 from hypersync.model.actions import Action
 from hypersync.model.objects import Operation, Scalar, Value
+from hypersync.model.said import say
 from hypersync.model.visible import unhidden
 
 MOST_CHARACTERS = 200
 MOST_VALUES = 10
 
 _VERBS = {
-    Operation.CREATE: "create",
-    Operation.UPDATE: "change",
-    Operation.MOVE: "move",
-    Operation.RENAME: "rename",
-    Operation.ENABLE: "enable",
-    Operation.DISABLE: "disable",
-    Operation.DELETE: "delete",
-    Operation.ADD_MEMBER: "add to group",
-    Operation.REMOVE_MEMBER: "remove from group",
-    Operation.EVENT: "send event",
+    Operation.CREATE: say("create"),
+    Operation.UPDATE: say("change"),
+    Operation.MOVE: say("move"),
+    Operation.RENAME: say("rename"),
+    Operation.ENABLE: say("enable"),
+    Operation.DISABLE: say("disable"),
+    Operation.DELETE: say("delete"),
+    Operation.ADD_MEMBER: say("add to group"),
+    Operation.REMOVE_MEMBER: say("remove from group"),
+    Operation.EVENT: say("send event"),
 }
 
 
-def visible(text: str, most: int = MOST_CHARACTERS) -> str:
+def visible(text: str, most: int = MOST_CHARACTERS, words: Words = IN_ENGLISH) -> str:
     """Return text in which nothing is hidden, cut after ``most`` characters."""
     shown = unhidden(text[:most])
-    return shown if len(text) <= most else f"{shown}… ({number(len(text))} characters)"
+    if len(text) <= most:
+        return shown
+    return f"{shown}… ({words.say('{count} characters', count=len(text))})"
 
 
-def value(given: Value) -> str:
+def value(given: Value, most: int = MOST_CHARACTERS, words: Words = IN_ENGLISH) -> str:
     """Return an attribute value; none is a dash, several are separated by commas."""
     if given is None:
         return "\N{EN DASH}"
     if not isinstance(given, tuple):
-        return _scalar(given)
-    shown = ", ".join(_scalar(each) for each in given[:MOST_VALUES])
+        return _scalar(given, most, words)
+    shown = ", ".join(_scalar(each, most, words) for each in given[:MOST_VALUES])
     rest = len(given) - MOST_VALUES
-    return shown if rest <= 0 else f"{shown} and {number(rest)} more"
+    return shown if rest <= 0 else words.say("{list} and {count} more", list=shown, count=rest)
 
 
-def _scalar(given: Scalar) -> str:
+def _scalar(given: Scalar, most: int, words: Words) -> str:
     if isinstance(given, bytes):
-        return f"({number(len(given))} bytes)"
+        return words.say("({count} bytes)", count=len(given))
     if isinstance(given, bool):
-        return "true" if given else "false"
+        return words.say("true") if given else words.say("false")
     text = str(given)
-    return visible(text) if text.strip() else f"“{visible(text)}”"
+    return visible(text, most, words) if text.strip() else f"“{visible(text, most, words)}”"
 
 
 def number(count: int) -> str:
     """Return a number with its thousands apart, by spaces that do not break."""
-    return f"{count:,}".replace(",", "\N{NO-BREAK SPACE}")
+    return IN_ENGLISH.number(count)
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -68,24 +72,23 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 def moment(at: datetime, timezone: str) -> str:
     """Return a time on somebody's clocks, for instance ``Mon 2 Mar 2026, 13:00 CET``."""
-    local = at.astimezone(ZoneInfo(timezone))
-    return f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}"
+    return Words(timezone=timezone).moment(at)
 
 
 def ordinal(nth: int) -> str:
     """Return ``2nd``, ``3rd``, ``11th``."""
-    ending = "th" if nth % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(nth % 10, "th")
-    return f"{nth}{ending}"
+    return IN_ENGLISH.ordinal(nth)
 
 
-def verb(operation: Operation) -> str:
+def verb(operation: Operation, words: Words = IN_ENGLISH) -> str:
     """Return what an operation does to an object."""
-    return _VERBS[operation]
+    return words.said(_VERBS[operation])
 
 
-def who(action: Action) -> str:
+def who(action: Action, words: Words = IN_ENGLISH) -> str:
     """Return what people would call the object of an action."""
-    return visible(action.title or action.anchor or f"identity {action.identity}", 120)
+    name = action.title or action.anchor
+    return visible(name or words.say("identity {number}", number=str(action.identity)), 120, words)
 
 
 def where(action: Action) -> str:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from hypersync.model.actions import Action
 from hypersync.model.causes import Cluster
-from hypersync.model.requests import Request
+from hypersync.model.requests import Answer, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,21 @@ class RowLinks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """An answer that somebody gave to so many actions, the last of them ``at`` that time.
+
+    ``proof`` is how they proved who they are: code, session, shell, or expiry for nobody.
+    """
+
+    name: str
+    answer: Answer
+    count: int
+    at: datetime
+    proof: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """What one message to one recipient says about one request.
 
@@ -31,7 +46,8 @@ class Letter:
     wait, ``total`` how many do; ``links`` are by action id. ``clusters`` say how many of each
     cluster wait, the smallest first as in ``actions``; ``cluster_links`` decide one of them each.
     A question has a ``code``, the six digits; to somebody who may not answer it is empty and
-    nothing decides. ``answers`` are who gave which answer to how many.
+    nothing decides. ``answers`` are who gave which answer to how many. ``language`` is what the
+    recipient reads, ``timezone`` on whose clocks.
     """
 
     kind: str
@@ -44,6 +60,7 @@ class Letter:
     environment: str
     host: str
     timezone: str = "UTC"
+    language: str = "en"
     is_forwarded: bool = False
     actions: Sequence[Action] = ()
     total: int = 0
@@ -54,12 +71,15 @@ class Letter:
     links: Mapping[str, RowLinks] = field(default_factory=dict)
     clusters: Sequence[Cluster] = ()
     cluster_links: Mapping[str, RowLinks] = field(default_factory=dict)
-    answers: Sequence[tuple[str, str, int]] = ()
+    answers: Sequence[Given] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message, ready to be delivered; ``headers`` are further header lines by name."""
+    """One message, ready to be delivered; ``headers`` are further header lines by name.
+
+    ``faults`` are what is wrong with a template of the project, which was not used because of it.
+    """
 
     address: str
     recipient: str
@@ -69,6 +89,7 @@ class Message:
     message_id: str
     at: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
+    faults: Sequence[str] = ()
 
 
 class Writer(Protocol):

@@ -1,19 +1,26 @@
 """What people read: the wording of values, and the views of mails."""
 
+import re
 from dataclasses import replace
+from html import unescape
+from pathlib import Path
 
 import pytest
 
-from hypersync.errors import DeliveryFailed
-from hypersync.messages import samples, views, wording
-from hypersync.messages.render import Renderer
+from hypersync.messages import views, wording
+from hypersync.messages.outcome import outcome_view
+from hypersync.messages.render import MOST_BYTES, Renderer
+from hypersync.messages.samples import mails
 from hypersync.model.actions import OnExpiry
+from hypersync.model.ids import ActionId
 from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestState
+from hypersync.ports.channel import Letter, RowLinks
 from tests.asking import NOON
 
-LETTER = samples.letters()["request"]
+LETTER = mails.letters()["request"]
 SPACE = "\N{NO-BREAK SPACE}"
+ASKING = "{{ view.approve_all }} {{ view.reject_all }} {{ view.code }}"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +90,7 @@ def test_a_reason_that_all_share_is_said_once():
 def test_a_view_says_how_many_more_there_are():
     assert views.question_view(LETTER).rest == "297"
     assert views.question_view(replace(LETTER, total=3)).rest == ""
-    assert views.question_view(samples.letters()["request-scan"]).rest == ""
+    assert views.question_view(mails.letters()["request-scan"]).rest == ""
 
 
 def test_notes_say_the_nth_time_the_forward_the_votes_and_problems():
@@ -103,7 +110,7 @@ def test_notes_say_the_nth_time_the_forward_the_votes_and_problems():
 
 
 def test_a_scan_request_names_what_is_missing():
-    letter = samples.letters()["request-scan"]
+    letter = mails.letters()["request-scan"]
     missing = [f"E{number}" for number in range(40)]
     detail = {"missing": missing, "missing_total": 1839}
     view = views.question_view(
@@ -132,6 +139,7 @@ def test_the_end_says_what_happens_then():
         ({"approved": 3}, RequestState.CLOSED, "Approved", "What was approved"),
         ({"rejected": 3}, RequestState.CLOSED, "Rejected", "Nothing is changed."),
         ({"approved": 1, "rejected": 2}, RequestState.CLOSED, "Decided", "What was approved"),
+        ({"approved": 1, "cleared": 2}, RequestState.CLOSED, "Decided", "What was approved"),
         ({"cleared": 3}, RequestState.CLOSED, "Expired", "Nothing is changed."),
         ({"default_approved": 3}, RequestState.CLOSED, "Approved", "What was approved"),
         ({"stale": 3}, RequestState.CLOSED, "No longer needed", "Nothing is changed."),
@@ -140,50 +148,109 @@ def test_the_end_says_what_happens_then():
 )
 def test_an_outcome_says_how_it_ended_and_what_follows(counts, state, title, after):
     request = replace(LETTER.request, counts=counts, state=state)
-    view = views.outcome_view(replace(LETTER, kind="decided", request=request))
+    view = outcome_view(replace(LETTER, kind="decided", request=request))
     assert view.title == title
     assert view.after.startswith(after)
     assert len(view.counts) == len(counts)
 
 
-def test_an_outcome_names_who_decided():
-    view = views.outcome_view(samples.letters()["decided"])
-    assert view.answers == ["Ann Ng rejected 298", "Bob Ray approved 2"]
+def test_an_outcome_says_who_decided_when_how_proven_and_why():
+    letter = mails.letters()["decided"]
+    view = outcome_view(letter)
+    assert view.answers == [
+        "The holder of Ann Ng's mail rejected 298 on Mon 2 Mar 2026, 09:30 CET. “No.”",
+        "Bob Ray, signed in, approved 2 on Mon 2 Mar 2026, 09:30 CET.",
+    ]
     assert view.counts == []
-    by_itself = replace(samples.letters()["decided"], answers=[("expiry", "approve", 3)])
-    assert views.outcome_view(by_itself).answers == []
+    assert view.title == "Decided"
+    one = replace(letter, answers=letter.answers[:1])
+    assert outcome_view(one).title == "Decided by Ann Ng"
+    shell = replace(letter.answers[1], proof="shell", count=1)
+    told = outcome_view(replace(letter, answers=[shell])).answers
+    assert told == ["Bob Ray approved on Mon 2 Mar 2026, 09:30 CET, on the command line."]
+    other = outcome_view(replace(letter, answers=[replace(shell, proof="api")])).answers
+    assert other == ["Bob Ray approved on Mon 2 Mar 2026, 09:30 CET."]
+    by_itself = replace(letter, answers=[replace(shell, name="expiry", proof="expiry")])
+    assert outcome_view(by_itself).answers == []
 
 
-@pytest.mark.parametrize("name", sorted(samples.letters()))
+def test_an_answer_that_was_not_enough_did_not_end_it():
+    letter = mails.letters()["decided"]
+    request = replace(letter.request, counts={"cleared": 300})
+    view = outcome_view(replace(letter, request=request, answers=letter.answers[1:]))
+    assert view.title == "Expired"
+    assert view.answers
+
+
+def test_all_mails_about_a_request_have_one_subject():
+    asked, told = (Renderer().write(mails.letters()[name]) for name in ("request", "decided"))
+    assert told.subject == f"Re: {asked.subject}"
+    assert asked.subject.count("300") == 1
+
+
+@pytest.mark.parametrize("name", sorted(mails.letters()))
 def test_every_letter_becomes_a_mail_of_text_and_html(name):
-    letter = samples.letters()[name]
+    letter = mails.letters()[name]
     message = Renderer().write(letter)
     assert "\n" not in message.subject
-    assert letter.request.sentence in message.text
+    assert letter.request.sentence in " ".join(message.text.split())
     assert message.html.lstrip().startswith("<!doctype html>")
     assert "\u202e" not in message.html + message.text
     assert message.headers["Auto-Submitted"] == "auto-generated"
     asks = letter.kind == "request" and letter.code != ""
-    assert (samples.CODE in message.text) is asks
+    assert (mails.CODE in message.text) is asks
     assert ("/hypersync/approve?" in message.text) is asks
 
 
 def test_a_template_that_a_rule_names_is_used_and_the_usual_one_when_it_is_missing(tmp_path):
     letter = replace(LETTER, request=replace(LETTER.request, template="joiners"))
     assert Renderer(tmp_path).write(letter).text == Renderer().write(LETTER).text
-    (tmp_path / "email").mkdir()
+    own(tmp_path, "email/joiners", f"Joiners! {ASKING}")
+    assert Renderer(tmp_path).write(letter).text.startswith("Joiners! https://")
+
+
+def own(folder: Path, name: str, text: str) -> None:
     for ending in ("txt", "html"):
-        (tmp_path / f"email/joiners.{ending}").write_text("{{ view.title }}!")
-    assert Renderer(tmp_path).write(letter).text == "300 actions wait for you!"
+        path = folder / f"{name}.{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 
-@pytest.mark.parametrize("text", ["{{ view.nothing }}", "{{ 1 / 0 }}", "{{ 1 + 'x' }}"])
-def test_a_template_that_fails_keeps_the_mail_for_later(tmp_path, text):
+def test_the_templates_of_an_environment_come_first(tmp_path):
+    own(tmp_path, "email/request", f"everywhere {ASKING}")
+    own(tmp_path, "env/prod/email/request", f"in prod {ASKING}")
+    assert Renderer(tmp_path, "prod").write(LETTER).text.startswith("in prod")
+    assert Renderer(tmp_path, "dev").write(LETTER).text.startswith("everywhere")
+    assert Renderer(tmp_path).write(LETTER).text.startswith("everywhere")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{{ view.nothing }}", "failed on line 1: UndefinedError"),
+        ("\n{{ 1 / 0 }}", "failed on line 2: ZeroDivisionError"),
+        ("{{ 1 + 'x' }}", "failed on line 1: TypeError"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "failed on line 1: RecursionError"),
+        ("{{ view.sentence", "failed on line 1: "),
+        ("{{ view.sentence | safe }}", "failed on line 1: No filter named 'safe'"),
+        ("{{ view.approve_all }}", "leaves out the link that rejects all, the confirmation code"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_said_and_the_mail_goes_out_as_shipped(
+    tmp_path, text, says
+):
     (tmp_path / "email").mkdir()
-    (tmp_path / "email/request.txt").write_text(text)
-    with pytest.raises(DeliveryFailed, match="email/request failed") as failed:
-        Renderer(tmp_path).write(LETTER)
-    assert not failed.value.permanent
+    (tmp_path / "email/request.html").write_text(text)
+    message = Renderer(tmp_path).write(LETTER)
+    assert replace(message, faults=()) == Renderer().write(LETTER)
+    assert len(message.faults) == 1
+    assert message.faults[0].startswith(f"the template email/request.html {says}")
+
+
+def test_what_a_template_fails_about_quotes_no_value(tmp_path):
+    own(tmp_path, "email/request", "{{ {}[view.sentence] }}{{ view.sentence.index('zzz') }}")
+    (fault,) = Renderer(tmp_path).write(LETTER).faults
+    assert "disable-leaver" not in fault
 
 
 def test_text_is_not_escaped_and_html_is():
@@ -191,3 +258,123 @@ def test_text_is_not_escaped_and_html_is():
     message = Renderer().write(replace(LETTER, request=request))
     assert "<b> & co" in message.text
     assert "&lt;b&gt; &amp; co" in message.html
+
+
+# --- on a phone at seven in the morning --------------------------------------------------------
+
+
+def in_order(text: str, *parts: str) -> None:
+    places = [text.find(part) for part in parts]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_what_whom_why_until_when_both_answers_and_the_code_come_first_in_that_order():
+    message = Renderer().write(LETTER)
+    html = unescape(message.html)
+    for text in (message.text, html[html.index("<h1") :]):
+        in_order(
+            " ".join(text.split()),
+            "disable-leaver would disable 300 accounts in directory",
+            "Ada Cole, Bo Díaz, Cy <cy@example.org> and 297 more.",
+            "298 of 300 share company=ACME",
+            "If nobody decides until Tue 3 Mar 2026, 09:30 CET",
+            LETTER.approve_all,
+            LETTER.reject_all,
+            mails.CODE,
+            "3 of 300 are listed here",
+            LETTER.links[LETTER.actions[0].id].approve,
+        )
+
+
+def test_the_line_beside_the_subject_says_the_essential_and_never_the_code():
+    view = views.question_view(LETTER)
+    assert view.preview.startswith("298 of 300 share company=ACME")
+    assert "until Tue 3 Mar 2026" in view.preview
+    html = Renderer().write(LETTER).html
+    hidden = html[html.index("display:none") :].split("</div>")[0]
+    assert "298 of 300" in hidden
+    assert mails.CODE not in hidden
+
+
+@pytest.mark.parametrize("name", sorted(mails.letters()))
+def test_no_mail_loads_anything_from_elsewhere(name):
+    html = Renderer().write(mails.letters()[name]).html
+    assert not re.search(r"<(img|link|script|iframe|object|video|svg|base)\b", html)
+    assert not re.search(r"\b(src|background|srcset|formaction)=|url\(|@import|@font-face", html)
+    assert "<!--[if" not in html
+    assert "v:" not in html
+
+
+@pytest.mark.parametrize("name", sorted(mails.letters()))
+def test_a_mail_is_readable_without_its_style_sheet(name):
+    html = Renderer().write(mails.letters()[name]).html
+    body = html[html.index("<body") :]
+    used = set(re.findall(r'class="([^"]+)"', body))
+    for tag in re.findall(r'<[a-z]\w*[^>]*class="[^"]+"[^>]*>', body):
+        assert "style=" in tag
+    assert used
+    for link in re.findall(r"<a [^>]+>", body):
+        assert "color:#" in link
+
+
+def test_links_of_the_text_part_stand_on_lines_of_their_own_and_its_lines_are_short():
+    letter = replace(LETTER, request=replace(LETTER.request, sentence="word " * 100))
+    for line in Renderer().write(letter).text.splitlines():
+        if "https://" in line:
+            assert re.fullmatch(r" *https://\S+", line)
+        else:
+            assert len(line) <= 76
+
+
+def many(rows: int, **values: object) -> Letter:
+    first = LETTER.actions[0]
+    actions = [
+        replace(first, id=ActionId(f"{number:022d}"), **values)  # type: ignore[arg-type]
+        for number in range(rows)
+    ]
+    token = "t" * 43
+    links = {
+        action.id: RowLinks(
+            approve=f"{mails.URL}/hypersync/approve?action={action.id}&token={token}",
+            reject=f"{mails.URL}/hypersync/reject?action={action.id}&token={token}",
+        )
+        for action in actions
+    }
+    return replace(LETTER, actions=actions, links=links, total=rows, clusters=(), cluster_links={})
+
+
+def test_a_hundred_rows_stay_below_what_gmail_shows():
+    before = {"title": "Senior Consultant", "department": "Consulting", "mail": "x@example.org"}
+    html = Renderer().write(many(100, before=before, after=dict.fromkeys(before))).html
+    assert html.count("/hypersync/approve?action=") == 100
+    assert len(html.encode()) <= MOST_BYTES
+    assert "This mail is long" not in html
+
+
+def test_a_mail_that_may_be_cut_says_so_and_has_what_decides_before_that():
+    before = {f"attribute{number}": "ü" * 300 for number in range(30)}
+    message = Renderer().write(many(100, before=before))
+    assert len(message.html.encode()) > MOST_BYTES
+    top = message.html.encode()[:20_000].decode()
+    for part in ("This mail is long", LETTER.approve_all, LETTER.reject_all, LETTER.report):
+        assert part.replace("&", "&amp;") in top
+    assert mails.CODE in top
+    assert "and 25 more attributes" in message.text
+
+
+def test_a_digest_of_many_questions_is_not_cut():
+    letters = [
+        replace(many(100), request=replace(LETTER.request, id=f"R{number}")) for number in range(20)
+    ]
+    message = Renderer().write(letters[0], letters[1:])
+    assert len(message.html.encode()) <= MOST_BYTES
+    assert message.html.count(LETTER.approve_all.replace("&", "&amp;")) == 20
+
+
+def test_a_digest_belongs_to_the_threads_of_all_its_questions():
+    other = replace(LETTER, thread_id="<other@iam.example.org>")
+    headers = Renderer().write(LETTER, [other]).headers
+    assert headers["References"] == f"{LETTER.thread_id} {other.thread_id}"
+    assert "In-Reply-To" not in headers
+    assert Renderer().write(LETTER).headers["In-Reply-To"] == LETTER.thread_id

@@ -7,7 +7,8 @@ import pytest
 from hypersync.check import check
 from hypersync.cli import group
 from hypersync.cli.failure import run_safely
-from hypersync.messages.examine import render_samples, template_mistakes
+from hypersync.messages.examine import template_mistakes
+from hypersync.messages.gallery import render_samples
 from tests.projects import ENVIRONMENT, MAIN, RULES, load_project, write_project
 
 ASKING = "{{ view.approve_all }} {{ view.reject_all }} {{ view.code }}"
@@ -97,7 +98,8 @@ def test_parts_of_templates_and_pages_of_other_names_are_only_read(mistakes):
 
 
 def test_the_views_of_other_mails_are_their_own(mistakes):
-    assert mistakes(**{"email__decided.txt": "{{ view.after }}"}) == []
+    ended = "{{ view.title }} {{ view.answers | join(' ') }}"
+    assert mistakes(**{"email__decided.txt": ended}) == []
     every = "{% for view in view.questions %}" + ASKING + "{% endfor %}"
     assert mistakes(**{"email__digest.txt": every}) == []
 
@@ -138,3 +140,25 @@ def test_check_writes_samples_only_when_nothing_is_wrong(tmp_path, monkeypatch, 
     (tmp_path / "templates/email/request.html").write_text("{{")
     assert run_safely(group, command) == 2
     assert "rendered" not in json.loads(capsys.readouterr().out)
+
+
+def test_a_mail_about_the_end_must_say_how_it_ended_and_who_decided(mistakes):
+    assert mistakes(**{"email__decided.html": "{{ view.sentence }}"}) == [
+        "templates/email/decided.html:1: the template leaves out how it ended; put it back",
+        "templates/email/decided.html:1: the template leaves out who decided, when and how that is "
+        "proven; put it back",
+    ]
+
+
+def test_the_templates_of_every_environment_are_looked_at(mistakes):
+    good = {"env__dev__email__request.html": ASKING}
+    assert mistakes(**good) == []
+    found = mistakes(**{"env__prod__email__request.html": ASKING + "\n{{ view.nothing }}"})
+    assert len(found) == 1
+    assert found[0].startswith("templates/env/prod/email/request.html:2: the template names some")
+
+
+def test_a_template_that_a_rule_names_may_be_one_of_the_environment(mistakes):
+    rules = RULES.replace("set: {", "threshold: {template: joiners}, set: {")
+    names = [f"env__dev__email__joiners.{ending}" for ending in ("txt", "html")]
+    assert mistakes(rules, **dict.fromkeys(names, ASKING)) == []

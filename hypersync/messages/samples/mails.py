@@ -9,8 +9,8 @@ from hypersync.model.actions import Action, ActionState, Reason
 from hypersync.model.causes import REST, Cluster
 from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
 from hypersync.model.objects import Attributes, Operation
-from hypersync.model.requests import Plan, Request, RequestKind, RequestState, Step
-from hypersync.ports.channel import Letter, RowLinks
+from hypersync.model.requests import Answer, Plan, Request, RequestKind, RequestState, Step
+from hypersync.ports.channel import Given, Letter, RowLinks
 
 URL = "https://iam.example.org"
 TOKEN = "sample-token"  # noqa: S105 - it opens nothing
@@ -29,7 +29,7 @@ def letters() -> dict[str, Letter]:
         kind=RequestKind.VIP,
         vip="executives",
         rule="flow-title",
-        sentence="flow-title wants to update in directory for Ada Cole: executives is true",
+        sentence="flow-title would update Ada Cole in directory: executives is true",
         count=1,
     )
     scan = replace(
@@ -39,13 +39,17 @@ def letters() -> dict[str, Letter]:
         rule=None,
         run=None,
         expires_at=None,
-        sentence="the scan of hr misses 1 200 of 2 000 objects, 100 allowed (5%)",
+        sentence="The scan of hr/person was stopped: 1 200 of 2 000 objects are missing, "
+        "100 allowed (5%).",
         count=1200,
     )
     closed = replace(
         request, state=RequestState.CLOSED, counts={"approved": 2, "rejected": 298}, closed_at=_AT
     )
-    answers = [("Ann Ng", "reject", 298), ("Bob Ray", "approve", 2)]
+    answers = [
+        Given(name="Ann Ng", answer=Answer.REJECT, count=298, at=_AT, proof="code", comment="No."),
+        Given(name="Bob Ray", answer=Answer.APPROVE, count=2, at=_AT, proof="session"),
+    ]
     whole = replace(asked, clusters=(), cluster_links={})
     return {
         "request": asked,
@@ -81,7 +85,8 @@ def question() -> Letter:
         id=REQUEST,
         kind=RequestKind.VOLUME,
         state=RequestState.OPEN,
-        sentence="disable-leaver wants to disable in directory 300 times: 100 allowed (5%)",
+        sentence="disable-leaver would disable 300 accounts in directory: "
+        "100 allowed (5% of 2 000)",
         count=300,
         opened_at=_AT,
         plan=Plan(name="iam-team", steps=(Step(to="person:ann"),)),
