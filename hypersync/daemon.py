@@ -16,30 +16,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
+from functools import partial
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.combining import OrTrigger
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from hypersync.app import App
 from hypersync.audit.chain import Head, chain_keys
 from hypersync.audit.sealing import seal
-from hypersync.config.models import ScheduleConfig
-from hypersync.config.values import Cron, Every
+from hypersync.config.values import Every
 from hypersync.errors import HyperSyncError, LeaseHeld
 from hypersync.model.ids import new_public_id
 from hypersync.pipeline.lease import holding
 from hypersync.ports.store.leases import Fence
+from hypersync.timetable import INSTANT, Scheduled, latest_due, timetable, trigger_of
 
 _log = logging.getLogger(__name__)
-_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_INSTANT = timedelta(microseconds=1)
-_WINDOWS = tuple(map(timedelta, (0.01, 1, 32, 366, 366 * 30)))
 EVERY = 3.0
 """Seconds between two rounds of the duties, and between two looks at a lease that is held."""
 CLOCKS_DIFFER = timedelta(seconds=1)
@@ -48,16 +41,15 @@ CLOCKS_DIFFER = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One thing that is scheduled: its name in the store, when, and what.
+    """What is scheduled, and what it runs."""
 
-    ``after`` counts the rounds that it waits before its very first run: scans come before syncs.
-    """
-
-    name: str
-    timing: Cron | Every
-    timezone: str
+    scheduled: Scheduled
     run: Callable[[], object]
-    after: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its name in the store."""
+        return self.scheduled.name
 
 
 class Daemon:
@@ -117,10 +109,7 @@ class Daemon:
 
     def jobs(self) -> list[Job]:
         """Return the jobs of the configuration."""
-        found = []
-        for number, schedule in enumerate(self._app.configuration.schedules, 1):
-            found += list(_jobs(self._app, number, schedule))
-        return found
+        return [Job(each, _runner(self._app, each)) for each in timetable(self._app.configuration)]
 
     @contextmanager
     def _scheduler(self, jobs: list[Job]) -> Iterator[None]:
@@ -133,7 +122,7 @@ class Daemon:
             start, first = self.first(job)
             scheduler.add_job(
                 self.fire,
-                trigger_of(job, start),
+                trigger_of(job.scheduled, start),
                 args=(job, start),
                 id=job.name,
                 next_run_time=first,
@@ -149,22 +138,26 @@ class Daemon:
         now = self._app.clock.now()
         with self._app.store.snapshot() as unit:
             start = unit.schedules.last(job.name) or now
-        if latest_due(job, start, now) is not None:
+        if latest_due(job.scheduled, start, now) is not None:
             return start, now
-        if start == now and isinstance(job.timing, Every):
-            return start, now + timedelta(seconds=self._every * job.after)
-        return start, trigger_of(job, start).get_next_fire_time(None, max(start + _INSTANT, now))
+        if start == now and isinstance(job.scheduled.timing, Every):
+            return start, now + timedelta(seconds=self._every * job.scheduled.after)
+        return start, trigger_of(job.scheduled, start).get_next_fire_time(
+            None, max(start + INSTANT, now)
+        )
 
     def fire(self, job: Job, start: datetime) -> None:
         """Run a job that is due, unless that due time was run already."""
         now = self._app.clock.now()
         with self._app.store.begin() as unit:
             last = unit.schedules.last(job.name)
-            due = latest_due(job, last or start, now + CLOCKS_DIFFER, is_first=last is None)
+            due = latest_due(
+                job.scheduled, last or start, now + CLOCKS_DIFFER, is_first=last is None
+            )
             if due is None or not unit.schedules.claim(job.name, due, self._holder, now):
                 return
         _log.info("schedule %s, due %s", job.name, due.isoformat())
-        following = trigger_of(job, due).get_next_fire_time(due, due)
+        following = trigger_of(job.scheduled, due).get_next_fire_time(due, due)
         try:
             self._run(job, following)
         except HyperSyncError as error:
@@ -186,119 +179,13 @@ class Daemon:
                 return
 
 
-def _jobs(app: App, number: int, schedule: ScheduleConfig) -> Iterator[Job]:
-    """Return the jobs of one entry; its number keeps equal entries apart."""
-    zone = schedule.timezone
-    if schedule.scan is not None:
-        silo = schedule.scan
-        for kind, timing in (("full", schedule.full), ("delta", schedule.delta)):
-            if timing is not None:
-                run = _scanner(app, silo, full=kind == "full")
-                yield Job(f"{number} scan {silo} {kind} {timing}", timing, zone, run)
-        return
-    timing = schedule.at or (None if schedule.every is None else Every(schedule.every))
-    if timing is not None:
-        name = f"{number} sync {schedule.sync} {timing}"
-        yield Job(name, timing, zone, _syncer(app, name, schedule), after=1)
-
-
-def _scanner(app: App, silo: str, *, full: bool) -> Callable[[], object]:
-    return lambda: app.scan([silo], full=full)
-
-
-def _syncer(app: App, name: str, schedule: ScheduleConfig) -> Callable[[], object]:
-    return lambda: app.sync(
-        schedule.sync, commit=not schedule.preview, started_by=f"schedule:{name}"
+def _runner(app: App, scheduled: Scheduled) -> Callable[[], object]:
+    """Return what something that is scheduled does."""
+    if scheduled.silo is not None:
+        return partial(app.scan, [scheduled.silo], full=scheduled.kind == "full")
+    return partial(
+        app.sync,
+        scheduled.kind,
+        commit=not scheduled.is_preview,
+        started_by=f"schedule:{scheduled.name}",
     )
-
-
-# --- due times ---------------------------------------------------------------------------------
-
-
-def trigger_of(job: Job, start: datetime) -> Any:  # noqa: ANN401 - APScheduler has no types
-    """Return the trigger of a job; intervals are counted from ``start``.
-
-    With both a day of the month and a day of the week a cron line means either, as cron has it.
-    """
-    if isinstance(job.timing, Every):
-        seconds = job.timing.span.total_seconds()
-        return IntervalTrigger(seconds=seconds, start_date=start, timezone="UTC")
-    minute, hour, day, month, weekday = job.timing.text.split()
-    days = [(day, "*"), ("*", weekday)] if "*" not in (day, weekday) else [(day, weekday)]
-    either = [
-        CronTrigger(
-            minute=minute,
-            hour=hour,
-            day=of_month,
-            month=month,
-            day_of_week=weekdays(of_week),
-            timezone=job.timezone,
-        )
-        for of_month, of_week in days
-    ]
-    return either[0] if len(either) == 1 else OrTrigger(either)
-
-
-def weekdays(field: str) -> str:
-    """Write a cron line's days of the week by name: its 0 and 7 are Sunday, APScheduler's 6."""
-    return ",".join(_weekdays(part) for part in field.split(","))
-
-
-def _weekdays(part: str) -> str:
-    days, _, step = part.partition("/")
-    if part == "*":
-        return part
-    first, _, last = ("0", "-", "6") if days == "*" else days.partition("-")
-    end = int(last or first) if last or not step else 6
-    numbers = range(int(first), end + 1, int(step or 1))
-    return ",".join(_DAYS[number % 7] for number in numbers)
-
-
-def latest_due(
-    job: Job, since: datetime, now: datetime, *, is_first: bool = False
-) -> datetime | None:
-    """Return the latest due time after ``since`` and not after ``now``; ``None``: none is due.
-
-    ``is_first`` says that the job never ran: then an interval is due at ``since`` as well.
-    """
-    if isinstance(job.timing, Every):
-        rounds = (now - since) // job.timing.span
-        return since + rounds * job.timing.span if rounds > 0 or is_first else None
-    zone = ZoneInfo(job.timezone)
-    trigger = trigger_of(job, since)
-    for window in _WINDOWS:
-        found = _last_between(trigger, max(since, now - window), now)
-        if found is not None and _on_the_wall(found, zone) != _on_the_wall(since, zone):
-            return found
-        if now - window <= since:
-            return None
-    return None
-
-
-def _last_between(trigger: Any, after: datetime, until: datetime) -> datetime | None:  # noqa: ANN401
-    found = None
-    following = _following(trigger, after)
-    while following is not None and following <= until:
-        found = following
-        following = _following(trigger, following)
-    return found
-
-
-def _following(trigger: Any, after: datetime) -> datetime | None:  # noqa: ANN401
-    """Return the first due time after a moment, in UTC.
-
-    In the hour that a zone has twice, APScheduler may name a time before the one it was asked for;
-    it is asked again for later ones.
-    """
-    asked = after + _INSTANT
-    for _ in range(24):
-        found: datetime | None = trigger.get_next_fire_time(None, asked)
-        if found is None or found.astimezone(UTC) > after:
-            return None if found is None else found.astimezone(UTC)
-        asked += timedelta(minutes=15)
-    return None
-
-
-def _on_the_wall(moment: datetime, zone: ZoneInfo) -> datetime:
-    """Return what a clock on the wall shows: a time that comes twice in a night is one."""
-    return moment.astimezone(zone).replace(tzinfo=None)

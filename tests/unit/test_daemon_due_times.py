@@ -4,13 +4,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hypersync.config.values import Every, parse_cron
-from hypersync.daemon import Job, latest_due, trigger_of, weekdays
+from hypersync.timetable import Scheduled, latest_due, next_due, trigger_of, weekdays
 
 PARIS = ZoneInfo("Europe/Paris")
 
 
 def job(timing, zone="UTC"):
-    return Job("1 sync full", timing, zone, lambda: None)
+    return Scheduled(name="1 sync full", timing=timing, timezone=zone)
 
 
 def cron(line, zone="UTC"):
@@ -141,3 +141,22 @@ def test_the_trigger_of_an_interval_starts_where_it_left_off():
     start = at("2026-11-21T11:00")
     trigger = trigger_of(every(hours=1), start)
     assert trigger.get_next_fire_time(None, at("2026-11-21T13:30")) == at("2026-11-21T14:00")
+
+
+def test_what_is_due_next_is_told_without_a_scheduler():
+    nightly, often = cron("0 3 * * *", "Europe/Paris"), every(minutes=5)
+    last, now = at("2026-11-21T02:00"), at("2026-11-21T10:02")
+    assert next_due(nightly, last, now) == at("2026-11-22T02:00")
+    assert next_due(nightly, None, now) == at("2026-11-22T02:00")
+    assert next_due(often, at("2026-11-21T10:00"), now) == at("2026-11-21T10:05")
+
+
+def test_what_was_missed_is_due_now():
+    now = at("2026-11-21T10:02")
+    assert next_due(cron("0 3 * * *"), at("2026-11-19T03:00"), now) == now
+    assert next_due(every(minutes=5), at("2026-11-21T09:00"), now) == now
+    assert next_due(every(minutes=5), None, now) == now
+
+
+def test_a_day_that_never_comes_is_due_never():
+    assert next_due(cron("0 3 31 2 *"), None, at("2026-11-21T10:02")) is None
