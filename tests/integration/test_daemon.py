@@ -193,7 +193,9 @@ def test_a_schedule_that_fails_says_so_and_leaves_the_others_alone(tmp_path, clo
     with project.app(clock) as app:
         worker = Daemon(app, stop)
         jobs = worker.jobs()
-        broken = jobs[0].__class__("9 broken", jobs[0].timing, "UTC", explode)
+        broken = replace(
+            jobs[0], scheduled=replace(jobs[0].scheduled, name="9 broken"), run=explode
+        )
         fire(worker, broken)
         refused = jobs[0].__class__("9 refused", jobs[0].timing, "UTC", refuse)
         fire(worker, refused)
