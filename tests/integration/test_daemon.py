@@ -188,16 +188,18 @@ def test_a_scheduled_sync_waits_for_one_that_runs_until_its_next_turn(tmp_path, 
     assert "left out: sync is held by somebody else" in caplog.text
 
 
+def named(job, name):
+    return replace(job.scheduled, name=name)
+
+
 def test_a_schedule_that_fails_says_so_and_leaves_the_others_alone(tmp_path, clock, stop, caplog):
     project = make_project(tmp_path, more=OFTEN)
     with project.app(clock) as app:
         worker = Daemon(app, stop)
         jobs = worker.jobs()
-        broken = replace(
-            jobs[0], scheduled=replace(jobs[0].scheduled, name="9 broken"), run=explode
-        )
+        broken = replace(jobs[0], scheduled=named(jobs[0], "9 broken"), run=explode)
         fire(worker, broken)
-        refused = jobs[0].__class__("9 refused", jobs[0].timing, "UTC", refuse)
+        refused = replace(jobs[0], scheduled=named(jobs[0], "9 refused"), run=refuse)
         fire(worker, refused)
         fire(worker, jobs[3])
         assert len(runs(app)) == 1
