@@ -7,7 +7,7 @@ configuration says nothing is to be said of (``guards.cause.never``).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from hypersync.model.actions import Action
@@ -64,12 +64,18 @@ class Hidden:
 
     def of_answer(self, answer: RuleAnswer) -> RuleAnswer:
         """Return a rule's answer with a mark in place of each value that hidden ones decide."""
-        values = tuple(
-            Trace(each.source, NOT_SHOWN) if self._reads_hidden(each.source) else each
-            for each in answer.values
+        values = self.of_traces(answer.values)
+        is_told = answer.result == "error" and any(
+            self._reads_hidden(each.source) for each in values
         )
-        is_told = answer.result == "error" and any(self._reads_hidden(v.source) for v in values)
         return replace(answer, values=values, note=NOT_SHOWN if is_told else answer.note)
+
+    def of_traces(self, traces: Iterable[Trace]) -> tuple[Trace, ...]:
+        """Return what a rule read with a mark in place of each value that hidden ones decide."""
+        return tuple(
+            Trace(each.source, NOT_SHOWN) if self._reads_hidden(each.source) else each
+            for each in traces
+        )
 
     def _reads_hidden(self, source: str) -> bool:
         """Tell whether an expression names something hidden, in whatever slot."""
