@@ -17,7 +17,7 @@ from webui.frame import show
 from webui.jobs import jobs
 from webui.runs import filters, start
 from webui.runs.build import errors_page, put_off_page, run_page, runs_page
-from webui.runs.compare import compare_page, which_page
+from webui.runs.compared import compare_page, which_page
 from webui.visitors import needs, zone_of
 
 

@@ -120,7 +120,10 @@ class RunPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    """Rows of a table about one run, such as what it put off, or its errors."""
+    """Rows of a table about one run, such as what it put off, or its errors.
+
+    ``identity_at`` is the column of the identity, counted from 0.
+    """
 
     title: str
     run: str
@@ -129,6 +132,7 @@ class ListPage:
     fields: Sequence[FieldView] = ()
     more: str = ""
     nothing: str = ""
+    identity_at: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
