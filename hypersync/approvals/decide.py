@@ -53,6 +53,7 @@ __all__ = [
     "OfSeveral",
     "Target",
     "actions_of",
+    "check_cluster",
     "decide",
     "decide_several",
     "digest_of",
@@ -199,14 +200,17 @@ def request_of(unit: UnitOfWork, target: OfRequest | OfRule) -> Request | None:
 
 def actions_of(unit: UnitOfWork, request: Request, target: OfRequest | OfRule) -> Sequence[Action]:
     """Return the actions of a request that a target is about; raises `NotFound` for a cluster."""
+    check_cluster(request, target.cluster)
     actions = unit.actions.of_request(request.id)
-    if target.cluster is None:
-        return actions
-    known = [cluster.key for cluster in request.clusters]
-    if target.cluster not in known:
+    return [action for action in actions if target.cluster in (None, action.cluster)]
+
+
+def check_cluster(request: Request, cluster: str | None) -> None:
+    """Raise `NotFound` for a cluster that a request has not; ``None`` is all of it."""
+    known = [each.key for each in request.clusters]
+    if cluster is not None and cluster not in known:
         some = f"it has {', '.join(known)}" if known else "it has none; decide all of it"
-        raise NotFound(f"the request has no cluster {target.cluster!r}: {some}")
-    return [action for action in actions if action.cluster == target.cluster]
+        raise NotFound(f"the request has no cluster {cluster!r}: {some}")
 
 
 def has_answer(action: Action, answer: Answer) -> bool:
@@ -245,11 +249,33 @@ def _answer(
     for request in requests.values():
         waiting += _vote(unit, request, _of(request, fresh), ballot, now, settings)
     behind = {action.id for action in waiting}
-    ids = [action.id for action in (*same, *fresh) if action.id not in behind]
+    had = {action.id for action in same}
     closed = [close_if_settled(unit, each, settings, now) for each in requests.values()]
     return Decided(
-        decided=unit.actions.get(ids), lost=lost, waiting=waiting, requests=tuple(closed)
+        decided=[
+            action if action.id in had else _decided(action, ballot, now, settings)
+            for action in actions
+            if action.id in known and action.id not in behind
+        ],
+        lost=lost,
+        waiting=waiting,
+        requests=tuple(closed),
     )
+
+
+def _decided(action: Action, ballot: Ballot, now: datetime, settings: Settings) -> Action:
+    """Return an action as it is now that this was written about it."""
+    is_yes = ballot.answer is Answer.APPROVE
+    known = replace(action, decided_by=ballot.by, decided_at=now)
+    if action.is_in_doubt and is_yes:
+        return replace(known, state=ActionState.SUCCEEDED, waits=None)
+    if action.is_in_doubt:
+        error = "it did not happen"
+        return replace(known, state=ActionState.FAILED, waits=None, error=error)
+    if is_yes:
+        until = now + settings.approval_valid
+        return replace(known, state=ActionState.APPROVED, approved_until=until)
+    return replace(known, state=ActionState.REJECTED, waits=None)
 
 
 def _requests_of(unit: UnitOfWork, actions: Sequence[Action]) -> dict[RequestId, Request]:

@@ -7,8 +7,9 @@ token and one of another request are the same answer, so that nothing can be fou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hypersync.approvals.decide import (
@@ -17,15 +18,21 @@ from hypersync.approvals.decide import (
     OfActions,
     OfSeveral,
     Target,
-    actions_of,
+    check_cluster,
     decide,
     decide_several,
     digest_of,
     request_of,
     undecided_of,
 )
-from hypersync.approvals.links import MOST_WRONG_CODES, Invitation, is_same_code, token_hash
-from hypersync.approvals.permission import check_permission
+from hypersync.approvals.links import (
+    MOST_WRONG_CODES,
+    Invitation,
+    is_same_code,
+    list_digest,
+    token_hash,
+)
+from hypersync.approvals.permission import Concerning, check_permission
 from hypersync.approvals.proof import Proof
 from hypersync.approvals.settings import Settings
 from hypersync.errors import (
@@ -35,13 +42,15 @@ from hypersync.errors import (
     NotFound,
     WrongCode,
 )
-from hypersync.model.actions import Action
-from hypersync.model.causes import Cluster, by_cluster, waiting_in
+from hypersync.model.actions import Action, ActionState
+from hypersync.model.causes import Cluster, waiting_in
 from hypersync.model.ids import RequestId
-from hypersync.model.requests import Answer, Request
+from hypersync.model.objects import Operation
+from hypersync.model.requests import Answer, Request, RequestKind
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.deliveries import Delivery, Token
 from hypersync.ports.store.requests import Vote
+from hypersync.ports.store.waiting import Slip, Sought
 
 NEEDS_SESSION = "the code of the mail is not enough for this: sign in to decide"
 
@@ -50,26 +59,32 @@ NEEDS_SESSION = "the code of the mail is not enough for this: sign in to decide"
 class Subject:
     """What a link is about, as it is now.
 
-    ``actions`` are what the target names, ``undecided`` those that can still be decided, and
-    ``left_out`` how many of the request were there when it was opened but are not decided by this
-    any more. ``clusters`` are those of what can be decided, the smallest first, and none for a
-    single action; ``cluster`` is the one that the link is about. ``invited`` is the person who
-    would answer: who signed in, or the one the token stands for. ``may_answer`` says whether they
-    may decide; ``why_not`` why they may not. ``proof`` is what deciding this takes.
+    ``count`` says how many of the actions it names can still be decided, ``actions`` are the first
+    of those, or of all when there are none, and ``ended`` counts the others by what became of them.
+    ``clusters`` are those of what can be decided, the smallest first, and none for a single action;
+    ``cluster`` is the one that the link is about. ``answers`` are those given so far, and of each
+    how many are alike. ``invited`` is the person who would answer: who signed in, or the one the
+    token stands for. ``may_answer`` says whether they may decide; ``why_not`` why they may not.
+    ``proof`` is what deciding this takes.
     """
 
     request: Request
     actions: tuple[Action, ...]
-    undecided: tuple[Action, ...]
-    left_out: int
+    count: int
+    ended: Mapping[ActionState, int]
     digest: str
-    votes: tuple[Vote, ...]
+    answers: tuple[tuple[Vote, int], ...]
     clusters: tuple[Cluster, ...] = ()
     cluster: Cluster | None = None
+    is_single: bool = False
     invited: str | None = None
     may_answer: bool = False
     why_not: str = ""
     proof: Proof = "code"
+
+
+SHOWN = 100
+"""How many of the actions that a link is about its page lists; the report has all of them."""
 
 
 def invitation_of(message: Delivery | Token) -> Invitation:
@@ -82,7 +97,7 @@ def objection(
     request: Request,
     person: str | None,
     settings: Settings,
-    actions: Sequence[Action] = (),
+    actions: Sequence[Concerning] = (),
 ) -> str:
     """Say why somebody may not decide a request, or these actions of it, or nothing."""
     if person is None:
@@ -110,32 +125,89 @@ def show(
     exist and for a token that is not for this, and `InvitationEnded` for one whose key is revoked.
     """
     with store.snapshot() as unit:
-        request, actions = _find(unit, target)
-        undecided = undecided_of(actions, now)
+        request = _asking(unit, target)
         why_not = "to decide, use the link in your mail"
-        if token is not None:
-            invited = _invited(unit, token, request, settings)[0].person
-            person = person or invited
+        invited = None if token is None else _invited(unit, token, request, settings)[0].person
+        person = person or invited
+        found = _named(unit, request, target, now)
         if token is not None or person is not None:
-            why_not = objection(unit, request, person, settings, undecided)
-        votes = unit.requests.votes(request.id)
-    named = {action.id for action in actions}
-    clusters = waiting_in(request.clusters, (action.cluster for action in undecided))
-    part = None if isinstance(target, OfActions) else target.cluster
+            why_not = objection(unit, request, person, settings, found.slips)
+        proof = settings.proof_for(request, _telling(unit, request, found, now))
     return Subject(
         request=request,
-        actions=tuple(actions),
-        undecided=tuple(by_cluster(undecided, clusters)),
-        clusters=() if isinstance(target, OfActions) else clusters,
-        cluster=next((each for each in request.clusters if each.key == part), None),
-        left_out=0 if isinstance(target, OfActions) else len(actions) - len(undecided),
-        digest=digest_of(request, undecided),
-        votes=tuple(vote for vote in votes if vote.action is None or vote.action in named),
+        actions=tuple(found.actions),
+        count=len(found.slips),
+        ended=found.ended,
+        clusters=found.clusters,
+        cluster=next((each for each in request.clusters if each.key == found.cluster), None),
+        is_single=isinstance(target, OfActions),
+        digest=_digest(request, found.slips),
+        answers=tuple(found.answers),
         invited=person,
         may_answer=not why_not,
         why_not=why_not,
-        proof=settings.proof_for(request, undecided or actions),
+        proof=proof,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Named:
+    """What a target names of its request: what can be decided, the first rows, and the rest."""
+
+    slips: Sequence[Slip]
+    actions: Sequence[Action]
+    ended: Mapping[ActionState, int]
+    answers: Sequence[tuple[Vote, int]]
+    clusters: tuple[Cluster, ...] = ()
+    cluster: str | None = None
+
+
+def _named(unit: UnitOfWork, request: Request, target: Target, now: datetime) -> _Named:
+    """Return what a target names; of thousands of actions only the first are read whole."""
+    if isinstance(target, OfActions):
+        actions = unit.actions.get(target.actions)
+        open_ones = undecided_of(actions, now)
+        ended = Counter(action.state for action in actions if action not in open_ones)
+        slips = [Slip(each.id, each.fingerprint, None, each.identity) for each in open_ones]
+        answers = unit.waiting.answers(request.id, actions=target.actions)
+        return _Named(slips=slips, actions=open_ones or actions, ended=ended, answers=answers)
+    check_cluster(request, target.cluster)
+    slips = [
+        slip
+        for slip in unit.waiting.slips(request.id, now)
+        if target.cluster in (None, slip.cluster)
+    ]
+    clusters = waiting_in(request.clusters, (slip.cluster for slip in slips))
+    return _Named(
+        slips=slips,
+        actions=unit.waiting.page(
+            Sought(requests=(request.id,), cluster=target.cluster),
+            now,
+            clusters=[each.key for each in clusters],
+            limit=SHOWN,
+        )
+        or unit.waiting.decided(request.id, SHOWN, target.cluster),
+        ended=unit.waiting.states(request.id, now, target.cluster),
+        answers=unit.waiting.answers(request.id, cluster=target.cluster),
+        clusters=clusters,
+        cluster=target.cluster,
+    )
+
+
+def _digest(request: Request, slips: Sequence[Slip]) -> str:
+    if request.kind is RequestKind.SCAN:
+        return digest_of(request, ())
+    return list_digest([(slip.id, slip.fingerprint) for slip in slips])
+
+
+def _telling(unit: UnitOfWork, request: Request, found: _Named, now: datetime) -> Sequence[Action]:
+    """Return actions that tell what deciding all of them takes: a delete and a VIP among them."""
+    if len(found.slips) <= len(found.actions):
+        return found.actions
+    mine = Sought(requests=(request.id,), cluster=found.cluster)
+    deletes = unit.waiting.page(replace(mine, operation=Operation.DELETE), now, limit=1)
+    vips = unit.waiting.page(replace(mine, is_vip=True), now, limit=1)
+    return [*found.actions, *deletes, *vips]
 
 
 def check_invited(store: Store, request: RequestId, token: str, *, settings: Settings) -> None:
@@ -147,20 +219,18 @@ def check_invited(store: Store, request: RequestId, token: str, *, settings: Set
         _invited(unit, token, known, settings)
 
 
-def _find(unit: UnitOfWork, target: Target) -> tuple[Request, list[Action]]:
-    """Return what a target is about; one action belongs to the request that asks about it."""
+def _asking(unit: UnitOfWork, target: Target) -> Request:
+    """Return the request that a target is about; one action belongs to the one that asks."""
     if not isinstance(target, OfActions):
         request = request_of(unit, target)
-        if request is not None:
-            return request, list(actions_of(unit, request, target))
+    else:
+        actions = unit.actions.get(target.actions)
+        asked = {action.request for action in actions if len(actions) == len(target.actions)}
+        request_id = asked.pop() if len(asked) == 1 else None
+        request = None if request_id is None else unit.requests.get(request_id)
+    if request is None:
         raise NotFound
-    actions = list(unit.actions.get(target.actions))
-    asked = {action.request for action in actions}
-    request_id = asked.pop() if len(asked) == 1 else None
-    request = None if request_id is None else unit.requests.get(request_id)
-    if request is None or len(actions) < len(target.actions):
-        raise NotFound
-    return request, actions
+    return request
 
 
 def _invited(
@@ -219,12 +289,13 @@ def _prove(
 ) -> str:
     """Return who is invited; a wrong code is counted even though nothing else is written."""
     with store.begin() as unit:
-        request, actions = _find(unit, target)
+        request = _asking(unit, target)
         known, right = _invited(unit, token, request, settings)
-        if settings.proof_for(request, actions) == "session":
+        found = _named(unit, request, target, now)
+        if settings.proof_for(request, _telling(unit, request, found, now)) == "session":
             raise DecisionRefused(NEEDS_SESSION)
         is_over = known.expires_at is not None and known.expires_at <= now
-        if is_over and not undecided_of(actions, now):
+        if is_over and not found.slips:
             raise InvitationEnded
         problem = _problem(unit, known, right, code)
     if problem is not None:

@@ -144,9 +144,17 @@ class Links:
         tail = f"?{urlencode({'token': token})}" if token else ""
         return f"{self.public_url}/hypersync/run={quote(run)}&rule={quote(rule, safe='')}{tail}"
 
-    def report(self, request: RequestId | None = None, token: str | None = None) -> str:
-        """Return the link to the report of everything that waits, or of one request."""
-        given = {"request": request, "token": token}
+    def report(
+        self,
+        request: RequestId | None = None,
+        token: str | None = None,
+        cluster: str | None = None,
+    ) -> str:
+        """Return the link to the report of everything that waits, or of one request.
+
+        With ``cluster`` of one of its clusters only.
+        """
+        given = {"request": request, "cluster": cluster, "token": token}
         query = urlencode({name: value for name, value in given.items() if value})
         return f"{self.public_url}/report/pending{'?' if query else ''}{query}"
 

@@ -9,20 +9,29 @@ system user who owns the configuration decides, for themselves included.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from hypersync.approvals.authors import authors_of
 from hypersync.approvals.plan import concerned, entitled_now
 from hypersync.approvals.settings import Settings
 from hypersync.errors import DecisionRefused
-from hypersync.model.actions import Action
+from hypersync.model.ids import IdentityId
 from hypersync.model.requests import Request
 from hypersync.ports.store import UnitOfWork
+
+
+class Concerning(Protocol):
+    """Something that is about somebody, such as an action."""
+
+    @property
+    def identity(self) -> IdentityId:
+        """Whom it is about."""
 
 
 def check_permission(
     unit: UnitOfWork,
     request: Request,
-    actions: Sequence[Action],
+    actions: Sequence[Concerning],
     by: str,
     settings: Settings,
 ) -> None:
@@ -75,7 +84,9 @@ def _check_owner(user: str, settings: Settings) -> None:
         )
 
 
-def _join_values(unit: UnitOfWork, actions: Sequence[Action], settings: Settings) -> frozenset[str]:
+def _join_values(
+    unit: UnitOfWork, actions: Sequence[Concerning], settings: Settings
+) -> frozenset[str]:
     if all(person.identity is None for person in settings.directory.people.values()):
         return frozenset()
     values = unit.requests.join_values({action.identity for action in actions})

@@ -198,13 +198,13 @@ class _Look:
                 each.key: list_digest(_pairs(slip for slip in slips if slip.cluster == each.key))
                 for each in clusters
             },
-            why_not=self._why_not(request),
+            why_not=self._why_not(request, slips),
         )
 
-    def _why_not(self, request: Request) -> str:
+    def _why_not(self, request: Request, about: Sequence[Slip] = ()) -> str:
         if self._person is None:
             return ""
-        return objection(self._unit, request, self._person, self._settings)
+        return objection(self._unit, request, self._person, self._settings, about)
 
     def _is_found(self, request: Request) -> bool:
         search = self._search

@@ -16,12 +16,14 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
 from hypersync.model.actions import DOUBT, Action, ActionState, OnExpiry
-from hypersync.model.ids import RequestId
+from hypersync.model.ids import ActionId, RequestId
+from hypersync.ports.store.requests import Vote
 from hypersync.ports.store.waiting import Choices, Newest, Slip, Sought
 from hypersync.store import tables
 from hypersync.store.action_rows import action_of
 
 _ACTION = tables.action
+_DECISION = tables.decision
 _PAGE = 1_000
 _DOUBTED = f'%{{"guard":"{DOUBT}"%'
 """Stands in the canonical JSON of the reasons; a text that says so is spelled otherwise there."""
@@ -43,7 +45,8 @@ class Waiting:
 
     def slips(self, request: RequestId, now: datetime) -> Sequence[Slip]:
         """Return what can be decided of a request, in the order it was proposed."""
-        query = select(_ACTION.c.id, _ACTION.c.fingerprint, _ACTION.c.cluster)
+        columns = (_ACTION.c.id, _ACTION.c.fingerprint, _ACTION.c.cluster, _ACTION.c.identity)
+        query = select(*columns)
         query = query.where(_ACTION.c.request == request, _waits(now)).order_by(_ACTION.c.seq)
         return [Slip(*row) for row in self._connection.execute(query)]
 
@@ -78,6 +81,43 @@ class Waiting:
             yield from map(action_of, rows)
             rows = self._connection.execute(query.where(_ACTION.c.seq > rows[-1].seq)).all()
 
+    def states(
+        self, request: RequestId, now: datetime, cluster: str | None = None
+    ) -> Mapping[ActionState, int]:
+        """Count by state what cannot be decided any more of a request, or of a cluster of it."""
+        query = select(_ACTION.c.state, func.count()).where(*_of(request, cluster), ~_waits(now))
+        rows = self._connection.execute(query.group_by(_ACTION.c.state))
+        return {row[0]: row[1] for row in rows}
+
+    def decided(
+        self, request: RequestId, limit: int, cluster: str | None = None
+    ) -> Sequence[Action]:
+        """Return the first actions of a request, or of a cluster of it, whatever their state."""
+        query = select(_ACTION).where(*_of(request, cluster)).order_by(_ACTION.c.seq)
+        return self._read(query.limit(limit))
+
+    def answers(
+        self,
+        request: RequestId,
+        *,
+        actions: Collection[ActionId] | None = None,
+        cluster: str | None = None,
+    ) -> Sequence[tuple[Vote, int]]:
+        """Return the answers about a request, oldest first, and of each how many are alike."""
+        names = ("request", "answer", "by", "at", "proof", "comment")
+        columns = [_DECISION.c[name] for name in names]
+        query = select(*columns, func.count()).where(_DECISION.c.request == request)
+        if actions is not None:
+            query = query.where(_about(_DECISION.c.action.in_(list(actions))))
+        elif cluster is not None:
+            those = select(_ACTION.c.id).where(*_of(request, cluster))
+            query = query.where(_about(_DECISION.c.action.in_(those)))
+        query = query.group_by(*columns).order_by(func.min(_DECISION.c.id))
+        return [
+            (Vote(**dict(zip(names, values, strict=True)), action=None), count)
+            for *values, count in self._connection.execute(query)
+        ]
+
     def choices(self, now: datetime) -> Choices:
         """Return the rules, silos and operations of what waits."""
         query = select(_ACTION.c.rule, _ACTION.c.silo, _ACTION.c.operation)
@@ -107,6 +147,17 @@ class Waiting:
 
     def _read(self, query: Select[tuple[object, ...]]) -> list[Action]:
         return [action_of(row) for row in self._connection.execute(query)]
+
+
+def _of(request: RequestId, cluster: str | None) -> Iterator[ColumnElement[bool]]:
+    yield _ACTION.c.request == request
+    if cluster is not None:
+        yield _ACTION.c.cluster == cluster
+
+
+def _about(these: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that an answer is about these actions, or about a scan."""
+    return or_(_DECISION.c.action.is_(None), these)
 
 
 def _waits(now: datetime) -> ColumnElement[bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,11 +58,12 @@ def decide_page(
 ) -> DecidePage:
     """Return the page of a link, before or after a decision; times are in ``zone``."""
     request, token = subject.request, by.token
-    count = len(subject.undecided)
+    count = subject.count
     is_open = bool(count) or _is_open_scan(request)
-    actions = subject.undecided or subject.actions
+    actions = subject.actions
     common, rows = in_common([row_view(action) for action in actions], request.sentence)
     rows = under_headings(rows, [action.cluster for action in actions], subject.clusters)
+    rest = max(count - len(rows), 0)
     what = "the scan" if request.kind is RequestKind.SCAN else wording.counted(count, "action")
     return DecidePage(
         title=_title(answers, what) if is_open else "Nothing left to decide",
@@ -73,7 +73,9 @@ def decide_page(
         clusters=_clusters(subject, token, settings),
         notes=[common, *_notes(subject)] if common else _notes(subject),
         rows=rows,
-        decided=decisions(subject.votes, settings, zone) or _ended(subject),
+        rest=wording.number(rest) if rest else "",
+        report=_report(subject, token, settings) if rest else "",
+        decided=decisions(subject.answers, settings, zone) or _ended(subject),
         end=end_of(request, zone) if is_open else "",
         answers=[(each.value, f"{_VERB[each]} {what}") for each in answers] if is_open else [],
         token=token or "",
@@ -115,6 +117,12 @@ def cluster_links(
     }
 
 
+def _report(subject: Subject, token: str | None, settings: Settings) -> str:
+    """Return where every action is that a link is about."""
+    part = None if subject.cluster is None else subject.cluster.key
+    return settings.links.report(subject.request.id, token, part)
+
+
 def _title(answers: Sequence[Answer], what: str) -> str:
     verbs = " or ".join(_VERB[each].lower() for each in answers)
     return f"{verbs.capitalize()} {what}?"
@@ -144,8 +152,9 @@ def _notes(subject: Subject) -> list[str]:
         notes.append(f"This is the {wording.ordinal(request.nth)} time within 30 days.")
     if request.plan.need > 1:
         notes.append(f"An approval takes {request.plan.need} different people.")
-    if subject.left_out and subject.undecided:
-        left = wording.counted(subject.left_out, "action")
+    left_out = sum(subject.ended.values())
+    if left_out and subject.count and not subject.is_single:
+        left = wording.counted(left_out, "action")
         notes.append(f"{left} of this request were decided or changed already and are left out.")
     return [*notes, *notes_of(request)]
 
@@ -158,15 +167,15 @@ def _comment(request: Request, answers: Sequence[Answer]) -> str:
     return "required" if all(wanted) else "optional"
 
 
-def decisions(votes: Sequence[Vote], settings: Settings, zone: str) -> list[str]:
+def decisions(answers: Sequence[tuple[Vote, int]], settings: Settings, zone: str) -> list[str]:
     """Return who decided what, when, and how they proved who they are."""
-    counted = Counter((vote.by, vote.answer, vote.proof, vote.at, vote.comment) for vote in votes)
     lines = []
-    for (by, answer, proof, at, comment), count in counted.items():
-        name = _decider(by, proof, settings)
-        why = f" “{wording.visible(comment, 300)}”" if comment else ""
+    for vote, count in answers:
+        name = _decider(vote.by, vote.proof, settings)
+        why = f" “{wording.visible(vote.comment, 300)}”" if vote.comment else ""
         many = f" {wording.number(count)}" if count > 1 else ""
-        lines.append(f"{name} {_PAST[answer]}{many} on {wording.moment(at, zone)}.{why}")
+        when = wording.moment(vote.at, zone)
+        lines.append(f"{name} {_PAST[vote.answer]}{many} on {when}.{why}")
     return lines
 
 
@@ -204,9 +213,8 @@ def _ended(subject: Subject) -> list[str]:
         ActionState.VOID: "changed or withdrawn since people were asked",
         ActionState.SUSPENDED: "past its time",
     }
-    undecided = {action.id for action in subject.undecided}
-    counted = Counter(action.state for action in subject.actions if action.id not in undecided)
-    found = [(counted[state], text) for state, text in words.items() if counted[state]]
+    counted = subject.ended
+    found = [(counted[state], text) for state, text in words.items() if counted.get(state)]
     return [f"{wording.number(count)} {text}." for count, text in found]
 
 

@@ -21,6 +21,7 @@ from hypersync.errors import DecisionLost, DecisionRefused
 from hypersync.insight.pending import Search, Seen, every, listed_again, look, news
 from hypersync.messages.pages.pending import PendingPage, RowsPart
 from hypersync.model.actions import Action
+from hypersync.ports.store.waiting import Sought
 from webui.decisions.build import decided_by
 from webui.decisions.outcome import outcome_of, status_of
 from webui.decisions.reading import answer_of, comment_of
@@ -83,7 +84,8 @@ def _looker(app: App, *, chosen: frozenset[str] = frozenset()) -> Looker:
         if token is None or search.request is None:
             raise DecisionRefused("This takes the role viewer.")
         check_invited(app.store, search.request, token, settings=app.settings)
-        search = Search(request=search.request, page=search.page)
+        part = Sought(cluster=search.sought.cluster)
+        search = Search(sought=part, request=search.request, page=search.page)
     return Looker(
         settings=app.settings,
         zone=zone_of(app),

@@ -13,7 +13,8 @@ class DecidePage:
     """What a link is about, and the form that decides it.
 
     ``is_session`` says that whoever looks is signed in and needs no code, ``needs_sign_in`` that
-    they have to before they can answer.
+    they have to before they can answer. ``rest`` counts what is not among the rows, and ``report``
+    is where it is.
     """
 
     title: str
@@ -31,6 +32,8 @@ class DecidePage:
     invited: str
     why_not: str
     comment: str
+    rest: str = ""
+    report: str = ""
     is_session: bool = False
     needs_sign_in: bool = False
     error: str = ""

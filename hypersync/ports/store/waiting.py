@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hypersync.model.actions import Action
-from hypersync.model.ids import ActionId, RequestId
+from hypersync.model.actions import Action, ActionState
+from hypersync.model.ids import ActionId, IdentityId, RequestId
 from hypersync.model.objects import Operation
+from hypersync.ports.store.requests import Vote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +37,12 @@ class Sought:
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """What an answer binds to of one action, and the cluster that holds it."""
+    """What an answer binds to of one action, whom it is about, and the cluster that holds it."""
 
     id: ActionId
     fingerprint: str
     cluster: str | None
+    identity: IdentityId
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,29 @@ class Waiting(Protocol):
 
     def each(self, sought: Sought, now: datetime) -> Iterator[Action]:
         """Yield everything that is looked for as it was proposed, without gathering it first."""
+
+    def states(
+        self, request: RequestId, now: datetime, cluster: str | None = None
+    ) -> Mapping[ActionState, int]:
+        """Count by state what cannot be decided any more of a request, or of a cluster of it."""
+
+    def decided(
+        self, request: RequestId, limit: int, cluster: str | None = None
+    ) -> Sequence[Action]:
+        """Return the first actions of a request, or of a cluster of it, whatever their state."""
+
+    def answers(
+        self,
+        request: RequestId,
+        *,
+        actions: Collection[ActionId] | None = None,
+        cluster: str | None = None,
+    ) -> Sequence[tuple[Vote, int]]:
+        """Return the answers about a request, oldest first, and of each how many are alike.
+
+        About these ``actions`` or this ``cluster`` of it only, and about its scan. The action of a
+        vote is left out.
+        """
 
     def choices(self, now: datetime) -> Choices:
         """Return the rules, silos and operations of what waits."""
