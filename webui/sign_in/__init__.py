@@ -10,19 +10,19 @@ from hypersync.access.accounts import check_password
 from hypersync.access.passwords import Passwords
 from hypersync.access.sessions import (
     ACCOUNT,
-    begin_session,
     end_session,
     end_sessions,
-    session_rules,
 )
 from hypersync.app import App
 from hypersync.config.sign_in_models import SignInConfig
 from hypersync.errors import SignInRefused
 from webui.addresses import own_path
-from webui.cookies import drop, keep, session_secret
+from webui.cookies import drop, session_secret
 from webui.frame import show
+from webui.sign_in import openid
 from webui.sign_in.build import no_way_in, sign_in_page
 from webui.sign_in.limits import limited
+from webui.sign_in.welcome import welcome
 from webui.visitors import named_by_proxy, visitor
 
 
@@ -56,6 +56,8 @@ def _add_pages(pages: Blueprint, app: App, sign_in: SignInConfig) -> None:
         return _leave(app)
 
     pages.add_url_rule("/sign-in", view_func=enter, methods=["POST"])
+    if sign_in.openid is not None:
+        openid.add_pages(pages, app, sign_in, sign_in.openid)
 
 
 def _enter(app: App, sign_in: SignInConfig, passwords: Passwords) -> AnyResponse:
@@ -73,21 +75,6 @@ def _enter(app: App, sign_in: SignInConfig, passwords: Passwords) -> AnyResponse
         page = sign_in_page(sign_in, wanted, name=name, error=refused.message)
         return show(app, "web/sign_in.html", page, 403)
     return welcome(app, sign_in, person, ACCOUNT, wanted)
-
-
-def welcome(app: App, sign_in: SignInConfig, person: str, way: str, wanted: str) -> AnyResponse:
-    """Begin a session for somebody who proved who they are, and go on to what they wanted."""
-    secret = begin_session(
-        app.store,
-        person,
-        way,
-        now=app.clock.now(),
-        rules=session_rules(sign_in),
-        before=session_secret(app),
-    )
-    response = redirect(wanted, 303)
-    keep(app, response, secret)
-    return response
 
 
 def _leave(app: App) -> AnyResponse:
