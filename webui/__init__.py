@@ -1,4 +1,4 @@
-"""The web pages: what waits, what happened, and the links that decide.
+"""The web pages: what waits, what happened, and the links that decide; and the API beside them.
 
 `create_app` makes them of the application. There is one package for each part of the site, with its
 views in ``__init__`` and what builds their contents in ``build``. A view parses, calls one use case
@@ -11,6 +11,7 @@ from flask import Flask
 
 from hypersync.app import App
 from webui import assets, audit, decisions, identities, pending, runs, security, sign_in
+from webui.api import beside, create_api
 from webui.forwarded import Forwarded
 from webui.jobs import Jobs
 
@@ -21,8 +22,9 @@ def create_app(app: App) -> Flask:
     """Make the site; without a sign-in it is to listen on loopback only."""
     site = Flask("webui", static_folder="static", static_url_path="/static")
     site.config["MAX_CONTENT_LENGTH"] = 64 * 1024
-    site.extensions["jobs"] = Jobs(app)
-    site.wsgi_app = Forwarded(site.wsgi_app, app.configuration.proxies)  # type: ignore[method-assign]
+    site.extensions["jobs"] = jobs = Jobs(app)
+    both = beside(site.wsgi_app, create_api(app, jobs).wsgi_app)
+    site.wsgi_app = Forwarded(both, app.configuration.proxies)  # type: ignore[method-assign]
     security.protect(site, app)
     for part in (assets, audit, sign_in, decisions, pending, runs, identities):
         site.register_blueprint(part.blueprint(app))

@@ -51,6 +51,11 @@ def visitor(app: App) -> Visitor | None:
     return _known(app).visitor
 
 
+def known_by_token(found: Visitor) -> None:
+    """Let somebody be who looks for this request: the token of the API that they sent is good."""
+    g.known = _Known(found)
+
+
 def can_sign_out(app: App) -> bool:
     """Tell whether whoever looks is known by a session of ours."""
     return _known(app).has_cookie

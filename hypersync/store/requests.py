@@ -112,7 +112,7 @@ class Requests:
     def recent(self, limit: int) -> Sequence[Request]:
         """Return the newest requests first, whatever their state."""
         query = select(_REQUEST).order_by(_REQUEST.c.opened_at.desc(), _REQUEST.c.id).limit(limit)
-        return [_request_of(row) for row in self._connection.execute(query)]
+        return [request_of(row) for row in self._connection.execute(query)]
 
     def times(
         self,
@@ -382,11 +382,11 @@ class Requests:
         if is_writing(self._connection):
             query = query.with_for_update()
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else _request_of(row)
+        return None if row is None else request_of(row)
 
     def _where(self, *conditions: ColumnElement[bool]) -> list[Request]:
         query = select(_REQUEST).where(*conditions).order_by(_REQUEST.c.opened_at, _REQUEST.c.id)
-        return [_request_of(row) for row in self._connection.execute(query)]
+        return [request_of(row) for row in self._connection.execute(query)]
 
 
 def _name_of(state: ActionState, *, by_expiry: bool) -> str:
@@ -439,7 +439,8 @@ def _values(request: Request) -> dict[str, object]:
     }
 
 
-def _request_of(row: Row[Any]) -> Request:
+def request_of(row: Row[Any]) -> Request:
+    """Build the value of one row of the request table."""
     return Request(
         **{name: getattr(row, name) for name in _SAME},
         plan=plan_json.read(row.plan),

@@ -18,6 +18,7 @@ from hypersync.store.events import Events
 from hypersync.store.identities import Identities
 from hypersync.store.leases import Leases
 from hypersync.store.ledger import Ledger
+from hypersync.store.listing import Listing
 from hypersync.store.marks import Marks
 from hypersync.store.objects import Objects
 from hypersync.store.past import Past
@@ -144,6 +145,11 @@ class UnitOfWork:
     def sessions(self) -> Sessions:
         """Who is signed in."""
         return Sessions(self._connection)
+
+    @cached_property
+    def listing(self) -> Listing:
+        """Requests and actions, a page at a time."""
+        return Listing(self._connection)
 
     @cached_property
     def tokens(self) -> Tokens:

@@ -17,6 +17,7 @@ from hypersync.ports.store.events import Events
 from hypersync.ports.store.identities import Identities
 from hypersync.ports.store.leases import Fence, Leases
 from hypersync.ports.store.ledger import Ledger
+from hypersync.ports.store.listing import Listing
 from hypersync.ports.store.marks import Marks
 from hypersync.ports.store.objects import Objects
 from hypersync.ports.store.past import Past
@@ -119,6 +120,10 @@ class UnitOfWork(Protocol):
     @property
     def sessions(self) -> Sessions:
         """Who is signed in."""
+
+    @property
+    def listing(self) -> Listing:
+        """Requests and actions, a page at a time."""
 
     @property
     def tokens(self) -> Tokens:
