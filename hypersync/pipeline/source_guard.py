@@ -68,6 +68,18 @@ def judge(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
     )
 
 
+def lowest_believed(live: int, high: int, guard: SourceGuard) -> int:
+    """Return how few of ``live`` objects a complete scan may leave and still be believed.
+
+    None of them new: new ones that came in the place of missing ones do not count against it.
+    """
+    lowest = min(live, 1)
+    for most in (live, high):
+        if most >= guard.min_population:
+            lowest = max(lowest, most - guard.drop.allowed(most))
+    return min(lowest, live)
+
+
 def _is_emptied(evidence: Evidence) -> bool:
     """Tell whether nothing is left; of a delta, whether it deletes everything."""
     if evidence.live == 0 or evidence.seen > 0:

@@ -21,6 +21,7 @@ from hypersync.model.scans import (
     TypeCounts,
     TypeVerdict,
 )
+from hypersync.ports.store.scans import Stretch
 from hypersync.store import tables
 from hypersync.store.bulk import chunks, marks, read, run, run_many, stored_time
 
@@ -110,21 +111,22 @@ class Scans:
         at = stored_time(self._connection, since)
         return int(read(self._connection, statement, (silo_type, at, silo_type, at))[0][0])
 
-    def populations(
-        self, silo_type: int, since: datetime, most: int
-    ) -> Sequence[tuple[datetime, int]]:
-        """Return how many objects of a type applied scans left since then, oldest first.
+    def populations(self, silo_type: int, since: datetime) -> Sequence[Stretch]:
+        """Return by the hour how many objects of a type applied scans left, oldest first.
 
-        Of more than ``most`` the newest; they are kept for `KEEP_POPULATIONS`.
+        They are kept for `KEEP_POPULATIONS`.
         """
         table = tables.population
+        is_sqlite = self._connection.dialect.name == "sqlite"
+        hour = func.substr(table.c.at, 1, 13) if is_sqlite else func.date_trunc("hour", table.c.at)
+        newest = func.max(table.c.at)
         query = (
-            select(table.c.at, table.c.live)
+            select(newest, func.min(table.c.live), func.max(table.c.live), func.count())
             .where(table.c.silo_type == silo_type, table.c.at >= since)
-            .order_by(table.c.at.desc())
-            .limit(most)
+            .group_by(hour)
+            .order_by(newest)
         )
-        return [(row.at, row.live) for row in self._connection.execute(query)][::-1]
+        return [Stretch._make(row) for row in self._connection.execute(query)]
 
     def forget_high(self, silo_type: int) -> None:
         """Forget how many there were: people approved that there are fewer."""

@@ -123,18 +123,20 @@ def test_the_actions_about_an_identity_come_newest_first(world):
 
 
 @both_databases
-def test_the_populations_of_a_type_are_the_newest_in_order(world):
-    world.person(99)
-    world.later(minutes=1)
-    world.scan()
+def test_the_populations_of_a_type_are_told_by_the_hour(world):
+    for number, minutes in ((99, 1), (98, 1), (97, 90)):
+        world.person(number)
+        world.later(minutes=minutes)
+        world.scan()
     with world.app.store.snapshot() as unit:
-        kinds = unit.scans.register("hr", ["person"])
-        known = unit.scans.populations(kinds["person"].id, world.clock.time - timedelta(1), 10)
-        one = unit.scans.populations(kinds["person"].id, world.clock.time - timedelta(1), 1)
+        kind = unit.scans.register("hr", ["person"])["person"].id
+        known = unit.scans.populations(kind, world.clock.time - timedelta(1))
+        late = unit.scans.populations(kind, world.clock.time - timedelta(minutes=10))
         scans = unit.scans.recent(1, "hr")
         assert unit.scans.some([scans[0].id, "unknown"]) == {scans[0].id: scans[0]}
-    assert [live for _, live in known] == [4, 5]
-    assert one == known[-1:]
+    assert [tuple(each)[1:] for each in known] == [(4, 6, 3), (7, 7, 1)]
+    assert known[1].at == world.clock.time
+    assert late == known[1:]
 
 
 @both_databases

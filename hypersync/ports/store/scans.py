@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hypersync.model.scans import Finding, Scan, ScanId, ScanState, SiloType, Staged
+
+
+class Stretch(NamedTuple):
+    """What the applied scans of an hour left: when the last was, how few, how many, how often."""
+
+    at: datetime
+    lowest: int
+    highest: int
+    scans: int
 
 
 class Scans(Protocol):
@@ -41,12 +50,10 @@ class Scans(Protocol):
         The last scan before counts too: what it left stood when the time began.
         """
 
-    def populations(
-        self, silo_type: int, since: datetime, most: int
-    ) -> Sequence[tuple[datetime, int]]:
-        """Return how many objects of a type applied scans left since then, oldest first.
+    def populations(self, silo_type: int, since: datetime) -> Sequence[Stretch]:
+        """Return by the hour how many objects of a type applied scans left, oldest first.
 
-        Of more than ``most`` the newest; they are kept for some days only.
+        They are kept for some days only.
         """
 
     def forget_high(self, silo_type: int) -> None:
