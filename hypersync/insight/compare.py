@@ -16,6 +16,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from hypersync.errors import NotFound
+from hypersync.insight.hidden import Hidden
 from hypersync.insight.runs import Page
 from hypersync.model.actions import OPEN_STATES, Action
 from hypersync.model.ids import ActionId, IdentityId, RunId
@@ -99,7 +100,9 @@ class Shown:
     after: str = ""
 
 
-def compare(store: Store, a: RunId, b: RunId, shown: Shown | None = None) -> Comparison:
+def compare(
+    store: Store, hidden: Hidden, a: RunId, b: RunId, shown: Shown | None = None
+) -> Comparison:
     """Return two runs beside each other; raises `NotFound`."""
     with store.snapshot() as unit:
         first, second = _run(unit, a), _run(unit, b)
@@ -120,7 +123,7 @@ def compare(store: Store, a: RunId, b: RunId, shown: Shown | None = None) -> Com
             b=second,
             rules=[each for each in found if any(each.counts.values())],
             still_open=still_open,
-            shown=_page(unit, rows, "" if shown is None else shown.after),
+            shown=_page(unit, hidden, rows, "" if shown is None else shown.after),
         )
 
 
@@ -180,11 +183,11 @@ def _is_still_open(part: Part, pair: Pair) -> bool:
     return wish is not None and wish.state in _OPEN
 
 
-def _page(unit: UnitOfWork, rows: Iterable[Pair], after: str) -> Page[Row, str]:
+def _page(unit: UnitOfWork, hidden: Hidden, rows: Iterable[Pair], after: str) -> Page[Row, str]:
     """Return the rows behind a key, by identity."""
     behind = sorted((each for each in rows if each.key > after), key=lambda each: each.key)
     shown = behind[:ROWS]
-    known = _actions(unit, shown)
+    known = {name: hidden.of_action(each) for name, each in _actions(unit, shown).items()}
     return Page(
         [
             Row(

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from hypersync.errors import NotFound
+from hypersync.insight.hidden import Hidden
 from hypersync.model.actions import Action
 from hypersync.model.ids import ActionId, RunId
 from hypersync.model.runs import Run, RunError, RunMode
@@ -58,7 +59,12 @@ def history(store: Store, wanted: RunsWanted, *, after: RunId | None = None) -> 
 
 
 def one_run(
-    store: Store, name: RunId, wanted: ActionsWanted, *, after: ActionId | None = None
+    store: Store,
+    hidden: Hidden,
+    name: RunId,
+    wanted: ActionsWanted,
+    *,
+    after: ActionId | None = None,
 ) -> RunInsight:
     """Return one run with a page of its actions; raises `NotFound`."""
     with store.snapshot() as unit:
@@ -71,7 +77,8 @@ def one_run(
         return RunInsight(
             run=run,
             actions=Page(
-                actions[:ACTIONS], actions[ACTIONS - 1].id if len(actions) > ACTIONS else None
+                [hidden.of_action(each) for each in actions[:ACTIONS]],
+                actions[ACTIONS - 1].id if len(actions) > ACTIONS else None,
             ),
             errors=_errors(unit.ledger.errors(name, limit=ERRORS + 1), ERRORS),
             put_off=unit.ledger.verdict_counts(name),

@@ -12,6 +12,7 @@ import pytest
 from hypersync.approvals.decide import Ballot, OfActions, decide
 from hypersync.insight import runs as insight
 from hypersync.insight.compare import ROWS, Part, Shown, compare
+from hypersync.insight.hidden import Hidden
 from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.requests import Answer
 from hypersync.model.runs import Counts, RuleReport, Run, RunError, RunKind, RunMode, RunState
@@ -30,6 +31,8 @@ rules:
   - {id: few, kind: update, target: account, set: {office: hr.country},
      when: "present(hr.country) and Count(True, 'few', '1h') <= 1"}
 """
+
+NOTHING = Hidden()
 
 
 @pytest.fixture
@@ -175,7 +178,7 @@ def test_what_was_throttled_is_listed_with_the_reason(desk):
 def test_a_run_says_how_long_it_planned_and_executed(desk):
     desk.world.change(4, title="boss")
     run = desk.world.run()
-    one = insight.one_run(desk.world.app.store, run.id, ActionsWanted())
+    one = insight.one_run(desk.world.app.store, NOTHING, run.id, ActionsWanted())
     assert one.first_start == one.last_end == desk.world.clock.time
     page = desk.text(f"/report/runs/{run.id}")
     assert "Planning" in page
@@ -185,7 +188,7 @@ def test_a_run_says_how_long_it_planned_and_executed(desk):
 
 
 def shown(store, run, **wanted) -> list[str]:
-    one = insight.one_run(store, run.id, ActionsWanted(**wanted))
+    one = insight.one_run(store, NOTHING, run.id, ActionsWanted(**wanted))
     return [action.title for action in one.actions.rows]
 
 
@@ -232,7 +235,7 @@ def test_pages_of_actions_follow_by_key_through_rules_and_released_ones(desk):
     store = desk.world.app.store
     seen, after = [], None
     while True:
-        page = insight.one_run(store, run.id, ActionsWanted(), after=after).actions
+        page = insight.one_run(store, NOTHING, run.id, ActionsWanted(), after=after).actions
         seen += [(action.rule, action.id) for action in page.rows]
         after = page.next
         if after is None:
@@ -240,11 +243,13 @@ def test_pages_of_actions_follow_by_key_through_rules_and_released_ones(desk):
     assert len(seen) == len(set(seen)) == count + 3
     assert [rule for rule, _ in seen] == sorted(rule for rule, _ in seen)
     assert f"after={page_key(desk, run)}" in desk.text(f"/report/runs/{run.id}")
-    assert insight.one_run(store, run.id, ActionsWanted(), after="made-up").actions.rows == []  # type: ignore[arg-type]
+    assert (
+        insight.one_run(store, NOTHING, run.id, ActionsWanted(), after="made-up").actions.rows == []
+    )  # type: ignore[arg-type]
 
 
 def page_key(desk: Desk, run: Run) -> str:
-    page = insight.one_run(desk.world.app.store, run.id, ActionsWanted()).actions
+    page = insight.one_run(desk.world.app.store, NOTHING, run.id, ActionsWanted()).actions
     assert page.next is not None
     return page.next
 
@@ -292,6 +297,20 @@ def test_S19_names_from_silos_are_text_on_the_pages_of_runs(tmp_path):
     desk.close()
 
 
+def test_what_is_hidden_of_objects_is_hidden_of_actions_too(tmp_path):
+    desk = Desk(tmp_path, RULES, more="guards: {cause: {never: [title]}}\n")
+    desk.world.person(1, title="fired soon")
+    desk.world.account(1, title="clerk")
+    a = desk.world.run("full", commit=False)
+    desk.world.change(1, title="boss")
+    b = desk.world.run("full", commit=False)
+    for address in (a.id, f"compare?a={a.id}&b={b.id}&rule=flow-title&part=changed"):
+        page = desk.text(f"/report/runs/{address}")
+        assert "(not shown)" in page
+        assert "fired" not in page
+    desk.close()
+
+
 def test_S03_the_pages_of_runs_show_nothing_to_nobody(desk):
     run = desk.world.run()
     for address in ("", "/compare", f"/{run.id}", f"/{run.id}/errors", f"/{run.id}/put-off"):
@@ -316,7 +335,7 @@ def test_two_runs_are_compared_by_what_they_wanted(desk):
     world.change(3, title="clerk")
     world.change(4, title="boss")
     b = world.run(commit=False)
-    found = compare(world.app.store, a.id, b.id)
+    found = compare(world.app.store, NOTHING, a.id, b.id)
     assert counts(found) == {
         "flow-title": {Part.BOTH: 1, Part.CHANGED: 1, Part.ONLY_A: 1, Part.ONLY_B: 1}
     }
@@ -336,7 +355,7 @@ def test_the_same_change_under_another_text_of_the_rule_is_wanted_by_both(desk):
     a = world.run(commit=False)
     world.rules(RULES.replace("set: {title: hr.title}", 'set: {title: "coalesce(hr.title, None)"}'))
     b = world.run(commit=False)
-    (rule,) = compare(world.app.store, a.id, b.id).rules
+    (rule,) = compare(world.app.store, NOTHING, a.id, b.id).rules
     assert rule.counts[Part.BOTH] == 1
     first, second = (world.actions(run)[0] for run in (a, b))
     assert first.fingerprint != second.fingerprint
@@ -352,7 +371,7 @@ def test_what_a_guard_put_off_was_wanted_too(desk):
     world.later(hours=2)
     b = world.run()
     assert b.counts.queued == 1
-    (rule,) = compare(world.app.store, a.id, b.id).rules
+    (rule,) = compare(world.app.store, NOTHING, a.id, b.id).rules
     assert rule.counts == {Part.BOTH: 1, Part.CHANGED: 0, Part.ONLY_A: 0, Part.ONLY_B: 0}
     page = desk.text(f"/report/runs/compare?a={a.id}&b={b.id}&rule=flow-title&part=both")
     assert "throttled" in page
@@ -363,7 +382,7 @@ def test_what_is_open_since_the_first_run_is_said_to_be(desk):
     world.leave(1, 2, 3)
     a = world.run()
     b = world.run("full")
-    found = compare(world.app.store, a.id, b.id)
+    found = compare(world.app.store, NOTHING, a.id, b.id)
     assert found.still_open == 3
     page = desk.text(f"/report/runs/compare?a={a.id}&b={b.id}")
     assert "3 changes wanted by one run only are still open" in page
@@ -379,10 +398,13 @@ def test_pages_of_a_comparison_follow_by_key(desk):
     for number in range(200, 200 + ROWS + 5):
         world.change(number, title="boss")
     b = world.run(commit=False)
-    first = compare(world.app.store, a.id, b.id, Shown(part=Part.ONLY_B, rule="flow-title"))
+    first = compare(
+        world.app.store, NOTHING, a.id, b.id, Shown(part=Part.ONLY_B, rule="flow-title")
+    )
     assert first.shown.next is not None
     rest = compare(
         world.app.store,
+        NOTHING,
         a.id,
         b.id,
         Shown(part=Part.ONLY_B, rule="flow-title", after=first.shown.next),

@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 
 from hypersync.app import App
 from hypersync.insight.compare import Part, Shown, compare
+from hypersync.insight.hidden import hidden_of
 from hypersync.insight.runs import errors_of, history, one_run, put_off_by
 from hypersync.model.ids import ActionId, RunId
 from hypersync.ports.store.ledger import RunsWanted
@@ -53,7 +54,7 @@ def blueprint(app: App) -> Blueprint:
         asked = filters.asked(request.args, filters.ACTIONS)
         after = ActionId(asked["after"]) if "after" in asked else None
         wanted = filters.actions_wanted(asked)
-        found = one_run(app.store, RunId(name), wanted, after=after)
+        found = one_run(app.store, hidden_of(app.engine), RunId(name), wanted, after=after)
         others = history(app.store, RunsWanted()).rows
         view = run_page(found, others, asked, zone_of(app), may_undo=known.may("operator"))
         return show(app, "web/run.html", view)
@@ -90,7 +91,7 @@ def _compared(app: App) -> Response:
         view = which_page(recent, zone_of(app), asked.get("a", ""), asked.get("b", ""))
         return show(app, "web/compare.html", view)
     shown = _shown(asked)
-    found = compare(app.store, RunId(asked["a"]), RunId(asked["b"]), shown)
+    found = compare(app.store, hidden_of(app.engine), RunId(asked["a"]), RunId(asked["b"]), shown)
     return show(app, "web/compare.html", compare_page(found, shown, recent, zone_of(app)))
 
 
