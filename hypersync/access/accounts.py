@@ -64,6 +64,15 @@ def may_manage(by: str, settings: Settings) -> str:
     return administrator(by, "manage accounts", settings)
 
 
+def check_person(person: str, directory: Directory) -> Person:
+    """Return the person of that name; raises `NotFound` for nobody."""
+    found = directory.people.get(person)
+    if found is None:
+        some = ", ".join(directory.people) or "nobody yet"
+        raise NotFound(f"there is nobody called {person!r} under people; there is {some}")
+    return found
+
+
 def add_account(
     store: Store,
     person: str,
@@ -75,7 +84,7 @@ def add_account(
     passwords: Passwords,
 ) -> None:
     """Give a person of the configuration an account; raises `NotFound` and `UsageError`."""
-    check_new(password, never=_names(_known(person, directory)))
+    check_new(password, never=_names(check_person(person, directory)))
     hashed = passwords.hashed(password)
     account = Account(person=person, password=hashed, created_at=now, changed_at=now)
     with store.begin() as unit:
@@ -98,7 +107,7 @@ def change_password(
     passwords: Passwords,
 ) -> None:
     """Give an account another password and end its sessions; raises as `add_account`."""
-    check_new(password, never=_names(_known(person, directory)))
+    check_new(password, never=_names(check_person(person, directory)))
     hashed = passwords.hashed(password)
     with store.begin() as unit:
         if not unit.accounts.set_password(person, hashed, now):
@@ -129,14 +138,6 @@ def remove_account(store: Store, person: str, *, by: str, now: datetime) -> None
             raise _no_account(person)
         unit.sessions.end_all(person)
         _record(unit, "account_remove", person, by, now)
-
-
-def _known(person: str, directory: Directory) -> Person:
-    found = directory.people.get(person)
-    if found is None:
-        some = ", ".join(directory.people) or "nobody yet"
-        raise NotFound(f"there is nobody called {person!r} under people; there is {some}")
-    return found
 
 
 def _names(person: Person) -> frozenset[str]:
