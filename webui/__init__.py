@@ -10,7 +10,7 @@ from __future__ import annotations
 from flask import Flask
 
 from hypersync.app import App
-from webui import assets, audit, decisions, identities, pending, runs, security, sign_in
+from webui import assets, audit, dashboard, decisions, identities, pending, rules, runs, security, sign_in
 from webui.api import beside, create_api
 from webui.forwarded import Forwarded
 from webui.jobs import Jobs
@@ -26,6 +26,6 @@ def create_app(app: App) -> Flask:
     both = beside(site.wsgi_app, create_api(app, jobs).wsgi_app)
     site.wsgi_app = Forwarded(both, app.configuration.proxies)  # type: ignore[method-assign]
     security.protect(site, app)
-    for part in (assets, audit, sign_in, decisions, pending, runs, identities):
+    for part in (assets, dashboard, audit, sign_in, decisions, pending, runs, rules, identities):
         site.register_blueprint(part.blueprint(app))
     return site

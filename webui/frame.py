@@ -9,16 +9,19 @@ from collections.abc import Sequence
 
 from flask import Response, make_response, request
 
+from hypersync.access.visitor import Visitor
 from hypersync.app import App
+from hypersync.insight.notices import Notice, notices, unlocked
 from hypersync.messages import wording
-from hypersync.messages.pages.frame import FrameView, PlaceView
-from hypersync.pipeline.unlock import in_force
+from hypersync.messages.pages.frame import BannerView, FrameView, PlaceView
 from webui.addresses import as_written, sign_in_address
 from webui.visitors import can_sign_out, visitor
 
 PLACES = (
+    ("Dashboard", "/dashboard"),
     ("Waiting", "/report/pending"),
     ("Runs", "/report/runs"),
+    ("Rules", "/report/rules"),
     ("Identities", "/identities"),
     ("Audit", "/audit"),
 )
@@ -46,7 +49,7 @@ def frame_of(app: App, *, is_invited: bool = False) -> FrameView:
         csrf="" if known is None else known.csrf,
         sign_in=_sign_in(app) if known is None else "",
         can_sign_out=can_sign_out(app),
-        banners=_banners(app) if known is not None or is_invited else [],
+        banners=_banners(app, known) if known is not None or is_invited else [],
     )
 
 
@@ -67,7 +70,17 @@ def _place(label: str, address: str) -> PlaceView:
     return PlaceView(label, address, is_here=request.path.startswith(address))
 
 
-def _banners(app: App) -> Sequence[str]:
+def _banners(app: App, known: Visitor | None) -> Sequence[BannerView]:
+    """Return what holds now; those without a role are told only what bears on an answer."""
+    now = app.clock.now()
+    has_sign_in = app.configuration.sign_in is not None
     with app.store.snapshot() as unit:
-        keys = in_force(unit, app.engine.lock, app.clock.now())
-    return [f"Unlocked: {wording.visible(each.banner, 500)}" for each in keys]
+        if known is None or not known.may("viewer"):
+            return [_banner(each) for each in unlocked(unit, app.engine, now)]
+        found = notices(unit, app.engine, now, has_sign_in=has_sign_in)
+        return [_banner(each) for each in found]
+
+
+def _banner(notice: Notice) -> BannerView:
+    address = f"/report/runs/{notice.run}" if notice.run else ""
+    return BannerView(notice.severity.value, wording.visible(notice.text, 500), address)

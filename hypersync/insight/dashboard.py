@@ -108,10 +108,11 @@ def populations(
 
 def _population(unit: UnitOfWork, kind: SiloType, guard: SourceGuard, now: datetime) -> Population:
     known = unit.scans.populations(kind.id, now - SHOWN)
-    present = Stretch(now, kind.live, kind.live, 1)
+    # now too: our own actions created and deleted some since the last scan
+    present = [] if known and known[-1].at >= now else [Stretch(now, kind.live, kind.live, 1)]
     return Population(
         type=kind,
-        points=list(guarded([*known, present], guard)),
+        points=list(guarded([*known, *present], guard)),
         is_thinned=any(each.scans > 1 for each in known),
     )
 

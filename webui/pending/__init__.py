@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest
-from werkzeug.wrappers import Response as AnyResponse
 
 from hypersync.app import App
 from hypersync.approvals.invite import answer_in_session, check_invited
@@ -42,10 +41,6 @@ _KINDS: dict[str, tuple[str, Callable[[Iterator[Action]], Iterator[str]]]] = {
 def blueprint(app: App) -> Blueprint:
     """Return the page of what waits."""
     pages = Blueprint("pending", __name__)
-
-    @pages.get("/")
-    def start() -> AnyResponse:
-        return redirect(PAGE, 302)
 
     @pages.get(PAGE)
     def pending() -> Response:

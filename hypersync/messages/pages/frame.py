@@ -15,6 +15,18 @@ class PlaceView:
     is_here: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class BannerView:
+    """What everybody is to know at the moment.
+
+    ``severity`` is bad, warning or note; ``address`` is where to read more, empty for nowhere.
+    """
+
+    severity: str
+    text: str
+    address: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameView:
     """Where one can go, who is signed in, and what everybody is to know.
@@ -29,7 +41,7 @@ class FrameView:
     csrf: str = ""
     sign_in: str = ""
     can_sign_out: bool = False
-    banners: Sequence[str] = ()
+    banners: Sequence[BannerView] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from hypersync.messages.samples import audit, decide, frame, identities, pending, runs, sign_in
+from hypersync.messages.samples import (
+    audit,
+    dashboard,
+    decide,
+    frame,
+    identities,
+    pending,
+    runs,
+    sign_in,
+)
 
 
 def web_pages() -> dict[str, object]:
     """Return a view for each page, by the template's name."""
     found: dict[str, object] = {}
-    for part in (audit, frame, sign_in, decide, pending, runs, identities):
+    for part in (audit, dashboard, frame, sign_in, decide, pending, runs, identities):
         found |= part.views()
     return found
