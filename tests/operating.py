@@ -78,8 +78,12 @@ class Desk:
         gate = Gate()
         app = self.world.app
         self.world.app = replace(app, engine=replace(app.engine, note_rules=gate))
-        self._site, self._clients = None, {}
+        self.anew()
         return gate
+
+    def anew(self) -> None:
+        """Make the pages anew: of the application as it is now, and everybody signs in again."""
+        self._site, self._clients = None, {}
 
     def client(self, who: str) -> FlaskClient:
         """The browser in which somebody signed in."""

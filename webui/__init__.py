@@ -10,7 +10,18 @@ from __future__ import annotations
 from flask import Flask
 
 from hypersync.app import App
-from webui import assets, audit, dashboard, decisions, identities, pending, rules, runs, security, sign_in
+from webui import (
+    assets,
+    audit,
+    dashboard,
+    decisions,
+    identities,
+    pending,
+    rules,
+    runs,
+    security,
+    sign_in,
+)
 from webui.api import beside, create_api
 from webui.forwarded import Forwarded
 from webui.jobs import Jobs

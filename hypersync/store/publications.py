@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, insert, select
@@ -51,6 +51,12 @@ class Publications:
         )
         row = self._connection.execute(query).mappings().one_or_none()
         return None if row is None else _publication_of(row)
+
+    def of_rule(self, rule: str, most: int) -> Sequence[Publication]:
+        """Return what a rule said, the newest first; each follows the one before."""
+        query = select(_PUBLICATION).where(_PUBLICATION.c.rule == rule)
+        query = query.order_by(_PUBLICATION.c.after.desc()).limit(most)
+        return [_publication_of(row) for row in self._connection.execute(query).mappings()]
 
     def add(self, publication: Publication, after: int) -> bool:
         """Keep what follows ``after`` (0: nothing did); false when something else follows it."""

@@ -9,6 +9,7 @@ from hypersync.messages.samples import (
     frame,
     identities,
     pending,
+    rules,
     runs,
     sign_in,
 )
@@ -17,6 +18,6 @@ from hypersync.messages.samples import (
 def web_pages() -> dict[str, object]:
     """Return a view for each page, by the template's name."""
     found: dict[str, object] = {}
-    for part in (audit, dashboard, frame, sign_in, decide, pending, runs, identities):
+    for part in (audit, dashboard, frame, sign_in, decide, pending, runs, rules, identities):
         found |= part.views()
     return found

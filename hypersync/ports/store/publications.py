@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -55,6 +55,9 @@ class Publications(Protocol):
 
     def latest(self, rule: str, content: str | None) -> Publication | None:
         """Return the latest time that a rule became this text."""
+
+    def of_rule(self, rule: str, most: int) -> Sequence[Publication]:
+        """Return what a rule said, the newest first."""
 
     def add(self, publication: Publication, after: int) -> bool:
         """Keep what follows ``after`` (0: nothing did); false when something else follows it."""
