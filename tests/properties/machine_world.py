@@ -114,6 +114,10 @@ class Terms:
         return f"    limits: {{delete: {self.deletes}, per: 1d}}"
 
 
+_COMPILED: dict[Any, Any] = {}
+"""Statements that were compiled, for every engine: each process of the company has one."""
+
+
 class Died(BaseException):
     """The process is gone."""
 
@@ -302,8 +306,7 @@ class Moments(Meanwhile):
         self._company = company
 
     def start(self, what: str, total: int | None = None) -> None:
-        if what in ("evaluating", "executing"):
-            self._company.show()
+        self._company.show()
         super().start(what, total)
         self._company.reach({"evaluating": "planning", "executing": "planned"}.get(what, what))
 
@@ -331,6 +334,7 @@ class Company(World):
         self.post = self.post or Post(self.clock)
         known = _built(self.terms)
         store = Store(open_engine(f"sqlite:///{self.folder}/hypersync.db"))
+        store.engine.update_execution_options(compiled_cache=_COMPILED)
         event.listen(store.engine, "commit", life.pass_point)
         event.listen(store.engine, "begin", life.go_on)
         event.listen(store.engine, "before_cursor_execute", life.go_on)
@@ -368,7 +372,10 @@ class Company(World):
         self.life.go_on()
 
     def show(self) -> None:
-        """Let the watchers look, as a run begins to evaluate or to write; no point is passed."""
+        """Let the watchers look, as a scan begins to read, a run to evaluate or to write.
+
+        No point is passed by that.
+        """
         life, left = self.life, self.life.left
         life.left = None
         for look in self.watchers:
@@ -391,6 +398,16 @@ class Company(World):
             return list(connection.exec_driver_sql(query).all())
 
 
+class StrictWorld(World):
+    """A world whose personnel department loses nobody, and its head least, without a question."""
+
+    def _started(self) -> App:
+        file = self.folder / "config" / "hypersync.yaml"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace(LOOSE, STRICT, 1), encoding="utf-8")
+        return super()._started()
+
+
 def _fill(company: Company) -> None:
     for number in PEOPLE:
         level = "C" if number == 0 else "E"
@@ -408,14 +425,10 @@ def _folder() -> Path:
 def _built(terms: Terms) -> App:
     """Return what a process knows of its configuration, with a store that nobody uses."""
     folder = _folder()
-    world = World(folder, terms.rules(), more=terms.more(), limits=terms.limits())
-    file = folder / "config" / "hypersync.yaml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace(LOOSE, STRICT, 1), encoding="utf-8")
-    app = world._started()
+    world = StrictWorld(folder, terms.rules(), more=terms.more(), limits=terms.limits())
     world.close()
     shutil.rmtree(folder)
-    return app
+    return world.app
 
 
 @cache
