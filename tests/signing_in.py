@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 
 from hypersync.access.accounts import add_account
 from hypersync.access.passwords import Passwords
+from hypersync.access.sessions import ACCOUNT, begin_session, session_rules
 from hypersync.config.sign_in_models import SignInConfig
 from tests.asking import NOON, Stopped, person, stopped
 from tests.pages import Browser
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PASSWORD = "correct horse battery"  # noqa: S105 - of nobody
 QUICK = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 COOKIE = "__Host-hypersync"
+RULES = session_rules(SignInConfig(accounts=True))
 
 ROLES = ("viewer", "approver", "operator", "admin")
 EVERYBODY = tuple(
@@ -70,8 +72,13 @@ def signed_in(folder: Path, who: str = "ann", *people: Person, **more: object) -
     """A browser in which somebody signed in."""
     made = browser(folder, *people, **more)  # type: ignore[arg-type]
     account(made.world, who)
-    assert enter(made, who).status_code == 303
+    hold(made, begin_session(made.world.store, who, ACCOUNT, now=made.time, rules=RULES))
     return made
+
+
+def hold(browser: Browser, secret: str) -> None:
+    """Let a browser keep the secret of a session."""
+    browser.client().set_cookie(COOKIE, secret, domain="iam.example.org", secure=True)
 
 
 def secret_of(browser: Browser) -> str:

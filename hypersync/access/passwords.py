@@ -8,6 +8,8 @@ compare with, as much work is done for nothing. At most two are hashed at once, 
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
+from secrets import token_urlsafe
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -26,7 +28,7 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._turn = BoundedSemaphore(_AT_ONCE)
-        self._nobodys = self.hashed("the password of nobody")
+        self._nobodys = _nobodys(self._hasher)
 
     def hashed(self, password: str) -> str:
         """Return what is stored of a password."""
@@ -49,6 +51,17 @@ class Passwords:
     def is_old(self, stored: str) -> bool:
         """Tell whether a hash was made with other parameters."""
         return self._hasher.check_needs_rehash(stored)
+
+
+def _nobodys(hasher: PasswordHasher) -> str:
+    """Return a hash with the parameters of a hasher that fits no password."""
+    return _nobodys_with(hasher.time_cost, hasher.memory_cost, hasher.parallelism)
+
+
+@cache
+def _nobodys_with(time: int, memory: int, parallelism: int) -> str:
+    hasher = PasswordHasher(time_cost=time, memory_cost=memory, parallelism=parallelism)
+    return hasher.hash(token_urlsafe())
 
 
 def check_new(password: str, *, never: frozenset[str] = frozenset()) -> None:

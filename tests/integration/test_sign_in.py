@@ -14,7 +14,6 @@ from hypersync.approvals.directory import Directory
 from tests.asking import NOON, person
 from tests.pages import Browser
 from tests.signing_in import (
-    COOKIE,
     EVERYBODY,
     PASSWORD,
     QUICK,
@@ -22,6 +21,7 @@ from tests.signing_in import (
     browser,
     csrf_of,
     enter,
+    hold,
     secret_of,
     signed_in,
 )
@@ -101,7 +101,7 @@ def test_a_session_ends_when_its_person_leaves_the_configuration(tmp_path):
     made = signed_in(tmp_path)
     cookie = secret_of(made)
     made.use(directory=Directory({"vic": EVERYBODY[0]}))
-    made.client().set_cookie(COOKIE, cookie, domain="iam.example.org", secure=True)
+    hold(made, cookie)
     assert not is_signed_in(made)
 
 
@@ -140,7 +140,7 @@ def test_signing_out_ends_the_session_for_who_kept_the_cookie_too(tmp_path):
     out = made.post("/sign-out", {"csrf": csrf_of(made)})
     assert (out.status_code, out.headers["Location"]) == (303, "/sign-in")
     assert secret_of(made) == ""
-    made.client().set_cookie(COOKIE, cookie, domain="iam.example.org", secure=True)
+    hold(made, cookie)
     assert not is_signed_in(made)
 
 
@@ -160,7 +160,7 @@ def test_roles_are_those_of_the_configuration_at_every_request(tmp_path):
     made = signed_in(tmp_path)
     cookie = secret_of(made)
     made.use(directory=Directory({"ann": person("ann", roles=frozenset())}))
-    made.client().set_cookie(COOKIE, cookie, domain="iam.example.org", secure=True)
+    hold(made, cookie)
     answer = made.open("/report/runs")
     assert answer.status_code == 403
     assert "This takes the role viewer." in answer.text
