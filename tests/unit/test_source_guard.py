@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hypersync.model.limit import parse_limit
-from hypersync.pipeline.source_guard import Evidence, SourceGuard, judge
+from hypersync.pipeline.source_guard import Evidence, SourceGuard, judge, lowest_believed
 
 
 def evidence(**changed) -> Evidence:
@@ -106,3 +108,20 @@ def test_every_reason_is_said():
         evidence(missing=300, rekeyed=300, lost_canaries={"a"}, scope_changed=True), SourceGuard()
     )
     assert len(reasons) == 4
+
+
+@given(
+    live=st.integers(0, 400),
+    over=st.integers(0, 100),
+    left=st.integers(0, 400),
+    percent=st.integers(0, 100),
+    least=st.integers(0, 200),
+)
+def test_the_lowest_count_that_is_believed_is_where_the_guard_trips(
+    live, over, left, percent, least
+):
+    guard = SourceGuard(drop=parse_limit(f"{percent}%"), min_population=least)
+    left = min(left, live)
+    found = Evidence(live=live, high=live + over, seen=left, missing=live - left)
+    is_believed = judge(found, guard) == ()
+    assert is_believed == (left >= lowest_believed(live, live + over, guard))

@@ -175,12 +175,18 @@ def origin_text(origin: Origin | None, zone: str) -> str:
     if origin is None:
         return "too long ago to be looked up"
     when = wording.moment(origin.at, zone)
+    who = writer_text(origin)
+    return f"{who}, {when}" if who else f"first seen {when}"
+
+
+def writer_text(origin: Origin) -> str:
+    """Say who wrote something; nothing when it is not known any more."""
     if origin.action is not None:
-        return f"by our rule {wording.visible(origin.action.rule, 80)}, {when}"
+        return f"by our rule {wording.visible(origin.action.rule, 80)}"
     if origin.scan is not None:
         kind = origin.scan.kind.value
-        return f"found by the {kind} scan of {wording.visible(origin.scan.silo, 60)}, {when}"
-    return f"first seen {when}"
+        return f"found by the {kind} scan of {wording.visible(origin.scan.silo, 60)}"
+    return ""
 
 
 def history_view(seen: Portrait, line: ChangeLine, zone: str) -> HistoryView:
@@ -192,7 +198,7 @@ def history_view(seen: Portrait, line: ChangeLine, zone: str) -> HistoryView:
     return HistoryView(
         when=wording.moment(line.origin.at, zone),
         where=place_of(line.stored),
-        origin=origin_text(line.origin, zone),
+        origin=writer_text(line.origin) or "by whom is not known any more",
         address=addresses.of_origin(line.origin),
         then=addresses.of_past(seen.identity, line.origin.at),
         changes=[
