@@ -12,10 +12,12 @@ from hypersync.access.sessions import ACCOUNT, begin_session, session_rules
 from hypersync.config.sign_in_models import SignInConfig
 from tests.asking import NOON, Stopped, person, stopped
 from tests.pages import Browser
+from webui.sign_in import PASSWORDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
     from hypersync.approvals.directory import Person
@@ -30,6 +32,20 @@ EVERYBODY = tuple(
     person(who, roles=frozenset({role}))
     for who, role in zip(("vic", "ann", "oli", "ada"), ROLES, strict=True)
 )
+
+
+class QuickBrowser(Browser):
+    """A browser before pages that hash quickly."""
+
+    __slots__ = ()
+
+    def client(self) -> FlaskClient:
+        """A test client of the pages."""
+        is_new = self._client is None
+        client = Browser.client(self)
+        if is_new and PASSWORDS in client.application.extensions:
+            client.application.extensions[PASSWORDS] = QUICK
+        return client
 
 
 def account(world: Stopped, who: str, password: str = PASSWORD, passwords=QUICK) -> None:
@@ -51,7 +67,7 @@ def browser(
     """A browser before pages with a sign-in, elsewhere than the server; accounts by default."""
     world = stopped(folder, *(people or EVERYBODY))
     known = SignInConfig.model_validate(sign_in or {"accounts": "true"})
-    return Browser(
+    return QuickBrowser(
         world,
         remote="192.0.2.7",
         headers={"Host": "iam.example.org"},

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from hypersync.access.accounts import change_password, disable_account, remove_account
 from hypersync.access.passwords import Passwords
 from hypersync.approvals.directory import Directory
+from hypersync.config.sign_in_models import SignInConfig
 from tests.asking import NOON, person
 from tests.pages import Browser
 from tests.signing_in import (
@@ -25,6 +26,7 @@ from tests.signing_in import (
     secret_of,
     signed_in,
 )
+from webui.sign_in import PASSWORDS
 
 
 def is_signed_in(browser: Browser) -> bool:
@@ -168,13 +170,23 @@ def test_roles_are_those_of_the_configuration_at_every_request(tmp_path):
 
 def test_a_password_is_hashed_again_when_the_parameters_change(tmp_path):
     made = browser(tmp_path)
-    account(made.world, "ann", passwords=Passwords(PasswordHasher(time_cost=2, memory_cost=64)))
+    account(made.world, "ann")
     (before,) = made.world.rows("account")
-    assert "m=64,t=2" in str(before["password"])
+    assert "m=8,t=1" in str(before["password"])
+    stronger = Passwords(PasswordHasher(time_cost=2, memory_cost=64))
+    made.client().application.extensions[PASSWORDS] = stronger
+    assert enter(made, "ann", "wrong").status_code == 403
+    assert made.world.rows("account")[0]["password"] == before["password"]
     assert enter(made, "ann").status_code == 303
     (after,) = made.world.rows("account")
-    assert "m=65536,t=3" in str(after["password"])
+    assert "m=64,t=2" in str(after["password"])
     assert enter(replace(made, _client=None), "ann").status_code == 303
+
+
+def test_passwords_are_hashed_as_recommended(tmp_path):
+    made = Browser(browser(tmp_path).world, configured={"sign_in": SignInConfig(accounts=True)})
+    passwords = made.client().application.extensions[PASSWORDS]
+    assert passwords.hashed(PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_who_is_signed_in_needs_no_page_to_sign_in(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, request
+from flask import Blueprint, current_app, redirect, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -25,6 +25,9 @@ from webui.sign_in.limits import limited
 from webui.sign_in.welcome import welcome
 from webui.visitors import named_by_proxy, visitor
 
+PASSWORDS = "passwords"
+"""Where the site keeps what hashes and compares."""
+
 
 def blueprint(app: App) -> Blueprint:
     """Return the pages to sign in and out; without a sign-in there are none."""
@@ -35,7 +38,8 @@ def blueprint(app: App) -> Blueprint:
 
 
 def _add_pages(pages: Blueprint, app: App, sign_in: SignInConfig) -> None:
-    passwords = Passwords() if sign_in.accounts else None
+    if sign_in.accounts:
+        pages.record_once(lambda state: state.app.extensions.update({PASSWORDS: Passwords()}))
 
     @pages.get("/sign-in")
     def ask() -> AnyResponse:
@@ -47,9 +51,9 @@ def _add_pages(pages: Blueprint, app: App, sign_in: SignInConfig) -> None:
 
     @limited(app, pages)
     def enter() -> AnyResponse:
-        if passwords is None:
+        if not sign_in.accounts:
             raise NotFound
-        return _enter(app, sign_in, passwords)
+        return _enter(app, sign_in, current_app.extensions[PASSWORDS])
 
     @pages.post("/sign-out")
     def leave() -> AnyResponse:
