@@ -45,6 +45,7 @@ COMMANDS = {
     "audit": ("audit", "audit", "The audit trail: look, verify its seals, keep a checkpoint."),
     "token": ("token", "token", "Tokens for the API: make, list, revoke."),
     "account": ("account", "account", "Let people sign in to the web pages with a password."),
+    "api": ("api", "api", "The API: its OpenAPI document."),
     "tick": ("admin", "tick", "Do once what is due: requests move on, messages go out."),
     "daemon": ("admin", "daemon", "Run the schedules, the outbox and what is queued."),
     "serve": ("admin", "serve", "Serve the web pages."),

@@ -15,7 +15,19 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from hypersync.app import App
-from webui.api import actions, decisions, events, requests
+from webui.api import (
+    actions,
+    dashboard,
+    decisions,
+    events,
+    identities,
+    people,
+    requests,
+    rules,
+    runs,
+    silos,
+)
+from webui.api import jobs as started
 from webui.api.door import MOST_BYTES, Door
 from webui.api.problems import Problem, answer_to, refuse_invalid
 from webui.api.routes import Routes
@@ -25,7 +37,19 @@ from webui.jobs import Jobs
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_PARTS = (requests, decisions, actions, events)
+_PARTS = (
+    dashboard,
+    requests,
+    decisions,
+    actions,
+    runs,
+    started,
+    identities,
+    rules,
+    silos,
+    people,
+    events,
+)
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

@@ -21,7 +21,7 @@ from webui.api.answers import Page, Paged, answer, page, text_key
 from webui.api.routes import Routes
 from webui.api.words import ById, Values, Word, value_json, values
 
-Number = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
 class ReasonOut(BaseModel):
@@ -118,7 +118,7 @@ def add_to(routes: Routes) -> None:
         with app.store.snapshot() as unit:
             found = unit.actions.get([ActionId(path.id)])
         if not found or found[0].state is ActionState.PROPOSED:
-            raise NotFound(f"there is no action {path.id}")
+            raise NotFound("there is no such action")
         read = hidden.of_traces(app.explain(found[0]))
         shown = action_out(hidden.of_action(found[0]))
         return answer(ActionWhy(**shown.model_dump(), trace=traces(read)))

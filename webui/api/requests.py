@@ -141,7 +141,7 @@ def add_to(routes: Routes) -> None:
         with app.store.snapshot() as unit:
             found = unit.requests.get(RequestId(path.id))
             if found is None:
-                raise NotFound(f"there is no request {path.id}")
+                raise NotFound("there is no such request")
             return answer(_detail(unit, found, visitor(app), app.settings, app.clock.now()))
 
     @routes.get("/requests/<id>/actions", ActionPage, tag="requests")
@@ -150,7 +150,7 @@ def add_to(routes: Routes) -> None:
         after = text_key(query)
         with app.store.snapshot() as unit:
             if unit.requests.get(RequestId(path.id)) is None:
-                raise NotFound(f"there is no request {path.id}")
+                raise NotFound("there is no such request")
             found = unit.listing.actions(
                 ActionsWanted(request=path.id, state=query.state),
                 after=None if after is None else ActionId(after),

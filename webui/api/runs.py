@@ -1,0 +1,278 @@
+"""The runs: their history, and each with its rules, actions, errors and what it put off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from hypersync.errors import NotFound
+from hypersync.insight.hidden import hidden_of
+from hypersync.model.actions import ActionState
+from hypersync.model.ids import ActionId, RunId
+from hypersync.model.objects import Operation
+from hypersync.model.runs import Counts, Run, RunKind, RunMode, RunState
+from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.ledger import ActionsWanted, RunsWanted
+from webui.api.actions import ActionPage, action_page
+from webui.api.answers import Page, Paged, answer, number_key, page, text_key
+from webui.api.routes import Routes
+from webui.api.words import ById, Moment, Word
+
+
+class CountsOut(BaseModel):
+    """What became of actions; see the reference of `--json`."""
+
+    identities: int
+    proposed: int
+    throttled: int
+    limited: int
+    suspended: int
+    planned: int
+    queued: int
+    released: int
+    succeeded: int
+    failed: int
+    conflict: int
+    unknown: int
+    stale: int
+    void: int
+    errors: int
+
+
+class RunOut(BaseModel):
+    """One execution of the pipeline."""
+
+    id: str
+    kind: RunKind
+    mode: RunMode
+    state: RunState
+    config: str = Field(description="The revision of the rules.")
+    started_at: datetime
+    finished_at: datetime | None
+    started_by: str | None
+    counts: CountsOut
+    undoes: str | None = Field(description="The run that it takes back.")
+    reason: str | None
+    applied_plan: str | None = Field(description="The hash of the plan file that it carries out.")
+
+
+class RunPage(Page[RunOut]):
+    """A page of runs."""
+
+
+class RuleReportOut(BaseModel):
+    """What one rule did in a run, under which limit."""
+
+    rule: str
+    counts: CountsOut
+    limit: int | None
+    limit_text: str | None
+    population: int | None
+    lookback: int
+    reason: str | None = Field(description="Why it was stopped.")
+    cause: str = Field(description="What the stopped actions share.")
+
+
+class RunDetail(RunOut):
+    """A run with what each rule did."""
+
+    rules: list[RuleReportOut]
+    scans: list[str]
+    irreversible: int = Field(description="How many of its actions nothing takes back.")
+
+
+class ErrorOut(BaseModel):
+    """One thing that went wrong in a run."""
+
+    rule: str | None
+    identity: int | None
+    code: str
+    message: str
+
+
+class ErrorPage(Page[ErrorOut]):
+    """A page of errors."""
+
+
+class PutOffOut(BaseModel):
+    """What a guard put off without an action of its own."""
+
+    rule: str
+    identity: int
+    verdict: str = Field(description="throttled, limited, held or left.")
+    text: str
+
+
+class PutOffPage(Page[PutOffOut]):
+    """A page of what was put off."""
+
+
+class RunQuery(Paged):
+    """Which runs are asked for."""
+
+    kind: RunKind | None = None
+    mode: RunMode | None = None
+    state: RunState | None = None
+    by: Word | None = Field(None, description="Part of who started it.")
+    has_errors: bool = False
+    since: Moment | None = None
+
+
+class RunActionQuery(Paged):
+    """Which actions of a run are asked for."""
+
+    rule: Word | None = None
+    state: ActionState | None = None
+    operation: Operation | None = None
+    text: Word | None = Field(None, description="Part of the name or the anchor.")
+
+
+class OfRuleQuery(Paged):
+    """Of which rule."""
+
+    rule: Word | None = None
+
+
+class PutOffQuery(OfRuleQuery):
+    """What was put off of which rule, and how."""
+
+    verdict: Annotated[str | None, Field(pattern="^(throttled|limited|held|left)$")] = None
+
+
+def add_to(routes: Routes) -> None:
+    """Add the calls that look at runs."""
+    _lists(routes)
+    app = routes.app
+
+    @routes.get("/runs/<id>", RunDetail, tag="runs")
+    def get_run(path: ById) -> Response:
+        """Return one run, and what each rule did in it."""
+        with app.store.snapshot() as unit:
+            run = _run(unit, path.id)
+        shown = run_out(run).model_dump()
+        rules = [
+            RuleReportOut(
+                rule=name,
+                counts=_counts(report.counts),
+                limit=report.limit,
+                limit_text=report.limit_text,
+                population=report.population,
+                lookback=report.lookback,
+                reason=report.reason,
+                cause=report.cause,
+            )
+            for name, report in run.rules.items()
+        ]
+        count = app.irreversible(run).count
+        return answer(RunDetail(**shown, rules=rules, scans=list(run.scans), irreversible=count))
+
+
+def _lists(routes: Routes) -> None:
+    app = routes.app
+    hidden = hidden_of(app.engine)
+
+    @routes.get("/runs", RunPage, tag="runs")
+    def list_runs(query: RunQuery) -> Response:
+        """List runs, the newest first."""
+        wanted = RunsWanted(
+            kind=query.kind,
+            mode=query.mode,
+            state=query.state,
+            by=query.by or "",
+            has_errors=query.has_errors,
+            since=query.since,
+        )
+        after = text_key(query)
+        with app.store.snapshot() as unit:
+            found = unit.ledger.runs(
+                wanted, after=None if after is None else RunId(after), limit=query.limit + 1
+            )
+        return page(RunPage, [run_out(r) for r in found[: query.limit]], _next(found, query.limit))
+
+    @routes.get("/runs/<id>/actions", ActionPage, tag="runs")
+    def list_run_actions(path: ById, query: RunActionQuery) -> Response:
+        """List what a run wanted, and what it released, by rule."""
+        after = text_key(query)
+        wanted = ActionsWanted(
+            rule=query.rule, state=query.state, operation=query.operation, text=query.text or ""
+        )
+        with app.store.snapshot() as unit:
+            found = unit.ledger.actions(
+                _run(unit, path.id).id,
+                wanted,
+                after=None if after is None else ActionId(after),
+                limit=query.limit + 1,
+            )
+        return action_page(found, query.limit, hidden)
+
+    @routes.get("/runs/<id>/errors", ErrorPage, tag="runs")
+    def list_run_errors(path: ById, query: OfRuleQuery) -> Response:
+        """List what went wrong in a run, in the order it was met."""
+        after = number_key(query) or 0
+        with app.store.snapshot() as unit:
+            run = _run(unit, path.id)
+            found = unit.ledger.errors(run.id, rule=query.rule, after=after, limit=query.limit + 1)
+        shown = [
+            ErrorOut(rule=e.rule, identity=e.identity, code=e.code, message=e.message)
+            for _, e in found[: query.limit]
+        ]
+        following = found[query.limit - 1][0] if len(found) > query.limit else None
+        return page(ErrorPage, shown, following)
+
+    @routes.get("/runs/<id>/put-off", PutOffPage, tag="runs")
+    def list_run_put_off(path: ById, query: PutOffQuery) -> Response:
+        """List what throttles, rates and earlier rejections put off in a run."""
+        after = number_key(query) or 0
+        with app.store.snapshot() as unit:
+            run = _run(unit, path.id)
+            found = unit.ledger.verdicts(
+                run.id,
+                rule=query.rule,
+                verdict=query.verdict,
+                after=after,
+                limit=query.limit + 1,
+            )
+        shown = [
+            PutOffOut(rule=v.rule, identity=v.identity, verdict=v.verdict, text=v.text)
+            for v in found[: query.limit]
+        ]
+        following = found[query.limit - 1].number if len(found) > query.limit else None
+        return page(PutOffPage, shown, following)
+
+
+def _next(found: Sequence[Run], limit: int) -> str | None:
+    return found[limit - 1].id if len(found) > limit else None
+
+
+def _run(unit: UnitOfWork, name: str) -> Run:
+    run = unit.runs.get(RunId(name))
+    if run is None or run.state is RunState.PLANNING:
+        raise NotFound("there is no such run")
+    return run
+
+
+def run_out(run: Run) -> RunOut:
+    """Return a run as the API shows it."""
+    return RunOut(
+        id=run.id,
+        kind=run.kind,
+        mode=run.mode,
+        state=run.state,
+        config=run.config,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        started_by=run.started_by,
+        counts=_counts(run.counts),
+        undoes=run.undoes,
+        reason=run.reason,
+        applied_plan=run.applied_plan,
+    )
+
+
+def _counts(counts: Counts) -> CountsOut:
+    return CountsOut(**asdict(counts))
