@@ -11,6 +11,7 @@ from hypersync.insight import identities as finding
 from hypersync.insight.hidden import hidden_of
 from hypersync.insight.identities import search
 from tests.integration.test_query_plans import shape, traced, walks
+from tests.operating import Desk
 from tests.postgresql import both_databases
 from tests.worlds import EXECUTIVES, World
 from webui import create_app
@@ -265,6 +266,37 @@ def test_a_sync_of_one_takes_an_operator(world):
     assert answer.status_code == 403
     assert len(world.rows("run")) == before
     assert "Sync this one now" not in one(world)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    made = Desk(tmp_path)
+    made.world.people(range(5))
+    made.world.run("full")
+    yield made
+    made.close()
+
+
+def test_an_operator_syncs_one_identity_by_a_preview_that_they_commit(desk):
+    desk.world.leave(1, 2)
+    desk.world.later(minutes=1)
+    desk.world.scan()
+    address = f"/identities/{desk.world.identity(1)}"
+    assert "Sync this one now" in desk.text(address)
+    answer = desk.post(f"{address}/sync")
+    assert answer.status_code == 303
+    job = desk.job(answer)
+    assert desk.world.disabled() == set()
+    committed = desk.job(desk.commit(job))
+    assert committed.error == ""
+    assert desk.world.disabled() == {"u1"}
+    with desk.world.app.store.snapshot() as unit:
+        assert unit.runs.get(committed.run).started_by == "person:oli"
+
+
+def test_a_sync_of_one_takes_the_field_that_only_our_forms_carry(desk):
+    answer = desk.post(f"/identities/{desk.world.identity(1)}/sync", csrf="of-another-session")
+    assert answer.status_code == 403
 
 
 # --- what it costs -----------------------------------------------------------------------------
