@@ -288,7 +288,7 @@ def build(
         settings=settings,
         engine=engine,
         channels={"email": _mail(configuration)},
-        renderer=Renderer(configuration.root / "templates"),
+        renderer=Renderer(configuration.root / "templates", configuration.environment_name),
         clock=used_clock,
         progress=progress or NoProgress(),
         started_by=started_by,

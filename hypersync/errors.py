@@ -194,11 +194,15 @@ class CursorLost(SiloError):
 class DeliveryFailed(HyperSyncError):
     """A message could not be delivered.
 
-    ``permanent`` says whether trying again is useless.
+    ``permanent`` says whether trying again is useless, ``is_down`` whether trying other messages
+    is, because the way there is shut.
     """
 
     code = "delivery"
 
-    def __init__(self, message: str = "", *, permanent: bool = False) -> None:
+    def __init__(
+        self, message: str = "", *, permanent: bool = False, is_down: bool = False
+    ) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.is_down = is_down

@@ -1,4 +1,4 @@
-"""A real SMTP server that keeps what it gets; it can refuse addresses and be taken down."""
+"""A real SMTP server that keeps what it gets; it can refuse, hang up and be taken down."""
 
 from __future__ import annotations
 
@@ -22,14 +22,37 @@ if TYPE_CHECKING:
 
 @dataclass
 class SmtpSink:
-    """Mails in the order they came; ``refused`` maps addresses to the answer they get."""
+    """Mails in the order they came; ``refused`` maps addresses to the answer they get.
+
+    ``options`` are those of aiosmtpd's server, ``answer`` is what it says to each message; without
+    one it hangs up in the middle of it. ``raw`` are the mails as they came over the wire.
+    """
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    refused_senders: dict[str, str] = field(default_factory=dict)
+    options: dict[str, object] = field(default_factory=dict)
+    answer: str = "250 OK"
+    connections: int = 0
     _loop: asyncio.AbstractEventLoop | None = None
     _server: asyncio.Server | None = None
     _thread: threading.Thread | None = None
+
+    async def handle_EHLO(self, server, session, envelope, hostname, responses) -> list[str]:
+        """Count who comes."""
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_MAIL(self, server, session, envelope, address, options) -> str:
+        """Refuse a sender, or take it."""
+        if address in self.refused_senders:
+            return self.refused_senders[address]
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options) -> str:
         """Refuse an address, or take it."""
@@ -39,9 +62,14 @@ class SmtpSink:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope) -> str:
-        """Keep a mail."""
+        """Keep a mail, refuse it, or hang up."""
+        if not self.answer:
+            server.transport.abort()
+        if not self.answer.startswith("250"):
+            return self.answer
+        self.raw.append(envelope.content)
         self.mails.append(message_from_bytes(envelope.content, policy=default))  # type: ignore[arg-type]
-        return "250 OK"
+        return self.answer
 
     def start(self) -> None:
         """Listen on a free port, or again on the one it had."""
@@ -53,7 +81,9 @@ class SmtpSink:
     def _serve(self, ready: threading.Event) -> None:
         loop = self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        made = loop.create_server(lambda: SMTP(self, loop=loop), "127.0.0.1", self.port)
+        made = loop.create_server(
+            lambda: SMTP(self, loop=loop, **self.options), "127.0.0.1", self.port
+        )
         self._server = loop.run_until_complete(made)
         self.port = self._server.sockets[0].getsockname()[1]
         ready.set()

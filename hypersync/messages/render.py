@@ -131,7 +131,7 @@ class Renderer:
             return replace(sent, faults=[str(unusable)])
         return Message(
             address=letter.address,
-            recipient=letter.recipient,
+            recipient=view.recipient,
             subject=view.subject,
             text=text,
             html=html,

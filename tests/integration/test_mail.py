@@ -34,10 +34,16 @@ def channel(port: int) -> EmailChannel:
     )
 
 
-def send(world: Stopped, port: int, now=NOON, templates: Path | None = None) -> Delivered:
+def send(
+    world: Stopped,
+    port: int,
+    now=NOON,
+    templates: Path | None = None,
+    used: EmailChannel | None = None,
+) -> Delivered:
     return deliver(
         world.store,
-        channels={"email": channel(port)},
+        channels={"email": used or channel(port)},
         writer=Renderer(templates),
         worker="w1",
         clock=lambda: now,
