@@ -266,16 +266,19 @@ def _answer(
 def _decided(action: Action, ballot: Ballot, now: datetime, settings: Settings) -> Action:
     """Return an action as it is now that this was written about it."""
     is_yes = ballot.answer is Answer.APPROVE
-    known = replace(action, decided_by=ballot.by, decided_at=now)
-    if action.is_in_doubt and is_yes:
-        return replace(known, state=ActionState.SUCCEEDED, waits=None)
     if action.is_in_doubt:
-        error = "it did not happen"
-        return replace(known, state=ActionState.FAILED, waits=None, error=error)
-    if is_yes:
-        until = now + settings.approval_valid
-        return replace(known, state=ActionState.APPROVED, approved_until=until)
-    return replace(known, state=ActionState.REJECTED, waits=None)
+        state = ActionState.SUCCEEDED if is_yes else ActionState.FAILED
+    else:
+        state = ActionState.APPROVED if is_yes else ActionState.REJECTED
+    return replace(
+        action,
+        state=state,
+        decided_by=ballot.by,
+        decided_at=now,
+        approved_until=now + settings.approval_valid if state is ActionState.APPROVED else None,
+        error="it did not happen" if state is ActionState.FAILED else action.error,
+        waits=action.waits if state is ActionState.APPROVED else None,
+    )
 
 
 def _requests_of(unit: UnitOfWork, actions: Sequence[Action]) -> dict[RequestId, Request]:

@@ -38,6 +38,8 @@ _LET_GO = frozenset(
 )
 _WITHOUT_ACTIONS = (RequestKind.INCIDENT, RequestKind.ACKNOWLEDGEMENT)
 
+_VOTE = ("request", "action", "answer", "by", "at", "proof", "comment")
+
 _INCIDENT_NAMES = {
     ActionState.UNKNOWN: "undecided",
     ActionState.SUCCEEDED: "approved",
@@ -211,7 +213,8 @@ class Requests:
     def vote(self, votes: Sequence[Vote]) -> None:
         """Write down answers."""
         if votes:
-            self._connection.execute(insert(_DECISION), [asdict(vote) for vote in votes])
+            rows = [{name: getattr(vote, name) for name in _VOTE} for vote in votes]
+            self._connection.execute(insert(_DECISION), rows)
 
     def approve(
         self, actions: Collection[ActionId], *, by: str, now: datetime, until: datetime
@@ -372,8 +375,7 @@ class Requests:
         return list(self._connection.execute(query).scalars())
 
     def _votes(self, condition: ColumnElement[bool]) -> list[Vote]:
-        names = ("request", "action", "answer", "by", "at", "proof", "comment")
-        query = select(*(_DECISION.c[name] for name in names))
+        query = select(*(_DECISION.c[name] for name in _VOTE))
         rows = self._connection.execute(query.where(condition).order_by(_DECISION.c.id))
         return [Vote(**row._mapping) for row in rows]
 
