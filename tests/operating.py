@@ -14,12 +14,14 @@ from webui import create_app
 from webui.jobs import Job, Jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from flask import Flask
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
+    from hypersync.model.runs import Run
     from hypersync.ports.store import Store
 
 HOST = "https://iam.example.org"
@@ -135,6 +137,11 @@ class Desk:
         """The job that a form started, when it is over."""
         assert answer.status_code == 303, answer.text
         return self.jobs.wait(self.jobs.get(answer.headers["Location"].rsplit("/", 1)[1]))
+
+    def newest(self) -> Sequence[Run]:
+        """The last runs, newest first."""
+        with self.world.app.store.snapshot() as unit:
+            return unit.runs.recent(10)
 
     def preview(self, who: str = "oli", **fields: str) -> Job:
         return self.job(self.post("/report/runs/preview", who, **fields))

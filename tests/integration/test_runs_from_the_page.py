@@ -99,7 +99,7 @@ def test_a_preview_says_what_its_commit_releases_besides(desk):
 
 def test_with_nothing_to_do_there_is_nothing_to_confirm(desk):
     page = desk.text(f"/report/runs/jobs/{desk.preview().id}")
-    assert "nothing to do" in page
+    assert "Nothing to do." in page
     assert "Do it?" not in page
 
 
@@ -116,8 +116,8 @@ def test_a_run_may_begin_with_scans(desk):
     job = desk.preview(scan="yes", kind="full")
     assert run_of(desk, job.run).counts.queued == 1
     page = desk.text(f"/report/runs/jobs/{job.id}")
-    assert "Scan of hr: applied" in page
-    assert "Scan of dir: applied" in page
+    assert "Scanned first: hr: applied, dir: applied." in page
+    assert "what stays as it is" not in page
 
 
 def test_a_full_preview_is_committed_in_full(desk):

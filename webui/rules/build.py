@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from hypersync.approvals.directory import Directory
 from hypersync.config.models import Configuration
@@ -246,7 +247,7 @@ def closeness(runs: Sequence[RuleInRun], zone: str) -> PlotView:
         head="Run",
         all_bars=[
             Bar(
-                label=f"{each.at:%d.%m.}",
+                label=_day(each.at.astimezone(ZoneInfo(zone)).date()),
                 text=f"{wording.moment(each.at, zone)}, {each.kind.value}{_stopped(each.report)}",
                 values=(asked(each.report.counts), each.report.lookback),
                 mark=each.report.limit,

@@ -99,7 +99,7 @@ def _facts(found: RunInsight, zone: str) -> list[tuple[str, str]]:
     facts.append(("Looked at", wording.counted(run.counts.identities, "identity", "identities")))
     if run.scans:
         facts.append(("Scans", wording.visible(", ".join(run.scans), 300)))
-    facts.append(("Rules", f"revision {wording.visible(run.config, 12)}"))
+    facts.append(("Rules", f"revision {wording.visible(run.config[:12])}"))
     return facts
 
 

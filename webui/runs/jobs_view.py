@@ -33,8 +33,10 @@ def job_page(
         total=job.total or 0,
         error=wording.visible(job.error, 500),
         run=job.run or "",
-        counts="" if run is None else counts_text(asdict(run.counts)) or "nothing to do",
+        counts="" if run is None else counts_text(asdict(run.counts)) or "Nothing to do",
         notes=_notes(job),
+        leaves=job.cannot > 0,
+        scans=wording.visible(", ".join(job.scans), 300),
         confirm=_confirm(job, run, irreversible, approved)
         if can_commit and run is not None
         else None,
@@ -68,7 +70,7 @@ def _notes(job: Job) -> list[str]:
         notes.append(f"{wording.counted(job.cannot, 'change')} {be}: it cannot be taken back.")
     if job.incomplete:
         notes.append(f"{wording.counted(job.incomplete, 'change')} cannot be brought back whole.")
-    return notes + [f"Scan of {wording.visible(each, 120)}" for each in job.scans]
+    return notes
 
 
 def _confirm(job: Job, run: Run, irreversible: Irreversible, approved: int) -> ConfirmView | None:

@@ -192,7 +192,7 @@ class JobPage:
     """A run that was started from the page: how far it is, and what may be done then.
 
     ``done`` of ``total`` steps are over; ``total`` 0 is not known. ``notes`` say what the undo
-    leaves as it is.
+    leaves as it is, and ``leaves`` that there is such; ``scans`` what was scanned first.
     """
 
     title: str
@@ -206,4 +206,6 @@ class JobPage:
     run: str
     counts: str
     notes: Sequence[str] = ()
+    leaves: bool = False
+    scans: str = ""
     confirm: ConfirmView | None = None

@@ -129,6 +129,7 @@ def _job_page() -> JobPage:
         error="",
         run=RUN,
         counts="38 queued",
+        leaves=True,
         notes=["2 changes would stay as they are: it cannot be taken back."],
         confirm=ConfirmView(
             button="Undo: make 38 changes", lines=["38 changes would be made."], stays=2
