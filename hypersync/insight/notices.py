@@ -16,9 +16,8 @@ from hypersync.model.runs import Run, RunMode, RunState
 from hypersync.pipeline.engine import Engine
 from hypersync.pipeline.unlock import in_force
 from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.ledger import RunsWanted
 
-_RECENT = 20
-"""How many runs are looked at to find the last committing one."""
 _MOST_ERRORS = 200
 _GUARD = "guard"
 """The code of errors of the guards themselves."""
@@ -93,9 +92,9 @@ def _errors(unit: UnitOfWork) -> Iterator[Notice]:
 
 
 def last_committing(unit: UnitOfWork) -> Run | None:
-    """Return the newest committing run, of the newest few."""
-    recent = unit.runs.recent(_RECENT)
-    return next((run for run in recent if run.mode is RunMode.COMMIT), None)
+    """Return the newest committing run, without what its rules did."""
+    found = unit.ledger.runs(RunsWanted(mode=RunMode.COMMIT), after=None, limit=1)
+    return found[0] if found else None
 
 
 def _errors_text(count: int) -> str:

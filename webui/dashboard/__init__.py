@@ -15,6 +15,7 @@ from hypersync.insight.dashboard import (
 )
 from hypersync.messages.pages.dashboard import DashboardPage, NowView
 from hypersync.pipeline.source_guard import SourceGuard
+from hypersync.ports.store.ledger import RunsWanted
 from hypersync.timetable import next_due, timetable
 from webui.dashboard.build import asked_view, now_view, plot_of
 from webui.dashboard.schedules import Coming
@@ -80,7 +81,7 @@ def _now(app: App) -> NowView:
         return now_view(
             silos=silos_now(unit, list(app.configuration.silos)),
             waiting=open_requests(unit),
-            runs=unit.runs.recent(_RUNS),
+            runs=unit.ledger.runs(RunsWanted(), after=None, limit=_RUNS),
             coming=[
                 Coming(each, next_due(each, last[each.name], now), last[each.name])
                 for each in timetable(app.configuration)
