@@ -9,19 +9,19 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from hypersync.access.visitor import Visitor
-from hypersync.approvals.invite import objection
+from hypersync.app import App
+from hypersync.approvals.ballot import OfRequest
+from hypersync.approvals.invite import show
 from hypersync.approvals.links import list_digest
-from hypersync.approvals.settings import Settings
-from hypersync.approvals.voting import digest_of
 from hypersync.errors import NotFound
 from hypersync.insight.hidden import hidden_of
-from hypersync.model.actions import Action, ActionState
-from hypersync.model.causes import waiting_in
+from hypersync.model.actions import ActionState
+from hypersync.model.causes import Cluster
 from hypersync.model.ids import ActionId, RequestId
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState
-from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.listing import ActionsWanted, RequestsWanted
 from hypersync.ports.store.requests import Vote
+from hypersync.ports.store.waiting import Slip
 from webui.api.actions import ActionPage, action_page
 from webui.api.answers import Page, Paged, answer, page, text_key
 from webui.api.routes import Routes
@@ -138,11 +138,7 @@ def add_to(routes: Routes) -> None:
     @routes.get("/requests/<id>", RequestDetail, tag="requests")
     def get_request(path: ById) -> Response:
         """Return one request, and the digests that answers to it bind to."""
-        with app.store.snapshot() as unit:
-            found = unit.requests.get(RequestId(path.id))
-            if found is None:
-                raise NotFound("there is no such request")
-            return answer(_detail(unit, found, visitor(app), app.settings, app.clock.now()))
+        return answer(_detail(app, RequestId(path.id), visitor(app)))
 
     @routes.get("/requests/<id>/actions", ActionPage, tag="requests")
     def list_request_actions(path: ById, query: RequestActionQuery) -> Response:
@@ -184,52 +180,30 @@ def request_out(request: Request) -> RequestOut:
     )
 
 
-def _detail(
-    unit: UnitOfWork, request: Request, known: Visitor | None, settings: Settings, now: datetime
-) -> RequestDetail:
-    slips = unit.waiting.slips(request.id, now) if request.state in OPEN else []
-    pairs = [(slip.id, slip.fingerprint) for slip in slips]
-    is_scan = request.kind is RequestKind.SCAN
-    clusters = waiting_in(request.clusters, (slip.cluster for slip in slips))
-    actions = unit.actions.of_request(request.id)
-    undecided = _of(actions, {slip.id for slip in slips})
+def _detail(app: App, request: RequestId, known: Visitor | None) -> RequestDetail:
+    now, settings = app.clock.now(), app.settings
     person = None if known is None else known.person
+    target = OfRequest(request)
+    found = show(app.store, target, None, now=now, settings=settings, person=person)
+    with app.store.snapshot() as unit:
+        slips = unit.waiting.slips(request, now) if found.clusters else []
     return RequestDetail(
-        **request_out(request).model_dump(),
-        waiting=len(slips),
-        digest=digest_of(request, ()) if is_scan else list_digest(pairs),
-        clusters=[
-            ClusterOut(
-                key=each.key,
-                text=each.text,
-                count=each.count,
-                digest=list_digest(
-                    (slip.id, slip.fingerprint) for slip in slips if slip.cluster == each.key
-                ),
-            )
-            for each in clusters
-        ],
-        votes=_votes(unit.requests.votes(request.id)),
-        proof=settings.proof_for(request, undecided or actions),
-        why_not=_why_not(unit, request, person, settings, undecided),
-        asked=_asked(request) if known is not None and sees_approvers(known) else None,
+        **request_out(found.request).model_dump(),
+        waiting=found.count,
+        digest=found.digest,
+        clusters=[_cluster(each, slips) for each in found.clusters],
+        votes=[_vote(vote, count) for vote, count in found.answers],
+        proof=found.proof,
+        why_not=found.why_not if found.request.state in OPEN else "it is over",
+        asked=_asked(found.request) if known is not None and sees_approvers(known) else None,
     )
 
 
-def _of(actions: Sequence[Action], ids: set[ActionId]) -> list[Action]:
-    return [action for action in actions if action.id in ids]
-
-
-def _why_not(
-    unit: UnitOfWork,
-    request: Request,
-    person: str | None,
-    settings: Settings,
-    undecided: Sequence[Action],
-) -> str:
-    if request.state not in OPEN:
-        return f"the request is {request.state.value}"
-    return objection(unit, request, person, settings, undecided)
+def _cluster(cluster: Cluster, slips: Sequence[Slip]) -> ClusterOut:
+    mine = [(slip.id, slip.fingerprint) for slip in slips if slip.cluster == cluster.key]
+    return ClusterOut(
+        key=cluster.key, text=cluster.text, count=cluster.count, digest=list_digest(mine)
+    )
 
 
 def sees_approvers(known: Visitor) -> bool:
@@ -246,21 +220,12 @@ def _asked(request: Request) -> AskedOut:
     )
 
 
-def _votes(votes: Sequence[Vote]) -> list[VoteOut]:
-    """Return who answered what; many actions in one answer are counted."""
-    counted: dict[tuple[object, ...], VoteOut] = {}
-    for vote in votes:
-        key = (vote.by, vote.answer, vote.proof, vote.at, vote.comment)
-        known = counted.get(key)
-        if known is not None:
-            known.count += 1
-            continue
-        counted[key] = VoteOut(
-            answer=vote.answer,
-            by=vote.by,
-            at=vote.at,
-            proof=vote.proof,
-            comment=vote.comment,
-            count=1,
-        )
-    return list(counted.values())
+def _vote(vote: Vote, count: int) -> VoteOut:
+    return VoteOut(
+        answer=vote.answer,
+        by=vote.by,
+        at=vote.at,
+        proof=vote.proof,
+        comment=vote.comment,
+        count=count,
+    )
