@@ -12,7 +12,7 @@ from hypersync.access.sessions import ACCOUNT, begin_session, session_rules
 from hypersync.config.sign_in_models import SignInConfig
 from tests.asking import NOON, Stopped, person, stopped
 from tests.pages import Browser
-from webui.sign_in import PASSWORDS
+from webui.sign_in.welcome import PASSWORDS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -59,6 +59,12 @@ def accounts(store: Store) -> Sequence[Account]:
         return unit.accounts.all()
 
 
+def has_account(store: Store, person: str) -> bool:
+    """Tell whether a person has an account."""
+    with store.snapshot() as unit:
+        return unit.accounts.get(person) is not None
+
+
 def may_manage(by: str, settings: Settings) -> str:
     """Return as whom ``cli:USER`` manages accounts; raises `DecisionRefused`."""
     return administrator(by, "manage accounts", settings)

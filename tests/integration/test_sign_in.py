@@ -26,7 +26,7 @@ from tests.signing_in import (
     secret_of,
     signed_in,
 )
-from webui.sign_in import PASSWORDS
+from webui.sign_in.welcome import PASSWORDS
 
 
 def is_signed_in(browser: Browser) -> bool:

@@ -19,14 +19,11 @@ from hypersync.errors import SignInRefused
 from webui.addresses import own_path
 from webui.cookies import drop, session_secret
 from webui.frame import show
-from webui.sign_in import openid
+from webui.sign_in import openid, you
 from webui.sign_in.build import no_way_in, sign_in_page
 from webui.sign_in.limits import limited
-from webui.sign_in.welcome import welcome
+from webui.sign_in.welcome import PASSWORDS, welcome
 from webui.visitors import named_by_proxy, visitor
-
-PASSWORDS = "passwords"
-"""Where the site keeps what hashes and compares."""
 
 
 def blueprint(app: App) -> Blueprint:
@@ -49,7 +46,6 @@ def _add_pages(pages: Blueprint, app: App, sign_in: SignInConfig) -> None:
         page = sign_in_page(sign_in, wanted, note=no_way_in(sign_in, named_by_proxy(app)))
         return show(app, "web/sign_in.html", page)
 
-    @limited(app, pages)
     def enter() -> AnyResponse:
         if not sign_in.accounts:
             raise NotFound
@@ -59,7 +55,9 @@ def _add_pages(pages: Blueprint, app: App, sign_in: SignInConfig) -> None:
     def leave() -> AnyResponse:
         return _leave(app)
 
-    pages.add_url_rule("/sign-in", view_func=enter, methods=["POST"])
+    limit = limited(app, pages)
+    pages.add_url_rule("/sign-in", view_func=limit(enter), methods=["POST"])
+    you.add_pages(pages, app, sign_in, limit)
     if sign_in.openid is not None:
         openid.add_pages(pages, app, sign_in, sign_in.openid)
 

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hypersync.access.people import person_typed
 from hypersync.app import App
+from webui.visitors import visitor
 
 MOST_BY_ADDRESS = "20 per minute; 200 per hour"
 MOST_BY_NAME = "10 per 15 minutes"
@@ -63,8 +64,14 @@ def _by_address() -> str:
 
 
 def _by_name(app: App) -> str:
-    """Return what stands for the name that is tried: who it is, or a hash of what was typed."""
+    """Return what stands for the name that is tried: who it is, or a hash of what was typed.
+
+    Elsewhere than on the page to sign in it is the name of whoever is signed in.
+    """
     typed = request.form.get("name", "")
+    if request.path != "/sign-in":
+        known = visitor(app)
+        typed = "" if known is None else known.person or ""
     person = person_typed(typed, app.settings.directory)
     if person is not None:
         return f"person:{person.id}"

@@ -10,6 +10,9 @@ from hypersync.app import App
 from hypersync.config.sign_in_models import SignInConfig
 from webui.cookies import keep, session_secret
 
+PASSWORDS = "passwords"
+"""Where the site keeps what hashes and compares passwords."""
+
 
 def welcome(app: App, sign_in: SignInConfig, person: str, way: str, wanted: str) -> AnyResponse:
     """Begin a session and go on to what was wanted; the session the browser had before ends."""

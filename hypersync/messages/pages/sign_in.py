@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -21,3 +22,31 @@ class SignInPage:
     name: str = ""
     error: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """One session of whoever looks; ``is_this`` marks the one they look with."""
+
+    began: str
+    used: str
+    way: str
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YouPage:
+    """Who is signed in, how, what they may do, and where else they are signed in.
+
+    ``way`` says how they came in. ``has_password`` says that they have one to change.
+    """
+
+    title: str = "You"
+    name: str
+    email: str
+    roles: Sequence[str]
+    way: str
+    sessions: Sequence[SessionView] = ()
+    has_password: bool = False
+    error: str = ""
+    done: str = ""
