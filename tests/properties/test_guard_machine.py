@@ -62,6 +62,7 @@ class Guards(RuleBasedStateMachine):
         self.company.watchers.append(self.model.look)
         self.held_until = self.company.clock.time
         self.is_new = False
+        self.is_late = False
         self.view: tuple[str, list[str], str | None] | None = None
         self.model.look()
         self.model.runs |= {row[0] for row in self.company.select("SELECT id FROM run")}
@@ -191,6 +192,7 @@ class Guards(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([1, 24]), ticks=st.booleans())
     def the_clock_is_set_back(self, hours: int, ticks: bool) -> None:
         self.company.later(hours=-hours)
+        self.is_late = True
         if ticks:
             self.company.tick()
         self.done("back")
@@ -284,10 +286,10 @@ class Guards(RuleBasedStateMachine):
     def everybody_gets_their_turn(self, kind: str | None) -> None:
         """After a scan that was believed a sync forgets nobody and wants nothing else.
 
-        A delta does so when everything had time to be due again, and nothing in the configuration
-        changed since the last full run.
+        A delta does so when everything had time to be due again, which it had not when the clock
+        was set back, and nothing in the configuration changed since the last full run.
         """
-        kind = "full" if self.is_new or kind == "full" else "delta"
+        kind = "full" if self.is_new or self.is_late or kind == "full" else "delta"
         company, model = self.company, self.model
         company.dir.faults.outcomes.clear()
         company.dir.faults.unknown_after_write = 0
@@ -310,6 +312,7 @@ class Guards(RuleBasedStateMachine):
         open_before = {known.wish for known in model.seen.values() if known.state in OPEN}
         run = self.in_turn(lambda: company.sync(kind))
         self.is_new = self.is_new and run is None
+        self.is_late = self.is_late and run is None
         self.done("turn")
         if run is not None and not company.terms.simulate:
             self.check_turn(run.id, wanted, open_before)
