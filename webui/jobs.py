@@ -21,7 +21,7 @@ from enum import Enum
 from flask import current_app
 
 from hypersync.app import App
-from hypersync.errors import HyperSyncError, NotFound, UsageError
+from hypersync.errors import HyperSyncError, LeaseHeld, NotFound, UsageError
 from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.runs import Run
 
@@ -39,7 +39,7 @@ class Order:
     """What is to be done: a sync of a kind, or the undo of a run; ``scan`` reads the silos first.
 
     ``kind`` None is a delta, or a full sync when one is due. ``target`` is silo, type and anchor of
-    an object sync.
+    an object sync. ``preview`` is the job that a commit carries out.
     """
 
     commit: bool = False
@@ -48,6 +48,7 @@ class Order:
     scan: bool = False
     undoes: RunId | None = None
     rule: str | None = None
+    preview: str = ""
 
 
 class JobState(Enum):
@@ -64,7 +65,7 @@ class Job:
 
     ``done`` of ``total`` (``None``: not known) steps of ``stage`` are over. ``kind`` is what a sync
     turned out to be. ``cannot`` counts what an undo leaves as it is, ``incomplete`` what it does
-    not bring back whole.
+    not bring back whole. ``is_used`` is a preview that was committed.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Job:
     error: str = ""
     cannot: int = 0
     incomplete: int = 0
+    is_used: bool = False
     scans: list[str] = field(default_factory=list)
 
     def start(self, what: str, total: int | None = None) -> None:
@@ -113,11 +115,16 @@ class Jobs:
         self._threads: dict[str, threading.Thread] = {}
 
     def start(self, order: Order, *, person: str, name: str) -> Job:
-        """Begin in the background and return at once; raises `Busy`."""
+        """Begin in the background and return at once; raises `Busy`.
+
+        A commit uses its preview up; raises `UsageError` for one that has none left.
+        """
         with self._lock:
             running = self.running
             if running is not None:
                 raise Busy(running)
+            if order.commit:
+                self._use_up(order)
             now = self._app.clock.now()
             job = Job(id=new_public_id(), order=order, person=person, name=name, started_at=now)
             self._jobs[job.id] = job
@@ -127,6 +134,12 @@ class Jobs:
             self._threads = {job.id: thread}
             thread.start()
         return job
+
+    def _use_up(self, order: Order) -> None:
+        preview = self._jobs.get(order.preview)
+        if preview is None or preview.is_used:
+            raise UsageError("there is no preview of yours to commit; look first")
+        preview.is_used = True
 
     @property
     def running(self) -> Job | None:
@@ -156,7 +169,8 @@ class Jobs:
         said stay as they are.
         """
         job = self.get(name)
-        if job.person != person or job.order.commit or job.state is not JobState.DONE:
+        is_over = job.state is JobState.DONE and not job.is_used
+        if job.person != person or job.order.commit or not is_over:
             raise UsageError("there is no preview of yours to commit; look first")
         if job.ended_at is None or self._app.clock.now() - job.ended_at > GOOD_FOR:
             raise UsageError("this preview is too old; look again before you commit")
@@ -164,7 +178,7 @@ class Jobs:
             raise UsageError(
                 f"{job.cannot} changes stay as they are; type this number to say that you know"
             )
-        return replace(job.order, commit=True, scan=False, kind=job.kind)
+        return replace(job.order, commit=True, scan=False, kind=job.kind, preview=job.id)
 
     # --- in the thread -------------------------------------------------------------------------
 
@@ -174,11 +188,20 @@ class Jobs:
             is_sync = job.order.undoes is None and job.order.target is None
             job.run, job.kind = run.id, run.kind.value if is_sync else None
             job.state, job.ended_at = JobState.DONE, self._app.clock.now()
+        except LeaseHeld as error:
+            self._fail(job, error.message)
+            self._give_back(job.order)
         except HyperSyncError as error:
             self._fail(job, error.message)
         except Exception:  # whatever it is, the page of the job has to say that it ended
             _logger.exception("a run that was started from the page failed")
             self._fail(job, _WENT_WRONG)
+
+    def _give_back(self, order: Order) -> None:
+        """Let a preview be committed after all: nothing of it was done."""
+        preview = self._jobs.get(order.preview)
+        if preview is not None:
+            preview.is_used = False
 
     def _fail(self, job: Job, why: str) -> None:
         job.error, job.ended_at, job.state = why, self._app.clock.now(), JobState.FAILED

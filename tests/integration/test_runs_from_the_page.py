@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from hypersync.approvals.decide import Ballot, OfRequest, decide
-from hypersync.errors import DecisionRefused
+from hypersync.errors import DecisionRefused, UsageError
 from hypersync.model.ids import RunId
 from hypersync.model.requests import Answer
 from hypersync.model.runs import RunKind, RunMode, RunState
 from hypersync.pipeline.lease import holding
 from tests.operating import Desk
-from webui.jobs import GOOD_FOR, KEPT, JobState
+from webui.jobs import GOOD_FOR, KEPT, JobState, Order
 
 CALLS = """\
 ruleset: calls
@@ -224,6 +224,22 @@ def test_a_commit_is_not_committed_again(desk):
     assert desk.commit(committed).status_code == 400
 
 
+def test_a_preview_is_committed_once(desk):
+    leave(desk, 1)
+    preview = desk.preview()
+    desk.job(desk.commit(preview))
+    leave(desk, 2)
+    assert "Do it?" not in desk.text(f"/report/runs/jobs/{preview.id}")
+    assert desk.commit(preview).status_code == 400
+    assert desk.world.disabled() == {"u1"}
+
+
+def test_nothing_is_committed_without_a_preview(desk):
+    with pytest.raises(UsageError, match="look first"):
+        desk.jobs.start(Order(commit=True), person="oli", name="Oli")
+    assert desk.jobs.running is None
+
+
 def test_an_old_preview_is_not_committed(desk):
     leave(desk, 1)
     job = desk.preview()
@@ -341,6 +357,8 @@ def test_a_committing_run_elsewhere_is_named(desk):
     assert job.state is JobState.FAILED
     assert "sync is held by cli:root (run r1)" in desk.text(f"/report/runs/jobs/{job.id}")
     assert desk.world.disabled() == set()
+    desk.job(desk.commit(preview))
+    assert desk.world.disabled() == {"u1"}
 
 
 def test_a_mistake_of_ours_ends_the_job_with_a_sentence(desk, caplog):

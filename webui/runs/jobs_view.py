@@ -22,7 +22,7 @@ def job_page(
 ) -> JobPage:
     """Return how far a job is; ``approved`` actions wait for the next committing run."""
     is_over = job.state is JobState.DONE and run is not None
-    can_commit = is_over and is_mine and not job.order.commit
+    can_commit = is_over and is_mine and not job.order.commit and not job.is_used
     return JobPage(
         title=_title(job.order),
         id=job.id,
