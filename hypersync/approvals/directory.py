@@ -150,6 +150,7 @@ def _plan(name: str, plan: PlanConfig, people: Mapping[str, PersonConfig]) -> Pl
         allow_self=plan.allow_self,
         comment=plan.comment,
         exclusive=plan.exclusive,
+        acknowledge_for=plan.acknowledge_for,
     )
 
 

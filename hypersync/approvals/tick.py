@@ -2,6 +2,7 @@
 
     tick ──▶ actions that expired ──▶ approvals nobody released ──▶ failed steps ──▶ due steps
          ──▶ requests with nothing left to decide ──▶ rejections that no longer hold
+         ──▶ requests that somebody had seen, and whose rest is over
 
 Each change is a transaction of its own with a guarded UPDATE, so that two ticks at once do
 everything once. The end of a plan decides nothing: only the rule's expiry does. What a tick cannot
@@ -49,6 +50,7 @@ def tick(store: Store, *, now: datetime, settings: Settings) -> TickReport:
     _close(store, now, settings, report)
     with store.begin() as unit:
         report.holds_ended = unit.requests.end_holds(now)
+        unit.requests.resume(now)
     return report
 
 
@@ -71,7 +73,7 @@ def _move_on(store: Store, now: datetime, settings: Settings, report: TickReport
 
 def _has_failed(unit: UnitOfWork, request: Request) -> bool:
     """Tell whether every message of the current step failed for good."""
-    if not request.notifying:
+    if not request.notifying or request.state is not RequestState.OPEN:
         return False
     here = [
         each.state

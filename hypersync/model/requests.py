@@ -75,6 +75,7 @@ class Plan:
     allow_self: bool = False
     comment: str = "on_reject"
     exclusive: bool = False
+    acknowledge_for: timedelta = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ def written(plan: Plan) -> dict[str, Any]:
     stored["steps"] = [_step_written(step) for step in plan.steps]
     stored["on_timeout"] = plan.on_timeout.value
     stored["approvers"] = list(plan.approvers)
+    stored["acknowledge_for"] = int(plan.acknowledge_for.total_seconds())
     return stored
 
 
@@ -35,6 +36,7 @@ def read(stored: Mapping[str, Any]) -> Plan:
             "steps": tuple(_step_read(step) for step in stored["steps"]),
             "on_timeout": OnTimeout(stored["on_timeout"]),
             "approvers": tuple(stored["approvers"]),
+            "acknowledge_for": timedelta(seconds=stored.get("acknowledge_for", 1800)),
         }
     )
 

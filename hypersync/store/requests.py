@@ -153,6 +153,33 @@ class Requests:
         """End the plan of an open request; false when it moved or ended meanwhile."""
         return self._guarded(seen, notifying=False, step_due=None)
 
+    def acknowledge(
+        self, seen: Request, *, by: str, until: datetime, step_due: datetime | None
+    ) -> None:
+        """Let an open request rest until then; its step is over at ``step_due``."""
+        self._connection.execute(
+            update(_REQUEST)
+            .where(_REQUEST.c.id == seen.id, _REQUEST.c.state == RequestState.OPEN)
+            .values(
+                state=RequestState.ACKNOWLEDGED,
+                acknowledged_by=by,
+                acknowledged_until=until,
+                step_due=step_due,
+            )
+        )
+
+    def resume(self, now: datetime) -> int:
+        """Let requests go on whose rest is over; return how many."""
+        done = self._connection.execute(
+            update(_REQUEST)
+            .where(
+                _REQUEST.c.state == RequestState.ACKNOWLEDGED,
+                _REQUEST.c.acknowledged_until <= now,
+            )
+            .values(state=RequestState.OPEN)
+        )
+        return done.rowcount
+
     def update_scan(
         self,
         request: RequestId,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from hypersync.access.visitor import Visitor
 from hypersync.app import App
+from hypersync.approvals.acknowledge import acknowledge
 from hypersync.approvals.ballot import Ballot, Decided, OfRequest, OfRule, OfSeveral
 from hypersync.approvals.decide import decide, decide_several
 from hypersync.errors import DecisionRefused
@@ -50,6 +51,10 @@ class ChosenIn(Sent):
 
     actions: list[ChosenAction] = Field(min_length=1, max_length=MOST_ACTIONS)
     comment: Said | None = Field(None, description="Why; some plans want a reason.")
+
+
+class SeenIn(Sent):
+    """Nothing has to be said."""
 
 
 class RuleInRun(BaseModel):
@@ -91,6 +96,11 @@ def add_to(routes: Routes) -> None:
     def reject_request(path: ById, body: AnswerIn) -> Response:
         """Reject all that waits of a request, or of one of its clusters."""
         return _answer_request(app, path, body, Answer.REJECT)
+
+    @routes.post("/requests/<id>/acknowledge", AnsweredRequest, tag="requests", scope="decide")
+    def acknowledge_request(path: ById, body: SeenIn) -> Response:  # noqa: ARG001 - it is empty
+        """Say "I have seen it": nobody else is told for a while. It decides nothing."""
+        return _acknowledge(app, RequestId(path.id))
 
     @routes.post("/runs/<run>/rules/<rule>/approve", DecisionOut, tag="runs", scope="decide")
     def approve_rule(path: RuleInRun, body: AnswerIn) -> Response:
@@ -141,6 +151,21 @@ def _decide(
     if decided.lost and not decided.decided and not decided.waiting:
         raise _lost(decided)
     return answer(_out(decided, given))
+
+
+def _acknowledge(app: App, request: RequestId) -> Response:
+    known = needs(app, "viewer")
+    if known.person is None:
+        raise DecisionRefused("Only a person acknowledges; send their token.")
+    found = acknowledge(
+        app.store,
+        request,
+        known.person,
+        proof=known.proof,
+        now=app.clock.now(),
+        settings=app.settings,
+    )
+    return answer(AnsweredRequest(id=found.id, state=found.state))
 
 
 def _ballot(known: Visitor, given: Answer, comment: str | None) -> Ballot:

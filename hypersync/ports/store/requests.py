@@ -101,6 +101,14 @@ class Requests(Protocol):
     def stop_notifying(self, seen: Request) -> bool:
         """End the plan of an open request; false when it moved or ended meanwhile."""
 
+    def acknowledge(
+        self, seen: Request, *, by: str, until: datetime, step_due: datetime | None
+    ) -> None:
+        """Let an open request rest until then; its step is over at ``step_due``."""
+
+    def resume(self, now: datetime) -> int:
+        """Let requests go on whose rest is over; return how many."""
+
     def update_scan(
         self,
         request: RequestId,
