@@ -123,13 +123,14 @@ class _Finder:
             most = min(_AT_ONCE, MOST_LOOKED_AT - self.looked_at)
             if most <= 0:
                 return
-            seen = self._unit.search.objects(self.go_on, most)
-            self.go_on = seen[-1].id if len(seen) == most else None
-            self._read(seen)
+            words = [_in_json(word) for word in self._words]
+            piece = self._unit.search.objects(self.go_on, most, words)
+            self.go_on = piece.last
+            self.looked_at += piece.read
+            self._read(piece.objects)
 
     def _read(self, some: Sequence[Seen]) -> None:
         for each in some:
-            self.looked_at += 1
             matched = self._matched(each)
             if matched is None or each.identity in self._hits:
                 continue

@@ -7,24 +7,28 @@ wanted, and what was read says whether there may be more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.engine import Connection
 
 from hypersync.model.ids import IdentityId
 from hypersync.model.joins import join_key, normal_value
-from hypersync.ports.store.search import Hit, Hits, Seen
+from hypersync.ports.store.search import Hit, Hits, Piece, Seen
 from hypersync.store.bulk import read
 
 _ANCHORS = "SELECT identity, anchor FROM object WHERE silo_type = ? AND anchor {} ? {} LIMIT ?"
 _IDENTITY_KEYS = "SELECT id, key FROM identity WHERE key {} ? {} LIMIT ?"
 _OBJECT_KEYS = "SELECT identity, key FROM object WHERE key {} ? {} LIMIT ?"
 _REFERENCES = "SELECT identity, reference FROM object WHERE reference {} ? {} LIMIT ?"
+_NEXT = (
+    "SELECT count(*), max(id) FROM (SELECT id FROM object WHERE id > ? ORDER BY id LIMIT ?) AS n"
+)
 _OBJECTS = """
 SELECT object.id, object.identity, silo_type.silo, silo_type.type, object.anchor, object.attributes
 FROM object JOIN silo_type ON silo_type.id = object.silo_type
-WHERE object.id > ? ORDER BY object.id LIMIT ?
+WHERE object.id > ? AND object.id <= ? {} ORDER BY object.id
 """
+_POSTGRESQL = ("strpos", "octet_length({})")
 
 
 class Search:
@@ -55,10 +59,34 @@ class Search:
         """Find by the beginning of a distinguished name in normal form."""
         return self._starting(_REFERENCES, "reference", beginning, most)
 
-    def objects(self, after: int, most: int) -> Sequence[Seen]:
-        """Return the next objects by their number, those that are away too."""
-        rows = read(self._connection, _OBJECTS, (after, most))
-        return [Seen(row[0], IdentityId(row[1]), *row[2:]) for row in rows]
+    def objects(self, after: int, most: int, words: Collection[str] = ()) -> Piece:
+        """Read the next objects by their number, those that are away too.
+
+        Objects that certainly have not all of ``words``, folded and as JSON has them, are left out.
+        """
+        count, last = read(self._connection, _NEXT, (after, most))[0]
+        if not count:
+            return Piece((), 0, None)
+        condition, values = self._having(words)
+        rows = read(self._connection, _OBJECTS.format(condition), (after, last, *values))
+        seen = [Seen(row[0], IdentityId(row[1]), *row[2:]) for row in rows]
+        return Piece(seen, count, last if count == most else None)
+
+    def _having(self, words: Collection[str]) -> tuple[str, Sequence[str]]:
+        """Return the condition that leaves out what certainly has not all the words.
+
+        Databases fold letters beyond ASCII in their own ways: whatever has such letters stays in.
+        """
+        is_sqlite = self._connection.dialect.name == "sqlite"
+        place, size = ("instr", "length(CAST({} AS BLOB))") if is_sqlite else _POSTGRESQL
+        text = "object.attributes"
+        has_others = f"length({text}) <> {size.format(text)}"
+        if not words:
+            return "", ()
+        if not all(word.isascii() for word in words):
+            return f"AND {has_others}", ()
+        has_all = " AND ".join([f"{place}(lower({text}), ?) > 0"] * len(words))
+        return f"AND ({has_others} OR ({has_all}))", list(words)
 
     def _starting(
         self, statement: str, column: str, beginning: str, most: int, *fixed: object

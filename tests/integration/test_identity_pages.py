@@ -78,6 +78,15 @@ def test_an_identity_is_found_by_its_number(world):
     assert found(world, str(world.identity(3)))[0] == str(world.identity(3))
 
 
+@both_databases
+@pytest.mark.parametrize("typed", ["strasse", "STRASSE", "stra%C3%9Fe", "Stra%C3%9Fe 5"])
+def test_letters_are_found_however_they_are_written(world, typed):
+    world.change(3, title="Stra\N{LATIN SMALL LETTER SHARP S}e 5")
+    world.later(minutes=1)
+    world.scan()
+    assert found(world, typed) == [str(world.identity(3))]
+
+
 def test_what_nobody_is_called_is_not_found(world):
     assert "Nothing found" in page(world, "/identities?q=nobody+at+all")
     assert "Found" not in page(world, "/identities?q=+")

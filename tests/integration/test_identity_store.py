@@ -67,10 +67,27 @@ def test_signs_of_a_pattern_are_letters_like_others(world):
 def test_the_objects_are_read_a_piece_at_a_time(world):
     with world.app.store.snapshot() as unit:
         first = unit.search.objects(0, 4)
-        rest = unit.search.objects(first[-1].id, 100)
-    assert len(first) == 4
-    assert len(rest) == 5
-    assert {each.anchor for each in (*first, *rest)} >= {"e1", "u13", "sales"}
+        rest = unit.search.objects(first.last, 100)
+        after = unit.search.objects(rest.objects[-1].id, 100)
+    assert (len(first.objects), first.read) == (4, 4)
+    assert (len(rest.objects), rest.read, rest.last) == (5, 5, None)
+    assert {each.anchor for each in (*first.objects, *rest.objects)} >= {"e1", "u13", "sales"}
+    assert after == ((), 0, None)
+
+
+@both_databases
+def test_objects_that_certainly_have_not_all_words_are_read_and_left_out(world):
+    world.person(99, name="Ada Stra\N{LATIN SMALL LETTER SHARP S}e")
+    world.later(minutes=1)
+    world.scan()
+    with world.app.store.snapshot() as unit:
+        piece = unit.search.objects(0, 100, ["person 1", "people"])
+        beyond = unit.search.objects(0, 100, ["\N{LATIN SMALL LETTER E WITH DIAERESIS}"])
+        odd = unit.search.objects(0, 100, ["%", "_"])
+    assert {each.anchor for each in piece.objects} == {"u1", "u12", "u13", "e99"}
+    assert piece.read == 10
+    assert [each.anchor for each in beyond.objects] == ["e99"]
+    assert [each.anchor for each in odd.objects] == ["e99"]
 
 
 @both_databases

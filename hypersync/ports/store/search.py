@@ -6,7 +6,7 @@ that are looked at. Beginnings are compared as they are stored, letter by letter
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -39,6 +39,17 @@ class Seen(NamedTuple):
     attributes: str
 
 
+class Piece(NamedTuple):
+    """Some objects in the order of their numbers: how many were read, and the number of the last.
+
+    ``objects`` are those that may be meant; ``last`` is ``None`` when none is left.
+    """
+
+    objects: Sequence[Seen]
+    read: int
+    last: int | None
+
+
 class Search(Protocol):
     """Finds identities."""
 
@@ -51,5 +62,8 @@ class Search(Protocol):
     def by_reference(self, beginning: str, most: int) -> Hits:
         """Find by the beginning of a distinguished name in normal form."""
 
-    def objects(self, after: int, most: int) -> Sequence[Seen]:
-        """Return the next objects by their number, those that are away too."""
+    def objects(self, after: int, most: int, words: Collection[str] = ()) -> Piece:
+        """Read the next objects by their number, those that are away too.
+
+        Objects that certainly have not all of ``words``, folded and as JSON has them, are left out.
+        """
