@@ -55,7 +55,7 @@ def frame_of(app: App, *, is_invited: bool = False) -> FrameView:
 
 def _sign_in(app: App) -> str:
     """Return where to sign in and come back from; nothing where nobody can."""
-    if app.configuration.sign_in is None:
+    if app.configuration.sign_in is None or request.path.startswith("/sign-in"):
         return ""
     is_page = request.method == "GET" and "HX-Request" not in request.headers
     return sign_in_address(as_written(request.path, request.query_string) if is_page else "")

@@ -33,6 +33,7 @@ from hypersync.errors import (
 )
 from hypersync.messages.pages.frame import MessagePage
 from webui.addresses import as_written, sign_in_address
+from webui.cookies import is_secure
 from webui.frame import bare_frame
 from webui.origin import host_of, peer
 from webui.visitors import SignInNeeded, is_own_form, named_by_proxy
@@ -41,6 +42,7 @@ _logger = logging.getLogger(__name__)
 
 MOST_FAILURES = 30
 FAILURE_SPAN = timedelta(minutes=1)
+MOST_ADDRESSES = 10_000
 
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
@@ -128,6 +130,8 @@ class _Guard:
         if response.status_code in (403, 404) and request.path.startswith("/hypersync/"):
             response = self._slowed_down(response)
         response.headers.update(_HEADERS)
+        if is_secure(self._app):
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
         if request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
         return response
@@ -164,7 +168,10 @@ class Failures:
         self._by_address: dict[str, deque[datetime]] = {}
 
     def add(self, address: str, now: datetime) -> None:
-        """Count one."""
+        """Count one; of very many addresses those are forgotten that failed longer ago."""
+        if len(self._by_address) >= MOST_ADDRESSES and address not in self._by_address:
+            lately = [each for each in self._by_address.items() if now - each[1][-1] < FAILURE_SPAN]
+            self._by_address = dict(lately[-MOST_ADDRESSES // 2 :])
         self._by_address.setdefault(address, deque(maxlen=MOST_FAILURES)).append(now)
 
     def are_many(self, address: str, now: datetime) -> bool:

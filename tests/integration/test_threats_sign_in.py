@@ -6,6 +6,7 @@ import io
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -14,7 +15,7 @@ from hypersync.access.accounts import check_password
 from hypersync.access.passwords import Passwords
 from hypersync.approvals.links import Links
 from hypersync.errors import SignInRefused
-from tests.asking import person
+from tests.asking import NOON, person
 from tests.oidc import lying
 from tests.signing_in import (
     COOKIE,
@@ -29,6 +30,7 @@ from tests.signing_in import (
     signed_in,
 )
 from webui.addresses import START, own_path
+from webui.security import MOST_ADDRESSES, MOST_FAILURES, Failures
 
 ELSEWHERE = [
     "//evil.example.org",
@@ -217,6 +219,16 @@ def test_a_file_in_place_of_a_field_is_no_password(tmp_path):
         environ_base={"REMOTE_ADDR": made.remote},
     )
     assert answer.status_code == 403
+
+
+def test_S11_counting_failures_takes_no_more_memory_however_many_addresses_fail():
+    failures = Failures()
+    for _ in range(MOST_FAILURES):
+        failures.add("192.0.2.7", NOON)
+    for number in range(3 * MOST_ADDRESSES):
+        failures.add(f"address {number}", NOON + timedelta(minutes=2))
+        assert len(failures._by_address) <= MOST_ADDRESSES
+    assert not failures.are_many("192.0.2.7", NOON)
 
 
 # --- S13 ---------------------------------------------------------------------------------------
@@ -415,6 +427,14 @@ def test_nobody_sees_a_page_without_signing_in(tmp_path, page):
 def test_every_role_may_look(tmp_path, who, page):
     made = signed_in(tmp_path, who)
     assert made.open(page).status_code in (200, 404)
+
+
+def test_under_https_browsers_are_told_to_stay_with_it(tmp_path):
+    made = browser(tmp_path)
+    assert "max-age" in made.open("/sign-in").headers["Strict-Transport-Security"]
+    made.use(links=Links("http://localhost:8080"))
+    made.headers = {"Host": "localhost"}
+    assert "Strict-Transport-Security" not in made.open("/sign-in").headers
 
 
 @pytest.mark.parametrize("page", ["/report/runs", "/report/runs/unknown"])
