@@ -34,6 +34,7 @@ from hypersync.errors import (
 from hypersync.messages.pages.frame import MessagePage
 from webui.addresses import as_written, sign_in_address
 from webui.cookies import is_secure
+from webui.failed import told
 from webui.frame import bare_frame
 from webui.origin import host_of, peer
 from webui.visitors import SignInNeeded, is_own_form, named_by_proxy
@@ -205,7 +206,7 @@ def _message(error: Exception) -> str:
         return error.message
     if isinstance(error, HTTPException):
         return error.description or ""
-    _logger.error("a page failed", exc_info=error)
+    _logger.error("a page failed: %s", told(error))
     return "It was written to the log. Nothing was decided."
 
 
@@ -214,8 +215,8 @@ def error_page(app: App, status: int, message: str) -> Response:
     view = MessagePage(title=_TITLES.get(status, "That did not work"), message=message)
     try:
         page = app.renderer.render("web/message.html", view, frame=bare_frame())
-    except TemplateError:
-        _logger.exception("the template web/message.html failed")
+    except TemplateError as error:
+        _logger.error("the template web/message.html failed: %s", told(error))  # noqa: TRY400 - see told
         page = view.title
     return make_response(page, status)
 

@@ -15,8 +15,13 @@ from hypersync.access.accounts import check_password
 from hypersync.access.passwords import Passwords
 from hypersync.approvals.links import Links
 from hypersync.errors import SignInRefused
+from hypersync.ports.store.accounts import Session
+from hypersync.store.engine import open_engine
+from hypersync.store.tables import metadata
+from hypersync.store.unit import Store
 from tests.asking import NOON, person
 from tests.oidc import lying
+from tests.postgresql import both_databases
 from tests.signing_in import (
     COOKIE,
     EVERYBODY,
@@ -250,6 +255,59 @@ def test_S13_neither_passwords_nor_sessions_nor_names_are_logged_or_stored(tmp_p
     for secret in (PASSWORD, "a wrong password", "typed-into", secret_of(made), form):
         assert secret not in caplog.text
         assert secret not in stored
+
+
+def test_S13_a_page_that_fails_says_where_in_the_log_and_not_about_what(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    made = signed_in(tmp_path)
+    secret = secret_of(made)
+    site = made.client().application
+
+    @site.get("/fails/<what>")
+    def fails(what):
+        try:
+            int(f"value of somebody {what}")
+        except ValueError as error:
+            raise KeyError(what) from error
+
+    answer = made.open("/fails/a-value?token=a-token")
+    assert answer.status_code == 500
+    assert "a-value" not in answer.text
+    assert "builtins.KeyError" in caplog.text
+    assert "builtins.ValueError" in caplog.text
+    assert "in fails" in caplog.text
+    for word in ("a-value", "value of somebody", "a-token", secret):
+        assert word not in caplog.text
+
+
+@both_databases
+def test_S13_what_the_database_refuses_is_logged_without_its_values(tmp_path, database_url, caplog):
+    caplog.set_level(logging.DEBUG)
+    made = signed_in(tmp_path)
+    engine = open_engine(database_url)
+    metadata.create_all(engine)
+    store = Store(engine)
+    site = made.client().application
+
+    @site.get("/fails")
+    def fails():
+        session = Session(
+            hash="a-secret-hash",
+            person="ann",
+            way="account",
+            created_at=NOON,
+            seen_at=NOON,
+            ends_at=NOON + timedelta(days=1),
+        )
+        with store.begin() as unit:
+            unit.sessions.start(session)
+            unit.sessions.start(session)
+
+    assert made.open("/fails").status_code == 500
+    engine.dispose()
+    assert "a page failed" in caplog.text
+    assert "the database refused" in caplog.text
+    assert "a-secret-hash" not in caplog.text
 
 
 def test_S13_no_page_of_a_session_is_kept_by_the_browser(tmp_path):
