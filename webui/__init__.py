@@ -22,7 +22,7 @@ from webui import (
     security,
     sign_in,
 )
-from webui.api import beside, create_api
+from webui.api import beside
 from webui.forwarded import Forwarded
 from webui.jobs import Jobs
 
@@ -34,7 +34,7 @@ def create_app(app: App) -> Flask:
     site = Flask("webui", static_folder="static", static_url_path="/static")
     site.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     site.extensions["jobs"] = jobs = Jobs(app)
-    both = beside(site.wsgi_app, create_api(app, jobs).wsgi_app)
+    both = beside(site.wsgi_app, app, jobs)
     site.wsgi_app = Forwarded(both, app.configuration.proxies)  # type: ignore[method-assign]
     security.protect(site, app)
     for part in (assets, dashboard, audit, sign_in, decisions, pending, runs, rules, identities):

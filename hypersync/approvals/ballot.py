@@ -58,7 +58,7 @@ Target = OfActions | OfRequest | OfRule
 class Ballot:
     """An answer: by whom (``person:ID`` or ``cli:USER``), proven how, and why.
 
-    ``proof`` is code, session or shell.
+    ``proof`` is code, session, token or shell.
     """
 
     answer: Answer

@@ -7,7 +7,8 @@ document is made of the code, and `describe` returns it without any application.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify
@@ -110,13 +111,20 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def beside(pages: WSGIApplication, api: WSGIApplication) -> WSGIApplication:
-    """Return what answers both: calls of the API by the API, everything else by the pages."""
+def beside(pages: WSGIApplication, app: App, jobs: Jobs) -> WSGIApplication:
+    """Return what answers both: calls by the API, made at the first, and all else by the pages."""
+    lock = threading.Lock()
+    made: list[WSGIApplication] = []
+
+    def api() -> WSGIApplication:
+        with lock:
+            if not made:
+                made.append(create_api(app, jobs).wsgi_app)
+        return made[0]
 
     def answered(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         is_call = path == "/api" or path.startswith("/api/")
-        chosen: Callable[..., Iterable[bytes]] = api if is_call else pages
-        return chosen(environ, start)
+        return (api() if is_call else pages)(environ, start)
 
     return answered
