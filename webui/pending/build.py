@@ -125,6 +125,9 @@ _FILES = ("csv", "json")
 
 
 def _news_address(found: Pending, looker: Looker) -> str:
+    """Return where to ask what is new; nowhere with a link, whose token would be sent each time."""
+    if looker.token is not None:
+        return ""
     seen = found.seen
     base = f"{seen.count}.{seen.place}.{seen.requests}.{int(seen.at.timestamp() * 1000)}"
     return looker.address(NEWS, looker.search, base=base)
