@@ -10,7 +10,7 @@ REQUIREMENTS := requirements/uv.txt $(PINNED)
 # An environment that was made elsewhere, or whose Python is gone, is made anew.
 STALE := $(shell { test "$$(cat $(VENV)/base.stamp)" = "$(CURDIR)" && $(BIN)/python -c ''; } 2>/dev/null || echo stale)
 
-.PHONY: demo test prove check bench docs format clean stale
+.PHONY: demo test prove check bench docs messages format clean stale
 .DEFAULT_GOAL := demo
 
 $(VENV)/base.stamp: $(REQUIREMENTS) pyproject.toml $(STALE)
@@ -42,6 +42,10 @@ check: $(VENV)/base.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Collects what is said to people into the catalogues of translations.
+messages: $(VENV)/base.stamp
+	@$(BIN)/python -m docs.translations
 
 format: $(VENV)/base.stamp
 	$(BIN)/ruff format .

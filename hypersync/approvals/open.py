@@ -21,9 +21,13 @@ from hypersync.approvals.scan_claim import claim_of, is_covered
 from hypersync.approvals.settings import Settings
 from hypersync.model.ids import RequestId, new_public_id
 from hypersync.model.requests import Request, RequestDraft, RequestKind, RequestState
+from hypersync.model.said import joined, phrasebook, say
 from hypersync.ports.store import UnitOfWork
 
 _logger = logging.getLogger(__name__)
+
+SAID = "said"
+"""Where the detail of a request keeps how its sentences are made."""
 
 REPEATS = timedelta(days=30)
 """How far back the same question counts as asked before."""
@@ -53,7 +57,8 @@ def open_request(
         request = replace(request, notifying=False)
     problem = _who_answers(settings) or _problem(unit, request, authors, settings)
     if problem:
-        request = replace(request, detail={**request.detail, "problem": problem})
+        said = {**draft.said, **phrasebook([problem])}
+        request = replace(request, detail={**request.detail, "problem": problem, SAID: said})
     unit.requests.add(request, draft.actions)
     told = () if place is None else ask(unit, request, place, settings, now)
     _record(unit, request, [each.address for each in told], now)
@@ -90,7 +95,7 @@ def _request(unit: UnitOfWork, draft: RequestDraft, settings: Settings, now: dat
         nth=earlier + 1,
         approvers=settings.directory.entitled(plan),
         digest=list_digest([(action.id, action.fingerprint) for action in asked]),
-        detail={**draft.detail, **change_of(unit, draft.rule, settings)},
+        detail={**draft.detail, SAID: draft.said, **change_of(unit, draft.rule, settings)},
     )
 
 
@@ -99,20 +104,22 @@ def _who_answers(settings: Settings) -> str:
     if settings.directory.people:
         return ""
     if settings.owner is None:
-        return "nobody is told by mail, and it is not known who owns the configuration"
-    return f"nobody is told by mail; {settings.owner} may answer on the command line"
+        return say("nobody is told by mail, and it is not known who owns the configuration")
+    return say(
+        "nobody is told by mail; {owner} may answer on the command line", owner=settings.owner
+    )
 
 
 def _problem(unit: UnitOfWork, request: Request, authors: Authors, settings: Settings) -> str:
     """Say what stands in the way of an answer, or nothing."""
-    found = []
+    found: list[str] = []
     if not authors.is_known:
-        found.append("who changed the rule is not known, so one person more has to approve")
+        found.append(say("who changed the rule is not known, so one person more has to approve"))
     if few := too_few(request, barred(unit, request, settings)):
         found.append(few)
     elif not request.notifying:
-        found.append("no destination of the plan reaches anybody")
-    return "; ".join(found)
+        found.append(say("no destination of the plan reaches anybody"))
+    return joined("; ", found)
 
 
 def _record(unit: UnitOfWork, request: Request, told: list[str], now: datetime) -> None:
@@ -158,7 +165,7 @@ def _renewed(unit: UnitOfWork, draft: RequestDraft, now: datetime) -> RequestId 
         sentence=draft.sentence,
         cause=draft.cause,
         count=draft.count,
-        detail=dict(draft.detail),
+        detail={**draft.detail, SAID: draft.said},
     )
     _logger.info("request %s of silo %s now asks about scan %s", known.id, draft.silo, draft.scan)
     return known.id

@@ -16,6 +16,7 @@ from hypersync.approvals.directory import Directory, normal_identity
 from hypersync.model.actions import Action
 from hypersync.model.objects import Operation
 from hypersync.model.requests import OnTimeout, Plan, Request, RequestKind
+from hypersync.model.said import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,12 @@ def too_few(request: Request, barred: Collection[str]) -> str:
     if len(allowed) >= request.plan.need:
         return ""
     if not request.approvers:
-        return "nobody is configured who may answer"
-    return f"{request.plan.need} must approve, but only {len(allowed)} may answer"
+        return say("nobody is configured who may answer")
+    return say(
+        "{need} must approve, but only {count} may answer",
+        need=request.plan.need,
+        count=len(allowed),
+    )
 
 
 def needs_comment(plan: Plan, *, is_rejection: bool) -> bool:

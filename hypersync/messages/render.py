@@ -95,7 +95,8 @@ class Renderer:
             if environment is not None:
                 folders.insert(0, project_templates / "env" / environment)
         self._is_shipped = project_templates is None
-        self._environment = cache(lambda language: Environment(folders, language))
+        self._in_language = cache(lambda language: Environment(folders, language))
+        self._environment = self._in_language(ENGLISH)
 
     def render(
         self,
@@ -106,15 +107,15 @@ class Renderer:
         **more: Any,  # noqa: ANN401 - what a page adds
     ) -> str:
         """Return a template filled with a view; raises ``jinja2.TemplateError``."""
-        return self._environment(language).get_template(template).render(view=view, **more)
+        return self._in_language(language).get_template(template).render(view=view, **more)
 
     def read(self, template: str) -> None:
         """Read a template without filling it; raises ``jinja2.TemplateError``."""
-        self._environment(ENGLISH).get_template(template)
+        self._environment.get_template(template)
 
     def has(self, template: str) -> bool:
         """Tell whether there is such a template."""
-        return template in self._environment(ENGLISH).list_templates()
+        return template in self._environment.list_templates()
 
     def write(self, letter: Letter, others: Sequence[Letter] = ()) -> Message:
         """Return the mail that a letter becomes; with ``others`` one digest of all of them.

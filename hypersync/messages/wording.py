@@ -37,7 +37,7 @@ def visible(text: str, most: int = MOST_CHARACTERS, words: Words = IN_ENGLISH) -
     shown = unhidden(text[:most])
     if len(text) <= most:
         return shown
-    return f"{shown}… ({words.say('{count} characters', count=len(text))})"
+    return words.say("{text}… ({count} characters)", text=shown, count=len(text))
 
 
 def value(given: Value, most: int = MOST_CHARACTERS, words: Words = IN_ENGLISH) -> str:

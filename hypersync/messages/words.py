@@ -19,10 +19,6 @@ from babel.support import NullTranslations
 from hypersync.messages.catalogue import ENGLISH, translations
 from hypersync.model.said import Part, Said, filled, found_in, in_english
 
-_MOMENT = "EEE d MMM y, HH:mm"
-"""How a time is written, in the letters of CLDR; a language may want other marks or order."""
-
-
 @dataclass(frozen=True, slots=True)
 class Words:
     """How things are said to somebody who reads ``language`` and lives in ``timezone``."""
@@ -87,7 +83,8 @@ class Words:
     def moment(self, at: datetime) -> str:
         """Return a time on the reader's clocks, for instance ``Mon 2 Mar 2026, 13:00 CET``."""
         zone = ZoneInfo(self.timezone)
-        pattern = self.translations.gettext(_MOMENT)
+        # in the letters of CLDR; a language may want other marks, or another order
+        pattern = self.translations.gettext("EEE d MMM y, HH:mm")
         local = format_datetime(at, pattern, tzinfo=zone, locale=self._locale)
         name = format_datetime(at, "zzz", tzinfo=zone, locale=self._locale)
         # CLDR knows few abbreviations in each language; where it says +0100, tzdata knows CET

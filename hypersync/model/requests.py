@@ -10,6 +10,7 @@ from enum import Enum
 from hypersync.model.actions import OnExpiry
 from hypersync.model.causes import Cluster
 from hypersync.model.ids import ActionId, RequestId, RunId
+from hypersync.model.said import phrasebook
 
 
 class RequestKind(Enum):
@@ -87,7 +88,8 @@ class RequestDraft:
     ``plan`` is the name of the configured plan or ``None`` for everybody who may approve.
     ``count`` is the number of actions, or of missing objects of a scan. ``sentence`` says what
     happened, the way it will stand in the mail, ``cause`` what the actions share, ``clusters`` into
-    which groups they fall (none, or every action in exactly one).
+    which groups they fall (none, or every action in exactly one), ``texts`` are further sentences
+    about its actions that people may read in another language.
     """
 
     kind: RequestKind
@@ -107,6 +109,13 @@ class RequestDraft:
     cause: str = ""
     clusters: Sequence[Cluster] = ()
     detail: Mapping[str, object] = field(default_factory=dict)
+    texts: Sequence[str] = ()
+
+    @property
+    def said(self) -> dict[str, object]:
+        """How its sentences are made, by their English text, so that they can be said again."""
+        clusters = [cluster.text for cluster in self.clusters]
+        return phrasebook([self.sentence, self.cause, *clusters, *self.texts])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

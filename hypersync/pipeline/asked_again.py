@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
+from hypersync.model.said import say
 from hypersync.pipeline.drafts import Draft
 from hypersync.pipeline.release import asks_again
 from hypersync.ports.store.actions import OpenAction
@@ -30,19 +31,27 @@ def why_again(hold: Hold | None, now: datetime, other: str = "change") -> str:
     """
     if hold is None or not asks_again(hold, now):
         return ""
-    when = "" if hold.at is None else f" at {hold.at:%Y-%m-%d %H:%M} UTC"
-    times = "" if hold.times < 2 else f", {hold.times} times so far"
+    when = "" if hold.at is None else say(" at {at}", at=hold.at)
+    times = "" if hold.times < 2 else say(", {count} times so far", count=hold.times)
     if not hold.is_unanswered:
-        who = "" if hold.by is None else f" by {hold.by}"
-        return f"rejected{who}{when}{times}; it is another {other} now"
+        who = "" if hold.by is None else say(" by {who}", who=hold.by)
+        now_it = (
+            say("it is another rule now") if other == "rule" else say("it is another change now")
+        )
+        return say("rejected{who}{at}{times}; {now}", who=who, at=when, times=times, now=now_it)
     if hold.by == _VOID:
-        return f"it was stopped before and became void{when} before it was done{times}; asked again"
-    return f"its time ran out{when} without an answer{times}; asked again"
+        return say(
+            "it was stopped before and became void{at} before it was done{times}; asked again",
+            at=when,
+            times=times,
+        )
+    return say("its time ran out{at} without an answer{times}; asked again", at=when, times=times)
 
 
 def why_for_kin(hold: Hold, now: datetime) -> str:
     """Say what is remembered of a rule that is gone, for one that does the same."""
-    return f"{hold.rule}, which is gone, did the same: {why_again(hold, now, 'rule')}"
+    why = why_again(hold, now, "rule")
+    return say("{rule}, which is gone, did the same: {why}", rule=hold.rule, why=why)
 
 
 def of_kin(

@@ -20,11 +20,13 @@ from hypersync.errors import EvaluationError
 from hypersync.model.actions import Reason
 from hypersync.model.limit import Limit
 from hypersync.model.objects import Operation
+from hypersync.model.said import joined, say, say_many
 from hypersync.model.time_span import format_time_span
 from hypersync.model.verdicts import Asker, Candidate, GroupSize, K, RuleLimits, Verdicts
 from hypersync.pipeline.limits import (
     CEILING,
     LARGE_SILO,
+    allowed_text,
     limit_in_force,
     limit_text,
     number,
@@ -47,7 +49,7 @@ __all__ = [
     "unit",
 ]
 
-_CHANGED = Reason("change", "", "changed since people were asked")
+_CHANGED = Reason("change", "", say("changed since people were asked"))
 _NO_TIME = timedelta(0)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -167,7 +169,7 @@ def _threshold(
     if not reasons:
         verdicts.queued = [each.key for each in passed]
         return
-    verdicts.reason = "; ".join(reason.text for reason in reasons)
+    verdicts.reason = joined("; ", [reason.text for reason in reasons])
     for each in held:
         verdicts.suspended[each.key] += reasons
     for each in passed:
@@ -191,16 +193,27 @@ def silo_reason(
     """
     what = operation.value.replace("_", " ")
     if objects is None:
-        text = f"the objects of {silo} to {what} in the last {short(per)} cannot be read"
+        text = say(
+            "the objects of {silo} to {what} in the last {span} cannot be read",
+            silo=silo,
+            what=what,
+            span=short(per),
+        )
         return Reason("limit", silo, text)
     if population is None and limit.is_percent:
-        return Reason("limit", silo, f"how many objects {silo} has is not known")
+        return Reason("limit", silo, say("how many objects {silo} has is not known", silo=silo))
     allowed = limit.allowed(population or 0)
     if objects <= allowed:
         return None
-    how = f" ({limit_text(limit, population or 0)})" if limit.is_percent else ""
-    many = "1 object" if objects == 1 else f"{number(objects)} objects"
-    text = (
-        f"{many} of {silo} to {what} within {format_time_span(per)}, {number(allowed)} allowed{how}"
+    text = say_many(
+        "{count} object of {silo} to {what} within {span}, {allowed}",
+        "{count} objects of {silo} to {what} within {span}, {allowed}",
+        objects,
+        silo=silo,
+        what=what,
+        span=format_time_span(per),
+        allowed=allowed_text(
+            allowed, limit_text(limit, population or 0) if limit.is_percent else ""
+        ),
     )
     return Reason("limit", silo, text)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from hypersync.model.objects import ObjectType
 from hypersync.model.requests import RequestDraft, RequestKind, RequestState
+from hypersync.model.said import joined, say
 from hypersync.model.scans import Finding, Scan, ScanState, SiloType, Staged, TypeVerdict
 from hypersync.pipeline.apply import apply
 from hypersync.pipeline.causes.missing import cause_of_missing
@@ -212,10 +213,14 @@ class Landing:
         self, unit: UnitOfWork, scan: Scan, kind: SiloType, verdict: TypeVerdict
     ) -> RequestDraft:
         missing = unit.scans.staged_anchors(scan.id, kind.id, ABSENCES)
-        why = "; ".join(verdict.reasons)
+        why = joined("; ", verdict.reasons)
         return RequestDraft(
             kind=RequestKind.SCAN,
-            sentence=f"The scan of {scan.silo}/{kind.name} was stopped: {why}.",
+            sentence=say(
+                "The scan of {scan} was stopped: {why}.",
+                scan=f"{scan.silo}/{kind.name}",
+                why=why,
+            ),
             count=max(1, len(missing)),
             silo=scan.silo,
             type=kind.name,

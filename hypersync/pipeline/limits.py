@@ -20,6 +20,7 @@ from typing import Any
 
 from hypersync.model.actions import Reason
 from hypersync.model.limit import Limit, parse_limit
+from hypersync.model.said import Said, say, say_many
 from hypersync.model.time_span import format_time_span
 from hypersync.model.verdicts import Candidate, RuleLimits
 
@@ -60,11 +61,12 @@ def limit_in_force(limits: RuleLimits) -> Force:
     if not (limits.ceiling and large and _is_high(limit, population)):
         return Force(limit.allowed(population), text)
     most = CEILING.allowed(population)
-    reduced = f"reduced to {limit_text(CEILING, population)}"
+    less = limit_text(CEILING, population)
     error = (
-        f"the limit {text} is above the ceiling of 5%; it was {reduced}, which is {number(most)}"
+        f"the limit {text} is above the ceiling of 5%; it was reduced to {less}, which is "
+        f"{number(most)}. Lower it, or apply an unlock key"
     )
-    return Force(most, f"{text}, {reduced}", f"{error}. Lower it, or apply an unlock key")
+    return Force(most, say("{limit}, reduced to {less}", limit=text, less=less), error)
 
 
 def _is_high(limit: Limit, population: int) -> bool:
@@ -76,8 +78,8 @@ def _is_high(limit: Limit, population: int) -> bool:
 def limit_text(limit: Limit, population: int) -> str:
     """Write a limit, a percentage with what it is taken of."""
     if limit.is_percent:
-        return f"{limit} of {number(population)}"
-    return number(limit.allowed(population))
+        return say("{percent} of {count}", percent=str(limit), count=population)
+    return say("{count}", count=limit.allowed(population))
 
 
 def trips(
@@ -100,15 +102,41 @@ def trips(
 
 def _volume(fired: int, earlier: int | None, limits: RuleLimits) -> str:
     force = limit_in_force(limits)
-    actions = "1 action" if fired == 1 else f"{number(fired)} actions"
+    actions = say_many("{count} action", "{count} actions", fired)
     if force.allowed is None:
-        return f"{actions}, and how many objects there are is not known, so nothing is allowed"
+        return say(
+            "{actions}, and how many objects there are is not known, so nothing is allowed",
+            actions=actions,
+        )
     if earlier is None:
-        return f"{actions}, and those of the last {short(limits.span)} cannot be read"
+        return say(
+            "{actions}, and those of the last {span} cannot be read",
+            actions=actions,
+            span=short(limits.span),
+        )
     if fired + earlier <= force.allowed:
         return ""
-    how = f" ({force.text})" if "%" in force.text else ""
-    return f"{actions}{_since(earlier, limits)}, {number(force.allowed)} allowed{how}"
+    tail = allowed_text(force.allowed, force.text if "%" in force.text else "")
+    return say(
+        "{actions}{since}, {allowed}", actions=actions, since=_since(earlier, limits), allowed=tail
+    )
+
+
+def unless_said(reason: str, count: int) -> str:
+    """Return a reason without the number of actions, where that is said already."""
+    if not isinstance(reason, Said) or reason.values.get("since") != "":
+        return reason
+    actions, allowed = reason.values.get("actions"), reason.values.get("allowed")
+    if isinstance(actions, Said) and actions.values.get("count") == count:
+        return allowed if isinstance(allowed, Said) else reason
+    return reason
+
+
+def allowed_text(allowed: int, how: str) -> Said:
+    """Say how many are allowed, and how that came about."""
+    if not how:
+        return say("{count} allowed", count=allowed)
+    return say("{count} allowed ({how})", count=allowed, how=how)
 
 
 def _clears(counted: Sequence[Candidate[Any]], limits: RuleLimits) -> Iterator[Reason]:
@@ -119,8 +147,14 @@ def _clears(counted: Sequence[Candidate[Any]], limits: RuleLimits) -> Iterator[R
     least = limits.least_clears if limits.clears.is_percent and limits.clears.parts != 0 else 0
     text = _too_many(len(cleared) + earlier, limits.clears, limits.population, least)
     if text:
-        what = "1 value becomes" if len(cleared) == 1 else f"{number(len(cleared))} values become"
-        yield Reason("threshold", "clears", f"{what} empty{_since(earlier, limits)}, {text}")
+        said = say_many(
+            "{count} value becomes empty{since}, {allowed}",
+            "{count} values become empty{since}, {allowed}",
+            len(cleared),
+            since=_since(earlier, limits),
+            allowed=text,
+        )
+        yield Reason("threshold", "clears", said)
 
 
 def _cleared(candidates: Iterable[Candidate[Any]]) -> set[tuple[Hashable, str]]:
@@ -134,9 +168,15 @@ def _attributes(counted: Sequence[Candidate[Any]], limits: RuleLimits) -> Iterat
         earlier = len(_changing(limits.past, name) - changing)
         text = _too_many(len(changing) + earlier, limit, limits.population)
         if changing and text:
-            of = "1 object" if len(changing) == 1 else f"{number(len(changing))} objects"
-            text = f"{name} changes on {of}{_since(earlier, limits)}, {text}"
-            yield Reason("threshold", f"attribute {name}", text)
+            said = say_many(
+                "{name} changes on {count} object{since}, {allowed}",
+                "{name} changes on {count} objects{since}, {allowed}",
+                len(changing),
+                name=name,
+                since=_since(earlier, limits),
+                allowed=text,
+            )
+            yield Reason("threshold", f"attribute {name}", said)
 
 
 def _changing(candidates: Iterable[Candidate[Any]], name: str) -> set[Hashable]:
@@ -164,35 +204,59 @@ def _leaving(candidates: Iterable[Candidate[Any]]) -> dict[str, set[str]]:
 
 def _group_text(group: str, leaving: int, earlier: int, limits: RuleLimits) -> str:
     """Say why a group would lose too many, or nothing; a share is of what it had before."""
-    members = "1 member leaves" if leaving == 1 else f"{number(leaving)} members leave"
     size = limits.groups.get(group)
     if size is None:
-        return f"{members} the group {group}, whose size is not known"
+        return say_many(
+            "{count} member leaves the group {group}, whose size is not known",
+            "{count} members leave the group {group}, whose size is not known",
+            leaving,
+            group=group,
+        )
     if leaving >= size.members:
-        return f"the group {size.name} becomes empty: {members}"
+        return say_many(
+            "the group {group} becomes empty: {count} member leaves",
+            "the group {group} becomes empty: {count} members leave",
+            leaving,
+            group=size.name,
+        )
     before = size.members + size.left
     if limits.members is None or before < limits.min_size:
         return ""
     text = _too_many(leaving + earlier, limits.members, before)
-    return f"{members} the group {size.name}{_since(earlier, limits)}, {text}" if text else ""
+    if not text:
+        return ""
+    return say_many(
+        "{count} member leaves the group {group}{since}, {allowed}",
+        "{count} members leave the group {group}{since}, {allowed}",
+        leaving,
+        group=size.name,
+        since=_since(earlier, limits),
+        allowed=text,
+    )
 
 
 def _since(earlier: int, limits: RuleLimits) -> str:
     """Say how many of the lookback are counted besides, or nothing."""
-    return f" and {number(earlier)} in the last {short(limits.span)}" if earlier else ""
+    if not earlier:
+        return ""
+    return say(" and {count} in the last {span}", count=earlier, span=short(limits.span))
 
 
 def _too_many(count: int, limit: Limit, population: int | None, least: int = 0) -> str:
     """Say how many would be allowed when these are more; nothing when they are not."""
     if population is None:
         if limit.is_percent:
-            return f"and {limit} of an unknown number of objects cannot be told"
+            return say(
+                "and {percent} of an unknown number of objects cannot be told", percent=str(limit)
+            )
         population = 0
     allowed = limit.allowed(population)
-    how = f" ({limit_text(limit, population)})" if limit.is_percent else ""
+    how = limit_text(limit, population)
     if allowed < least:
-        allowed, how = least, f" ({limit_text(limit, population)}, at least {least})"
-    return f"{number(allowed)} allowed{how}" if count > allowed else ""
+        allowed, how = least, say("{limit}, at least {least}", limit=how, least=least)
+    elif not limit.is_percent:
+        how = ""
+    return allowed_text(allowed, how) if count > allowed else ""
 
 
 def number(count: int) -> str:
@@ -202,4 +266,4 @@ def number(count: int) -> str:
 
 def short(span: timedelta) -> str:
     """Write a time span after "in the last"."""
-    return "hour" if span == timedelta(hours=1) else format_time_span(span)
+    return say("hour") if span == timedelta(hours=1) else format_time_span(span)

@@ -15,12 +15,13 @@ from hypersync.model.ids import ActionId, IdentityId
 from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestDraft, RequestKind
 from hypersync.model.runs import Run, RunMode
+from hypersync.model.said import Said, say, say_many
 from hypersync.pipeline.asked_again import VOID_ASKS_AGAIN
 from hypersync.pipeline.collect import Before, Candidate, Collected
 from hypersync.pipeline.engine import Engine
-from hypersync.pipeline.guard import number
 from hypersync.pipeline.held_up import report_held_up
 from hypersync.pipeline.judgement import Judgement
+from hypersync.pipeline.limits import unless_said
 from hypersync.pipeline.stops import Stop
 from hypersync.pipeline.undo.drafts import what_is_undone
 from hypersync.ports.store import UnitOfWork
@@ -265,23 +266,51 @@ def _request(
         if any(stops[each.id].on_expiry is OnExpiry.CLEAR for each in candidates)
         else OnExpiry.APPROVE,
         detail={"reasons": [reason.text for reason in first.reasons]},
+        texts=_texts(candidates, stops),
+    )
+
+
+def _texts(candidates: Iterable[Candidate], stops: Mapping[ActionId, Stop]) -> list[str]:
+    """Return why these were stopped, each reason once."""
+    return list(
+        dict.fromkeys(reason.text for each in candidates for reason in stops[each.id].reasons)
     )
 
 
 def _sentence(
     run: Run, rule: str, vip: str | None, candidates: list[Candidate], first: Stop
-) -> str:
+) -> Said:
     """Say in one sentence what would happen, to how many, and why it was stopped."""
     draft = candidates[0].draft
-    what = draft.operation.value.replace("_", " ")
-    if draft.operation is Operation.EVENT:
-        what = "call its webhook for"
     count = len(candidates)
-    whom = draft.name if count == 1 else f"{number(count)} {draft.type or 'identitie'}s"
-    where = f" in {draft.silo}" if draft.silo else ""
     report = run.rules.get(rule)
     reason = first.reasons[0].text
     if vip is None and report is not None and report.reason:
         reason = report.reason
-    who = rule if run.undoes is None else f"undo of run {run.undoes}"
-    return f"{who} would {what} {whom}{where}: {reason}"
+    return say(
+        _WOULD[draft.operation].message,
+        who=rule if run.undoes is None else say("undo of run {run}", run=run.undoes),
+        whom=draft.name if count == 1 else _many(count, draft.type),
+        where=say(" in {silo}", silo=draft.silo) if draft.silo else "",
+        why=unless_said(reason, count),
+    )
+
+
+def _many(count: int, kind: str) -> Said:
+    if not kind:
+        return say_many("{count} identity", "{count} identities", count)
+    return say_many("{count} {type}", "{count} {type}s", count, type=kind)
+
+
+_WOULD = {
+    Operation.CREATE: say("{who} would create {whom}{where}: {why}"),
+    Operation.UPDATE: say("{who} would update {whom}{where}: {why}"),
+    Operation.MOVE: say("{who} would move {whom}{where}: {why}"),
+    Operation.RENAME: say("{who} would rename {whom}{where}: {why}"),
+    Operation.ENABLE: say("{who} would enable {whom}{where}: {why}"),
+    Operation.DISABLE: say("{who} would disable {whom}{where}: {why}"),
+    Operation.DELETE: say("{who} would delete {whom}{where}: {why}"),
+    Operation.ADD_MEMBER: say("{who} would add members to {whom}{where}: {why}"),
+    Operation.REMOVE_MEMBER: say("{who} would remove members from {whom}{where}: {why}"),
+    Operation.EVENT: say("{who} would call its webhook for {whom}{where}: {why}"),
+}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hypersync.model.limit import Limit, parse_limit
+from hypersync.model.said import Said, say, say_many
 
 HIGH_WITHIN = timedelta(days=7)
 DROP = parse_limit("5%")
@@ -59,7 +60,8 @@ class Evidence:
 def judge(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
     """Return why the scan must not be believed, sentence by sentence; nothing when it may be."""
     if _is_emptied(evidence):
-        return (f"it is empty, and {evidence.live} objects were there", *_canaries(evidence))
+        empty = say("it is empty, and {count} objects were there", count=evidence.live)
+        return (empty, *_canaries(evidence))
     return (
         *_canaries(evidence),
         *_scope(evidence),
@@ -91,14 +93,24 @@ def _canaries(evidence: Evidence) -> tuple[str, ...]:
     lost = sorted(evidence.lost_canaries)
     if not lost:
         return ()
-    return (f"{_named(len(lost), 'canary', 'canaries')} not seen: {', '.join(lost)}",)
+    said = say_many(
+        "{count} canary not seen: {names}",
+        "{count} canaries not seen: {names}",
+        len(lost),
+        names=", ".join(lost),
+    )
+    return (said,)
 
 
 def _scope(evidence: Evidence) -> tuple[str, ...]:
     if not (evidence.scope_changed and evidence.missing):
         return ()
-    missing = _named(evidence.missing, "object is", "objects are")
-    return (f"the filter, base or attributes changed, and {missing} missing",)
+    said = say_many(
+        "the filter, base or attributes changed, and {count} object is missing",
+        "the filter, base or attributes changed, and {count} objects are missing",
+        evidence.missing,
+    )
+    return (said,)
 
 
 def _drop(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
@@ -107,14 +119,24 @@ def _drop(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
     if evidence.live >= guard.min_population:
         allowed = guard.drop.allowed(evidence.live)
         if evidence.missing > allowed:
-            limit = _allowed(guard.drop, allowed)
-            return (f"{evidence.missing} of {evidence.live} objects are missing, {limit}",)
+            said = say(
+                "{count} of {live} objects are missing, {allowed}",
+                count=evidence.missing,
+                live=evidence.live,
+                allowed=_allowed(guard.drop, allowed),
+            )
+            return (said,)
     if evidence.high >= guard.min_population:
         lost = evidence.high - (evidence.live - evidence.missing)
         allowed = guard.drop.allowed(evidence.high)
         if lost > allowed:
-            limit = _allowed(guard.drop, allowed)
-            return (f"{lost} fewer objects than the {evidence.high} of this week, {limit}",)
+            said = say(
+                "{count} fewer objects than the {high} of this week, {allowed}",
+                count=lost,
+                high=evidence.high,
+                allowed=_allowed(guard.drop, allowed),
+            )
+            return (said,)
     return ()
 
 
@@ -124,13 +146,16 @@ def _rekeyed(evidence: Evidence, guard: SourceGuard) -> tuple[str, ...]:
     allowed = guard.rekeyed.allowed(evidence.live)
     if evidence.rekeyed <= allowed:
         return ()
-    limit = _allowed(guard.rekeyed, allowed)
-    return (f"{evidence.rekeyed} of {evidence.live} objects changed their join value, {limit}",)
+    said = say(
+        "{count} of {live} objects changed their join value, {allowed}",
+        count=evidence.rekeyed,
+        live=evidence.live,
+        allowed=_allowed(guard.rekeyed, allowed),
+    )
+    return (said,)
 
 
-def _allowed(limit: Limit, allowed: int) -> str:
-    return f"{allowed} allowed ({limit})" if limit.is_percent else f"{allowed} allowed"
-
-
-def _named(count: int, one: str, many: str) -> str:
-    return f"{count} {one if count == 1 else many}"
+def _allowed(limit: Limit, allowed: int) -> Said:
+    if limit.is_percent:
+        return say("{count} allowed ({how})", count=allowed, how=str(limit))
+    return say("{count} allowed", count=allowed)

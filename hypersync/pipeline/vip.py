@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from hypersync.model.ids import IdentityId
 from hypersync.model.objects import Operation
+from hypersync.model.said import say
 from hypersync.pipeline.drafts import Draft
 from hypersync.rulebook.rules import Rule, VipRule
 
@@ -62,10 +63,10 @@ class Vips:
     ) -> Vip | None:
         """Return the first VIP rule that stops this action, or nothing."""
         if draft.is_self:
-            return Vip(SELF, "this is the account that HyperSync signs in with")
+            return Vip(SELF, say("this is the account that HyperSync signs in with"))
         role = self._role_groups.get((draft.silo, draft.type, draft.anchor or ""))
         if role is not None:
-            return Vip(ROLES, f"this group grants the role {role}")
+            return Vip(ROLES, say("this group grants the role {role}", role=role))
         return self.concerning(
             draft.rule,
             draft.operation,
@@ -91,7 +92,7 @@ class Vips:
     ) -> Vip | None:
         """Return the first VIP rule that stops such an action on this identity, or nothing."""
         if identity in self._people:
-            return Vip(PEOPLE, "this is somebody who answers requests")
+            return Vip(PEOPLE, say("this is somebody who answers requests"))
         for name, vip in self._rules.items():
             if not (vip.is_global or name in rule.vips):
                 continue
@@ -99,20 +100,23 @@ class Vips:
             if narrow and not vip.attributes & frozenset(written):
                 continue
             if name in now_true:
-                how = "is true" if now_true[name] else "cannot be told, which counts as true"
-                return Vip(name, f"the VIP rule {name} {how}")
+                if now_true[name]:
+                    return Vip(name, say("the VIP rule {name} is true", name=name))
+                text = say("the VIP rule {name} cannot be told, which counts as true", name=name)
+                return Vip(name, text)
             if name in memory and self._remembered(memory[name], now):
-                since = memory[name]
-                when = (
-                    "at the last run"
-                    if since is None
-                    else f"until {since[:16].replace('T', ' ')} UTC"
-                )
-                return Vip(name, f"the VIP rule {name} was true {when}")
+                return Vip(name, _was_true(name, memory[name]))
         return None
 
     def _remembered(self, stopped: str | None, now: datetime) -> bool:
         return stopped is None or now - datetime.fromisoformat(stopped) < self._span
+
+
+def _was_true(name: str, stopped: str | None) -> str:
+    if stopped is None:
+        return say("the VIP rule {name} was true at the last run", name=name)
+    until = datetime.fromisoformat(stopped)
+    return say("the VIP rule {name} was true until {at}", name=name, at=until)
 
 
 def _clears(draft: Draft) -> bool:

@@ -58,7 +58,7 @@ def test_undo_of_too_much_is_suspended_asked_approved_and_released_by_the_next_s
     (request,) = requests(world)
     assert (request.kind, request.rule) == (RequestKind.VOLUME, "undo:disable-leaver")
     assert request.sentence.startswith(
-        f"undo of run {left.id} would enable 4 accounts in dir: 4 actions, 3 allowed"
+        f"undo of run {left.id} would enable 4 accounts in dir: 3 allowed"
     )
     world.approve(*world.suspended())
     world.later(minutes=5)

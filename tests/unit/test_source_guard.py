@@ -23,7 +23,7 @@ def test_as_many_as_the_limit_may_be_missing(missing, is_believed):
 
 def test_the_sentence_says_how_many_of_how_many_are_allowed():
     assert judge(evidence(missing=300), SourceGuard()) == (
-        "300 of 1000 objects are missing, 50 allowed (5%)",
+        "300 of 1 000 objects are missing, 50 allowed (5%)",
     )
 
 
@@ -33,7 +33,7 @@ def test_new_objects_do_not_offset_missing_ones():
 
 def test_a_limit_of_zero_asks_about_every_missing_object():
     guard = SourceGuard(drop=parse_limit("0"))
-    assert judge(evidence(missing=1), guard) == ("1 of 1000 objects are missing, 0 allowed",)
+    assert judge(evidence(missing=1), guard) == ("1 of 1 000 objects are missing, 0 allowed",)
 
 
 def test_small_populations_may_lose_any_number():
@@ -66,7 +66,7 @@ def test_a_silo_that_was_empty_may_stay_empty():
 
 def test_losses_are_measured_against_the_high_of_the_week():
     assert judge(evidence(live=960, seen=940, missing=20), SourceGuard()) == (
-        "60 fewer objects than the 1000 of this week, 50 allowed (5%)",
+        "60 fewer objects than the 1 000 of this week, 50 allowed (5%)",
     )
 
 

@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hypersync.model.causes import REST, Cause, Cluster
+from hypersync.model.said import Said, say
 from hypersync.model.visible import unhidden
 from hypersync.pipeline.causes.choose import Clue, Kind, Part, companion, is_most, tested
-from hypersync.pipeline.limits import number
 
 MOST_CHARACTERS = 60
 
 NOTABLE = 5
 """The least per cent by which a scan is called shorter or longer than the one before."""
 
-_VERBS = {
-    Kind.ATTRIBUTE: "share ",
-    Kind.CONTAINER: "are ",
-    Kind.ANCHOR: "have ",
-    Kind.GROUP: "share ",
-    Kind.BECOMES: "share that ",
-    Kind.CHANGED: "share that ",
-    Kind.SCAN: "",
+_MOST = {
+    Kind.ATTRIBUTE: say("{part} of {count} share {what}{news}{first}"),
+    Kind.CONTAINER: say("{part} of {count} are {what}{news}{first}"),
+    Kind.ANCHOR: say("{part} of {count} have {what}{news}{first}"),
+    Kind.GROUP: say("{part} of {count} share {what}{news}{first}"),
+    Kind.BECOMES: say("{part} of {count} share that {what}{news}{first}"),
+    Kind.CHANGED: say("{part} of {count} share that {what}{news}{first}"),
+    Kind.SCAN: say("{part} of {count} {what}{news}{first}"),
 }
 _DAY = timedelta(days=1)
 _PLAIN = re.compile(r"[\w.@/+,=-]+")
@@ -77,8 +77,10 @@ def shown(value: object) -> str:
 
 def scan_text(facts: ScanFacts, now: datetime) -> str:
     """Say which scan it was: its time is UTC, with the date when it is older than a day."""
-    when = f"{facts.at:%H:%M}" if now - facts.at <= _DAY else f"{facts.at:%Y-%m-%d %H:%M}"
-    return f"the scan of {facts.silo} at {when} UTC{_length(facts)}"
+    when = f"{facts.at:%H:%M} UTC" if now - facts.at <= _DAY else facts.at
+    return say(
+        "the scan of {silo} at {at}{length}", silo=facts.silo, at=when, length=_length(facts)
+    )
 
 
 def _length(facts: ScanFacts) -> str:
@@ -89,8 +91,11 @@ def _length(facts: ScanFacts) -> str:
     percent = abs(lost) * 100 // facts.seen_before
     if percent < NOTABLE:
         return ""
-    what = "file " if facts.is_file else ""
-    return f", {what}{number(percent)}% {'shorter' if lost > 0 else 'longer'}"
+    if facts.is_file:
+        said = say(", file {percent}% shorter") if lost > 0 else say(", file {percent}% longer")
+    else:
+        said = say(", {percent}% shorter") if lost > 0 else say(", {percent}% longer")
+    return say(said.message, percent=percent)
 
 
 class _Words:
@@ -105,15 +110,19 @@ class _Words:
         self._tested = tested(clues)
 
     def cluster(self, key: str, part: Part) -> Cluster:
-        text = "the rest" if part.clue is None else self._text(part.clue)
+        text = say("the rest") if part.clue is None else self._text(part.clue)
         return Cluster(key, text, part.actions.bit_count())
 
     def sentence(self, part: Part, count: int) -> str:
         assert part.clue is not None  # noqa: S101 - only what has one is told
-        verb = _VERBS[part.clue.feature.kind]
-        start = f"{number(part.actions.bit_count())} of {number(count)}"
-        told = f"{start} {verb}{self._text(part.clue)}"
-        return f"{told}{self._news(part.clue, part)}{self._first_seen(part.clue, part)}"
+        return say(
+            _MOST[part.clue.feature.kind].message,
+            part=part.actions.bit_count(),
+            count=count,
+            what=self._text(part.clue),
+            news=self._news(part.clue, part),
+            first=self._first_seen(part.clue, part),
+        )
 
     def _news(self, clue: Clue, part: Part) -> str:
         """Say what the last scan changed about those who share an attribute."""
@@ -121,8 +130,8 @@ class _Words:
         if changed is None or clue.feature.kind is not Kind.ATTRIBUTE:
             return ""
         if changed.feature[1:] == clue.feature[1:]:
-            return ", which is new"
-        return f"; {self._text(changed)}"
+            return say(", which is new")
+        return say("; {what}", what=self._text(changed))
 
     def _first_seen(self, clue: Clue, part: Part) -> str:
         """Say by which scan they came."""
@@ -130,28 +139,31 @@ class _Words:
         if scan is None or clue.feature.kind is Kind.SCAN:
             return ""
         shared = (scan.actions & part.actions).bit_count()
-        whom = "they" if shared == part.actions.bit_count() else f"{number(shared)} of them"
-        return f"; {whom} {self._text(scan)}"
+        if shared == part.actions.bit_count():
+            return say("; they {what}", what=self._text(scan))
+        return say("; {count} of them {what}", count=shared, what=self._text(scan))
 
-    def _text(self, clue: Clue) -> str:
+    def _text(self, clue: Clue) -> Said:
         feature = clue.feature
-        value = "empty" if feature.value is None else shown(feature.value)
+        name = shown(feature.name)
+        value = say("empty") if feature.value is None else shown(feature.value)
         match feature.kind:
             case Kind.ATTRIBUTE:
-                return f"{shown(feature.name)}={value}{self._where(clue)}"
+                return say("{name}={value}{where}", name=name, value=value, where=self._where(clue))
             case Kind.CONTAINER:
-                return f"in {value}"
+                return say("in {value}", value=value)
             case Kind.ANCHOR:
-                return f"an anchor that starts with {value}"
+                return say("an anchor that starts with {value}", value=value)
             case Kind.GROUP:
-                return f"group={value}"
+                return say("group={value}", value=value)
             case Kind.BECOMES:
-                return f"{shown(feature.name)} becomes {value}"
+                return say("{name} becomes {value}", name=name, value=value)
             case Kind.CHANGED:
-                return f"{shown(feature.name)} became {value}{self._where(clue)}"
+                where = self._where(clue)
+                return say("{name} became {value}{where}", name=name, value=value, where=where)
             case Kind.SCAN:
                 facts = self._scans[str(feature.value)]
-                return f"first appeared in {scan_text(facts, self._now)}"
+                return say("first appeared in {scan}", scan=scan_text(facts, self._now))
 
     def _where(self, clue: Clue) -> str:
         kind, source, name, value = clue.feature
@@ -162,4 +174,4 @@ class _Words:
             and other.actions & clue.actions
             for other in self._clues
         )
-        return f" in {shown(source)}" if is_unclear else ""
+        return say(" in {silo}", silo=shown(source)) if is_unclear else ""
