@@ -301,3 +301,16 @@ def test_a_token_is_judged_by_the_clock_of_the_server(tmp_path):
     assert one.get("/requests").status_code == 200
     one.browser.time += timedelta(minutes=5)
     problem(one.get("/requests"), 401, "token")
+
+
+def test_S13_an_error_of_ours_tells_the_log_no_values(ann, caplog):
+    asked(ann)
+    with ann.world.store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE action SET state = 'hunter2', after = '{\"x\": \"hunter2\"}'"
+        )
+    found = problem(ann.get("/actions"), 500, "internal")
+    assert "hunter2" not in str(found)
+    assert "a call of the API failed" in caplog.text
+    assert "action_of" in caplog.text or "columns.py" in caplog.text
+    assert "hunter2" not in caplog.text

@@ -23,6 +23,7 @@ from hypersync.errors import (
     StoreError,
     UsageError,
 )
+from webui.failed import told
 from webui.jobs import Busy
 
 _logger = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ _STATUS = (
     (InvitationEnded, 410),
     (DecisionRefused, 403),
     (UsageError, 422),
-    (StoreError, 503),
 )
 _CODES = {
     400: "bad_request",
@@ -113,7 +113,10 @@ def _problem_of(error: Exception) -> ProblemError:
     for kind, status in _STATUS:
         if isinstance(error, kind) and isinstance(error, HyperSyncError):
             return ProblemError(status, error.code, error.message)
-    _logger.error("a call of the API failed", exc_info=error)
+    _logger.error("a call of the API failed: %s", told(error))
+    if isinstance(error, StoreError):
+        text = "The database refused; it was written to the log. Try again in a while."
+        return ProblemError(503, "store", text)
     return ProblemError(500, "internal", "Something went wrong; it was written to the log.")
 
 
