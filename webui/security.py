@@ -82,13 +82,13 @@ def protect(site: Flask, app: App) -> None:
 
 def _answer_to(app: App, error: Exception) -> AnyResponse:
     """Send somebody unknown to the sign-in and back; say everything else in a sentence."""
-    if isinstance(error, SignInNeeded) and request.method in _HARMLESS:
-        if "HX-Request" not in request.headers:
-            return redirect(sign_in_address(as_written(request.path, request.query_string)), 302)
+    if isinstance(error, SignInNeeded) and "HX-Request" in request.headers:
         here = urlsplit(request.headers.get("HX-Current-URL", ""))
         page = error_page(app, 401, error.message)
         page.headers["HX-Redirect"] = sign_in_address(f"{here.path}?{here.query}")
         return page
+    if isinstance(error, SignInNeeded) and request.method in _HARMLESS:
+        return redirect(sign_in_address(as_written(request.path, request.query_string)), 302)
     return error_page(app, status_of(error), _message(error))
 
 

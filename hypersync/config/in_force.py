@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from hypersync.config.models import Configuration
     from hypersync.config.rule_models import RuleConfig, RuleFile
+    from hypersync.config.sign_in_models import SignInConfig
 
 
 def in_force(configuration: Configuration) -> dict[str, Any]:
@@ -23,6 +24,9 @@ def in_force(configuration: Configuration) -> dict[str, Any]:
         "environment": configuration.environment_name,
         "mail": configuration.mail.model_dump(mode="json"),
         "guards": configuration.guards.model_dump(mode="json"),
+        "sign_in": _dumped(configuration.sign_in),
+        "links": configuration.links.model_dump(mode="json"),
+        "proxies": list(configuration.proxies),
         "silos": {
             name: silo.model_dump(mode="json", exclude={"types"})
             for name, silo in configuration.silos.items()
@@ -37,6 +41,10 @@ def in_force(configuration: Configuration) -> dict[str, Any]:
             for rule in rule_file.rules
         },
     }
+
+
+def _dumped(sign_in: SignInConfig | None) -> dict[str, Any] | None:
+    return None if sign_in is None else sign_in.model_dump(mode="json", by_alias=True)
 
 
 def _rule(configuration: Configuration, rule_file: RuleFile, rule: RuleConfig) -> dict[str, Any]:

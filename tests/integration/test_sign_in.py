@@ -56,6 +56,16 @@ def test_a_part_of_a_page_sends_the_whole_page_to_the_sign_in(tmp_path):
     assert answer.headers["HX-Redirect"] == "/sign-in?next=/report/runs%3Fx%3D1"
 
 
+def test_a_part_that_is_sent_after_the_session_ended_leads_to_the_sign_in_too(tmp_path):
+    made = signed_in(tmp_path)
+    form = csrf_of(made)
+    made.time += timedelta(hours=1)
+    made.headers |= {"HX-Request": "true", "HX-Current-URL": "https://iam.example.org/you"}
+    answer = made.post("/you/password", {"csrf": form})
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/sign-in?next=/you"
+
+
 @pytest.mark.parametrize("name", ["ann", "ann@example.org", " ANN@example.org "])
 def test_people_sign_in_by_their_name_or_their_address(tmp_path, name):
     made = browser(tmp_path)

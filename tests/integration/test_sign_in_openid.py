@@ -166,6 +166,9 @@ def test_a_provider_that_comes_back_is_asked_again(tmp_path):
         made = visiting(tmp_path, liar.issuer)
         assert made.open("/sign-in/openid").status_code == 403
         liar.discovery = {}
+        assert made.open("/sign-in/openid").status_code == 403
+        assert liar.keys_asked == 0
+        made.time += timedelta(seconds=5)
         assert back(made, liar.begin(leave(made))).status_code == 303
 
 

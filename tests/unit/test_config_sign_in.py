@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hypersync.config.in_force import in_force
+from hypersync.config.json_schema import json_schema
 from hypersync.config.sign_in_models import is_among, is_this_machine
 from tests.projects import ENVIRONMENT, MAIN, load_project, mistakes_of_project, write_project
 
@@ -76,7 +78,18 @@ def test_one_subject_is_one_person(tmp_path):
 def test_a_client_secret_is_shown_nowhere(tmp_path):
     openid = "{issuer: https://login.example.org, client_id: x, client_secret: hush-hush}"
     path = write_project(tmp_path, f"{MAIN}{ANN}sign_in: {{openid: {openid}}}\n")
-    assert "hush-hush" not in repr(load_project(path))
+    configuration = load_project(path)
+    assert "hush-hush" not in repr(configuration)
+    explained = in_force(configuration)
+    assert explained["sign_in"]["openid"]["client_id"] == "x"
+    assert "hush-hush" not in str(explained)
+
+
+def test_the_schema_knows_the_keys_as_they_are_written():
+    schemas = json_schema()["$defs"]
+    assert set(schemas["ProxyHeaderConfig"]["properties"]) == {"header", "from", "names"}
+    assert set(schemas["ProxyHeaderConfig"]["required"]) == {"header", "from"}
+    assert schemas["ProjectFile"]["properties"]["proxies"]["type"] == "array"
 
 
 def test_this_machine_is_known_by_its_names_only():

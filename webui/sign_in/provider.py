@@ -32,6 +32,7 @@ _logger = logging.getLogger(__name__)
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 _KNOWN_FOR = timedelta(hours=1)
+_LEFT_ALONE = timedelta(seconds=5)
 _LEEWAY = 60
 _ADDRESSES = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
@@ -68,6 +69,7 @@ class Provider:
         self._now = now
         self._lock = Lock()
         self._known: _Known | None = None
+        self._failed: tuple[SignInRefused, datetime] | None = None
 
     def address(self, attempt: Attempt) -> str:
         """Return where to send somebody for a try; raises `ProviderDown`."""
@@ -110,11 +112,22 @@ class Provider:
     # --- what it says about itself -------------------------------------------------------------
 
     def _about(self, *, is_again: bool = False) -> _Known:
+        """Return what it says about itself; one that failed is left alone for a moment.
+
+        Otherwise whoever asks again and again would keep every thread waiting for it.
+        """
         with self._lock:
             known, now = self._known, self._now()
-            if known is None or is_again or not timedelta() <= now - known.at < _KNOWN_FOR:
-                known = self._known = self._ask(now)
-            return known
+            if known is not None and not is_again and timedelta() <= now - known.at < _KNOWN_FOR:
+                return known
+            if self._failed is not None and timedelta() <= now - self._failed[1] < _LEFT_ALONE:
+                raise type(self._failed[0])
+            try:
+                self._known = self._ask(now)
+            except SignInRefused as refused:
+                self._failed = (refused, self._now())
+                raise
+            return self._known
 
     def _ask(self, now: datetime) -> _Known:
         issuer = self._config.issuer.rstrip("/")
