@@ -412,7 +412,7 @@ def test_S16_nothing_in_a_link_says_where_to_go(tmp_path):
         page = browser.open(f"{link}&{name}=https://evil.example.org/")
         assert page.status_code == 200
         assert "evil" not in page.text
-    assert browser.open("/?next=https://evil.example.org").headers["Location"] == "/report/pending"
+    assert browser.open("/?next=https://evil.example.org").headers["Location"] == "/dashboard"
 
 
 def test_S17_links_are_built_from_the_configuration_never_from_the_request(tmp_path):
