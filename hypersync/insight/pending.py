@@ -14,6 +14,7 @@ from hypersync.approvals.invite import objection
 from hypersync.approvals.links import list_digest
 from hypersync.approvals.settings import Settings
 from hypersync.approvals.voting import digest_of
+from hypersync.insight.hidden import Hidden
 from hypersync.model.actions import Action
 from hypersync.model.causes import Cluster, waiting_in
 from hypersync.model.ids import RequestId
@@ -112,26 +113,28 @@ class Pending:
     seen: Seen
 
 
-def look(
-    store: Store, search: Search, person: str | None, *, now: datetime, settings: Settings
-) -> Pending:
-    """Return a page of what is looked for, for a person or for somebody who only looks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class By:
+    """Who looks, when: a person, or ``None`` for somebody who only looks."""
+
+    person: str | None
+    now: datetime
+    settings: Settings
+    hidden: Hidden
+
+
+def look(store: Store, search: Search, by: By) -> Pending:
+    """Return a page of what is looked for; what is hidden is neither shown nor found."""
     with store.snapshot() as unit:
-        return _Look(unit, search, person, now, settings).page()
+        return _Look(unit, search, by).page()
 
 
 def listed_again(
-    store: Store,
-    requests: Sequence[RequestId],
-    search: Search,
-    person: str | None,
-    *,
-    now: datetime,
-    settings: Settings,
+    store: Store, requests: Sequence[RequestId], search: Search, by: By
 ) -> Sequence[Listed]:
     """Return these requests as they are now, where they are still open and found."""
     with store.snapshot() as unit:
-        looking = _Look(unit, search, person, now, settings)
+        looking = _Look(unit, search, by)
         chosen = [each for each in looking.found if each.id in set(requests)]
         return [looking.listed(each, FEWEST_ROWS) for each in chosen]
 
@@ -139,22 +142,14 @@ def listed_again(
 class _Look:
     """One look at what waits, in one transaction."""
 
-    def __init__(
-        self,
-        unit: UnitOfWork,
-        search: Search,
-        person: str | None,
-        now: datetime,
-        settings: Settings,
-    ) -> None:
+    def __init__(self, unit: UnitOfWork, search: Search, by: By) -> None:
         self._unit = unit
         self._search = search
-        self._person = person
-        self._now = now
-        self._settings = settings
-        self._sought = search.at(now)
+        self._by = by
+        self._now = by.now
+        self._sought = _sought(unit, search, by)
         self._open = unit.requests.open()
-        self._counts = unit.waiting.counts(self._sought, now)
+        self._counts = unit.waiting.counts(self._sought, by.now)
         self.found = [each for each in self._open if self._is_found(each)]
 
     def page(self) -> Pending:
@@ -171,7 +166,7 @@ class _Look:
             others=others,
             others_found=others_found,
             choices=self._unit.waiting.choices(self._now),
-            seen=seen(self._unit, self._search, self._now),
+            seen=_seen(self._unit, self._search, self._sought, self._now),
         )
 
     def listed(self, request: Request, rows: int) -> Listed:
@@ -188,7 +183,7 @@ class _Look:
         )
         return Listed(
             request=request,
-            actions=actions,
+            actions=[self._by.hidden.of_action(each) for each in actions],
             first=first,
             found=self._counts.get(request.id, 0),
             waiting=len(slips),
@@ -202,9 +197,10 @@ class _Look:
         )
 
     def _why_not(self, request: Request, about: Sequence[Slip] = ()) -> str:
-        if self._person is None:
+        by = self._by
+        if by.person is None:
             return ""
-        return objection(self._unit, request, self._person, self._settings, about)
+        return objection(self._unit, request, by.person, by.settings, about)
 
     def _is_found(self, request: Request) -> bool:
         search = self._search
@@ -214,7 +210,7 @@ class _Look:
             return False
         if search.is_about_actions and not self._has_actions_found(request):
             return False
-        return not search.is_mine or (self._person is not None and not self._why_not(request))
+        return not search.is_mine or (self._by.person is not None and not self._why_not(request))
 
     def _has_actions_found(self, request: Request) -> bool:
         """Tell whether something of a request is looked for, or itself where it has no actions."""
@@ -237,7 +233,10 @@ class _Look:
             return [], 0
         all_of_it = self._unit.waiting.each(self._sought, self._now)
         found = (each for each in all_of_it if each.request not in known)
-        return [each for each, _ in zip(found, range(ROWS), strict=False)], count
+        shown = [
+            self._by.hidden.of_action(each) for each, _ in zip(found, range(ROWS), strict=False)
+        ]
+        return shown, count
 
 
 def _digest(request: Request, slips: Sequence[Slip]) -> str:
@@ -250,9 +249,18 @@ def _pairs(slips: Sequence[Slip] | Iterator[Slip]) -> Iterator[tuple[str, str]]:
     return ((slip.id, slip.fingerprint) for slip in slips)
 
 
-def seen(unit: UnitOfWork, search: Search, now: datetime) -> Seen:
+def _sought(unit: UnitOfWork, search: Search, by: By) -> Sought:
+    """Return which actions are looked for; what is hidden is not found by its value."""
+    sought = search.at(by.now)
+    if not sought.words:
+        return sought
+    names = unit.waiting.attributes(by.now)
+    return replace(sought, unread=frozenset(each[2] for each in names if by.hidden.hides(*each)))
+
+
+def _seen(unit: UnitOfWork, search: Search, sought: Sought, now: datetime) -> Seen:
     """Return how far somebody has seen what waits who sees a page now."""
-    newest = unit.waiting.newest(_of_request(search, now), now)
+    newest = unit.waiting.newest(_of_request(search, sought), now)
     return Seen(newest.count, newest.place, len(_scans(unit, search)), now)
 
 
@@ -275,10 +283,11 @@ MOST_ENDED = 500
 """How many decisions one piece of news tells one by one."""
 
 
-def news(store: Store, search: Search, base: Seen, last: datetime, *, now: datetime) -> News:
+def news(store: Store, search: Search, base: Seen, last: datetime, by: By) -> News:
     """Return what happened to what is looked for since somebody opened the page."""
+    now = by.now
     with store.snapshot() as unit:
-        sought = _of_request(search, now)
+        sought = _of_request(search, _sought(unit, search, by))
         here = unit.waiting.newest(sought, now).count
         new = unit.waiting.newest(sought, now, after=base.place).count
         scans = _scans(unit, search)
@@ -297,9 +306,8 @@ def news(store: Store, search: Search, base: Seen, last: datetime, *, now: datet
     )
 
 
-def _of_request(search: Search, now: datetime) -> Sought:
+def _of_request(search: Search, sought: Sought) -> Sought:
     """Return which actions a page is about, whatever else is looked for on it."""
-    sought = search.at(now)
     return sought if search.request is None else replace(sought, requests=(search.request,))
 
 
@@ -318,16 +326,14 @@ def _scans(unit: UnitOfWork, search: Search) -> list[Request]:
 # --- taking it along ---------------------------------------------------------------------------
 
 
-def every(
-    store: Store, search: Search, person: str | None, *, now: datetime, settings: Settings
-) -> Iterator[Action]:
+def every(store: Store, search: Search, by: By) -> Iterator[Action]:
     """Yield all actions that are looked for, one after the other, in one look at the store."""
     with store.snapshot() as unit:
-        looking = _Look(unit, search, person, now, settings)
+        looking = _Look(unit, search, by)
         found = {each.id for each in looking.found}
         is_all = search.kind is None and not search.is_mine and search.request is None
         known = {each.id for each in unit.requests.open()}
-        sought = _of_request(search, now)
-        for action in unit.waiting.each(sought, now):
+        sought = _of_request(search, _sought(unit, search, by))
+        for action in unit.waiting.each(sought, by.now):
             if action.request in found or (is_all and action.request not in known):
-                yield action
+                yield by.hidden.of_action(action)

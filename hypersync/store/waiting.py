@@ -10,8 +10,9 @@ import json
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, Text, and_, case, func, or_, select, type_coerce
+from sqlalchemy import JSON, Select, Text, and_, case, cast, func, or_, select, true, type_coerce
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -24,6 +25,9 @@ from hypersync.store.action_rows import action_of
 
 _ACTION = tables.action
 _DECISION = tables.decision
+_ATTRIBUTES = [type_coerce(column, Text) for column in (_ACTION.c.before, _ACTION.c.after)]
+"""Attributes before and after, as the canonical JSON in which they are stored."""
+
 _PAGE = 1_000
 _DOUBTED = f'%{{"guard":"{DOUBT}"%'
 """Stands in the canonical JSON of the reasons; a text that says so is spelled otherwise there."""
@@ -118,6 +122,21 @@ class Waiting:
             for *values, count in self._connection.execute(query)
         ]
 
+    def attributes(self, now: datetime) -> frozenset[tuple[str, str, str]]:
+        """Return which attributes what waits would change, by silo, type and name."""
+        found: set[tuple[str, str, str]] = set()
+        for column in (_ACTION.c.before, _ACTION.c.after):
+            text: ColumnElement[Any] = type_coerce(column, Text)
+            if self._connection.dialect.name != "sqlite":
+                text = cast(text, JSON)
+            names = func.json_each(text).table_valued("key").alias()
+            query = select(_ACTION.c.silo, _ACTION.c.type, names.c.key).join(names, true())
+            rows = self._connection.execute(
+                query.where(_waits(now), column.is_not(None)).distinct()
+            )
+            found |= {(row[0], row[1], row[2]) for row in rows}
+        return frozenset(found)
+
     def choices(self, now: datetime) -> Choices:
         """Return the rules, silos and operations of what waits."""
         query = select(_ACTION.c.rule, _ACTION.c.silo, _ACTION.c.operation)
@@ -193,18 +212,30 @@ def _found(sought: Sought, now: datetime) -> Iterator[ColumnElement[bool]]:
     if sought.ends_before is not None:
         yield _ACTION.c.expires_at < sought.ends_before
     for word in sought.words:
-        yield or_(*_says(word))
+        yield or_(*_says(word, sought.unread))
 
 
-def _says(word: str) -> Iterator[ColumnElement[bool]]:
+def _says(word: str, unread: Collection[str]) -> Iterator[ColumnElement[bool]]:
     """Yield where a word may stand, in the ways it may be written."""
     for text in _spellings(word):
         for column in (_ACTION.c.title, _ACTION.c.anchor):
             yield column.icontains(text, autoescape=True)
-        # attributes are stored as JSON, where some characters are spelled otherwise
-        inside = json.dumps(text, ensure_ascii=False)[1:-1]
-        for column in (_ACTION.c.before, _ACTION.c.after):
-            yield type_coerce(column, Text).icontains(inside, autoescape=True)
+        for values in _ATTRIBUTES:
+            says = values.icontains(_in_json(text), autoescape=True)
+            yield and_(says, *(~_has(name) for name in sorted(unread)))
+
+
+def _has(name: str) -> ColumnElement[bool]:
+    """Return the condition that an action has an attribute, before or after."""
+    key = f'"{_in_json(name)}":'
+    return or_(
+        *(func.coalesce(values, "").contains(key, autoescape=True) for values in _ATTRIBUTES)
+    )
+
+
+def _in_json(text: str) -> str:
+    """Return a text as it is spelled inside of JSON."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _spellings(word: str) -> Iterable[str]:

@@ -218,6 +218,30 @@ def test_an_unknown_request_shows_nothing(several):
     assert "Nothing that waits is what you look for." in page.text
 
 
+@both_databases
+def test_what_is_named_like_a_secret_is_neither_shown_nor_found(database_url):
+    world = stopped(database_url, person("ann"))
+    hidden = {"unicodePwd": "hunter2", "title": "Clerk"}
+    ids = world.suspend(1, first=4, before=None, after=hidden)
+    ids += world.suspend(1, first=5, after={"title": 'a "unicodePwd": b'})
+    request = world.ask(ids)
+    browser = Browser(world)
+    for link in (
+        PENDING,
+        f"{PENDING}.csv",
+        f"{PENDING}.json",
+        f"/hypersync/approve?request={request.id}",
+    ):
+        page = browser.open(link).text
+        assert "hunter2" not in page
+        assert "(not shown)" in page
+        assert "Clerk" in page
+    assert shown(browser.open(f"{PENDING}?q=hunter").text) == []
+    assert shown(browser.open(f"{PENDING}?q=Person+4").text) == ["Person 4"]
+    assert shown(browser.open(f"{PENDING}?q=unicodePwd").text) == ["Person 5"]
+    world.store.close()
+
+
 # --- pages -------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from hypersync.app import App
 from hypersync.approvals.decide import Decided, OfActions, OfRequest, OfRule, Target
 from hypersync.approvals.invite import answer_by_code, answer_in_session, show
 from hypersync.errors import DecisionRefused, WrongCode
+from hypersync.insight.hidden import hidden_of
 from hypersync.messages.pages.decide import DecidePage
 from hypersync.model.ids import ActionId, RequestId, RunId
 from hypersync.model.requests import Answer
@@ -92,6 +93,9 @@ def _page(
     subject = show(app.store, target, token, now=now, settings=settings, person=person)
     if token is None and known is not None and not (known.may("viewer") or subject.may_answer):
         raise DecisionRefused("This takes the role viewer, or to be asked.")
+    hidden = hidden_of(app.engine)
+    shown = tuple(hidden.of_action(action) for action in subject.actions)
+    subject = replace(subject, actions=shown)
     by = Means(
         token=token,
         is_session=person is not None,

@@ -17,7 +17,8 @@ from werkzeug.exceptions import BadRequest
 from hypersync.app import App
 from hypersync.approvals.invite import answer_in_session, check_invited
 from hypersync.errors import DecisionLost, DecisionRefused
-from hypersync.insight.pending import Search, Seen, every, listed_again, look, news
+from hypersync.insight.hidden import hidden_of
+from hypersync.insight.pending import By, Search, Seen, every, listed_again, look, news
 from hypersync.messages.pages.pending import PendingPage, RowsPart
 from hypersync.model.actions import Action
 from hypersync.ports.store.waiting import Sought
@@ -92,8 +93,12 @@ def _looker(app: App, *, chosen: frozenset[str] = frozenset()) -> Looker:
     )
 
 
+def _by(app: App, person: str | None, now: datetime) -> By:
+    return By(person=person, now=now, settings=app.settings, hidden=hidden_of(app.engine))
+
+
 def _page(app: App, looker: Looker) -> PendingPage:
-    found = look(app.store, looker.search, looker.person, now=looker.now, settings=looker.settings)
+    found = look(app.store, looker.search, _by(app, looker.person, looker.now))
     page = pending_page(found, looker)
     if looker.person is not None:
         return page
@@ -109,7 +114,7 @@ def _page(app: App, looker: Looker) -> PendingPage:
 def _rows(app: App, looker: Looker) -> RowsPart:
     if looker.search.request is None:
         raise BadRequest("The address is not whole. Open the page anew.")
-    found = look(app.store, looker.search, looker.person, now=looker.now, settings=looker.settings)
+    found = look(app.store, looker.search, _by(app, looker.person, looker.now))
     if not found.listed:
         raise BadRequest("Nothing of this waits any more. Open the page anew.")
     return RowsPart(request=waiting_view(found.listed[0], looker))
@@ -118,7 +123,7 @@ def _rows(app: App, looker: Looker) -> RowsPart:
 def _export(app: App, kind: str) -> Response:
     """Send what is shown as a file, without gathering it first."""
     known, search = needs(app, "viewer"), search_of(request.args)
-    actions = every(app.store, search, known.person, now=app.clock.now(), settings=app.settings)
+    actions = every(app.store, search, _by(app, known.person, app.clock.now()))
     content_type, write = _KINDS[kind]
     response = Response(write(actions), content_type=content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="pending.{kind}"'
@@ -176,15 +181,14 @@ def _news(app: App) -> Response:
     """Say what happened since the page was opened, with what of it has to be drawn anew."""
     needs(app, "viewer")
     looker = _looker(app)
+    by = _by(app, looker.person, looker.now)
     base = request.args.get("base", "")
     last = request.args.get("last", "")
     seen = _seen(base)
     since = _moment(last) if last else seen.at
-    told = news(app.store, looker.search, seen, since, now=looker.now)
+    told = news(app.store, looker.search, seen, since, by)
     touched = [*told.opened, *told.changed]
-    listed = listed_again(
-        app.store, touched, looker.search, looker.person, now=looker.now, settings=looker.settings
-    )
+    listed = listed_again(app.store, touched, looker.search, by)
     opened = set(told.opened)
     now = str(int(looker.now.timestamp() * 1000))
     view = news_part(

@@ -22,7 +22,8 @@ class Sought:
     """Which waiting actions are looked for; what is ``None`` or empty does not matter.
 
     ``words`` all have to stand in the name, the anchor or the attributes, however they are spelled
-    in capitals. ``ends_before`` are those whose time is over by then.
+    in capitals. Of actions with one of the attributes ``unread`` only name and anchor are looked at.
+    ``ends_before`` are those whose time is over by then.
     """
 
     requests: Collection[RequestId] | None = None
@@ -33,6 +34,7 @@ class Sought:
     cluster: str | None = None
     ends_before: datetime | None = None
     words: Sequence[str] = ()
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,9 @@ class Waiting(Protocol):
         About these ``actions`` or this ``cluster`` of it only, and about its scan. The action of a
         vote is left out.
         """
+
+    def attributes(self, now: datetime) -> frozenset[tuple[str, str, str]]:
+        """Return which attributes what waits would change, by silo, type and name."""
 
     def choices(self, now: datetime) -> Choices:
         """Return the rules, silos and operations of what waits."""
