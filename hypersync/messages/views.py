@@ -158,12 +158,16 @@ def row_view(
 
 
 def in_common(rows: Sequence[RowView], said: str) -> tuple[str, list[RowView]]:
-    """Take a reason that all rows share out of them; return it, unless it is ``said`` already."""
+    """Take a reason that all rows share out of them; return it, unless it is ``said`` already.
+
+    A sentence that says how many it is about has the reason without their number.
+    """
     reasons = {row.why for row in rows}
     if len(rows) < 2 or len(reasons) > 1:
         return "", list(rows)
     common = reasons.pop()
-    return "" if common in said else common, [replace(row, why="") for row in rows]
+    is_said = common in said or (common.partition(", ")[2] or common) in said
+    return "" if is_said else common, [replace(row, why="") for row in rows]
 
 
 def _why(action: Action, words: Words, book: object) -> list[str]:
@@ -241,12 +245,12 @@ def question_view(letter: Letter) -> QuestionView:
     sentence = sentence_of(request, words)
     common, rows = in_common(_rows(letter, words, book), sentence)
     keys = [action.cluster for action in letter.actions]
-    cause = wording.visible(words.said(request.cause, book), 500, words) or common
+    cause = _ended(wording.visible(words.said(request.cause, book), 500, words) or common)
     end = end_of(request, letter.timezone, words)
     whom = _whom(letter, words)
     return QuestionView(
         subject=subject_of(letter),
-        preview=" ".join(each for each in (cause and f"{cause}.", whom, end) if each),
+        preview=" ".join(each for each in (cause, whom, end) if each),
         sentence=wording.visible(sentence, 500, words),
         whom=whom,
         recipient=wording.visible(letter.recipient, 80, words),
@@ -268,6 +272,11 @@ def question_view(letter: Letter) -> QuestionView:
         environment=letter.environment,
         language=letter.language,
     )
+
+
+def _ended(sentence: str) -> str:
+    """Return a sentence with its point."""
+    return f"{sentence}." if sentence and sentence[-1] not in ".!?…" else sentence
 
 
 def _label(letter: Letter, answer: Answer, words: Words) -> str:

@@ -19,6 +19,7 @@ from babel.support import NullTranslations
 from hypersync.messages.catalogue import ENGLISH, translations
 from hypersync.model.said import Part, Said, filled, found_in, in_english
 
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """How things are said to somebody who reads ``language`` and lives in ``timezone``."""

@@ -10,6 +10,7 @@ from hypersync.model.causes import REST, Cluster
 from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
 from hypersync.model.objects import Attributes, Operation
 from hypersync.model.requests import Answer, Plan, Request, RequestKind, RequestState, Step
+from hypersync.model.said import phrasebook, say, say_many
 from hypersync.ports.channel import Given, Letter, RowLinks
 
 URL = "https://iam.example.org"
@@ -29,8 +30,9 @@ def letters() -> dict[str, Letter]:
         kind=RequestKind.VIP,
         vip="executives",
         rule="flow-title",
-        sentence="flow-title would update Ada Cole in directory: executives is true",
+        sentence=_VIP_SENTENCE,
         count=1,
+        cause="",
     )
     scan = replace(
         request,
@@ -39,9 +41,9 @@ def letters() -> dict[str, Letter]:
         rule=None,
         run=None,
         expires_at=None,
-        sentence="The scan of hr/person was stopped: 1 200 of 2 000 objects are missing, "
-        "100 allowed (5%).",
+        sentence=_SCAN_SENTENCE,
         count=1200,
+        cause="",
     )
     closed = replace(
         request, state=RequestState.CLOSED, counts={"approved": 2, "rejected": 298}, closed_at=_AT
@@ -69,7 +71,57 @@ def letters() -> dict[str, Letter]:
     }
 
 
-_CLUSTERS = (Cluster(REST, "the rest", 2), Cluster("1", "company=ACME", 298))
+_IN_DIRECTORY = say(" in {silo}", silo="directory")
+_FIVE_PERCENT = say("{percent} of {count}", percent="5%", count=2000)
+_SENTENCE = say(
+    "{who} would disable {whom}{where}: {why}",
+    who="disable-leaver",
+    whom=say_many("{count} {type}", "{count} {type}s", 300, type="account"),
+    where=_IN_DIRECTORY,
+    why=say("{count} allowed ({how})", count=100, how=_FIVE_PERCENT),
+)
+_VIP_SENTENCE = say(
+    "{who} would update {whom}{where}: {why}",
+    who="flow-title",
+    whom="Ada Cole",
+    where=_IN_DIRECTORY,
+    why=say("the VIP rule {name} is true", name="executives"),
+)
+_SCAN_SENTENCE = say(
+    "The scan of {scan} was stopped: {why}.",
+    scan="hr/person",
+    why=say(
+        "{count} of {live} objects are missing, {allowed}",
+        count=1200,
+        live=2000,
+        allowed=say("{count} allowed ({how})", count=100, how="5%"),
+    ),
+)
+_ACME = say("{name}={value}{where}", name="company", value="ACME", where="")
+_SCAN = say("the scan of {silo} at {at}{length}", silo="hr", at="02:00 UTC", length="")
+_CAUSE = say(
+    "{part} of {count} share {what}{news}{first}",
+    part=298,
+    count=300,
+    what=_ACME,
+    news="",
+    first=say("; they {what}", what=say("first appeared in {scan}", scan=_SCAN)),
+)
+_REASON = say(
+    "{actions}{since}, {allowed}",
+    actions=say_many("{count} action", "{count} actions", 300),
+    since="",
+    allowed=say("{count} allowed ({how})", count=100, how=_FIVE_PERCENT),
+)
+_CLUSTERS = (Cluster(REST, say("the rest"), 2), Cluster("1", _ACME, 298))
+_SAID = (
+    _SENTENCE,
+    _VIP_SENTENCE,
+    _SCAN_SENTENCE,
+    _CAUSE,
+    _REASON,
+    *(cluster.text for cluster in _CLUSTERS),
+)
 
 
 def question() -> Letter:
@@ -85,8 +137,7 @@ def question() -> Letter:
         id=REQUEST,
         kind=RequestKind.VOLUME,
         state=RequestState.OPEN,
-        sentence="disable-leaver would disable 300 accounts in directory: "
-        "100 allowed (5% of 2 000)",
+        sentence=_SENTENCE,
         count=300,
         opened_at=_AT,
         plan=Plan(name="iam-team", steps=(Step(to="person:ann"),)),
@@ -97,8 +148,9 @@ def question() -> Letter:
         run=RUN,
         rule="disable-leaver",
         silo="directory",
-        cause="298 of 300 share company=ACME; they first appeared in the scan of 02:00",
+        cause=_CAUSE,
         clusters=_CLUSTERS,
+        detail={"said": phrasebook(_SAID)},
     )
     return Letter(
         kind="request",
@@ -160,5 +212,5 @@ def _action(
         fingerprint="",
         title=title,
         cluster=REST if number < 3 else "1",
-        reasons=(Reason("threshold", "", "300 actions, 100 allowed (5% of 2 000)"),),
+        reasons=(Reason("threshold", "", _REASON),),
     )
