@@ -124,6 +124,23 @@
     }
     count();
   };
+  // what somebody looks at stays where it is, whatever is drawn above it
+  document.documentElement.classList.add("still");
+  const isSeen = (row) => {
+    const { top, bottom } = row.getBoundingClientRect();
+    return bottom > 0 && top < window.innerHeight;
+  };
+  let looked = null;
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.requestConfig?.elt.id !== "poll") return;
+    const here = document.activeElement.closest("li.waiting");
+    const row = here && isSeen(here) ? here : rows().find(isSeen);
+    looked = row ? { row, top: row.getBoundingClientRect().top } : null;
+  });
+  document.body.addEventListener("htmx:afterSettle", () => {
+    if (looked) window.scrollBy(0, looked.row.getBoundingClientRect().top - looked.top);
+    looked = null;
+  });
   // what is chosen as a whole stays chosen when its list is drawn anew
   const kept = new Set();
   const key = (value) => value.split(".").filter((_, place) => place !== 1).join(".");
