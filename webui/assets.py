@@ -5,6 +5,7 @@ Nothing is loaded from elsewhere and nothing of theirs is copied here.
 
 from __future__ import annotations
 
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,6 +33,20 @@ def blueprint(_app: App) -> Blueprint:
         return send_from_directory(_home(package) / folder, name, max_age=_DAY)
 
     return pages
+
+
+def copy_to(directory: Path) -> list[Path]:
+    """Put what pages need into folders beside pages that are looked at as files; return it."""
+    wanted = {
+        directory / "assets" / name: _home(package) / folder / name
+        for name, (package, folder) in _FOUND_IN.items()
+    }
+    own = Path(__file__).parent / "static"
+    wanted |= {directory / "static" / file.name: file for file in own.iterdir() if file.is_file()}
+    for target, source in wanted.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return sorted(wanted)
 
 
 def _home(package: str) -> Path:

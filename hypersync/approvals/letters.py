@@ -65,7 +65,8 @@ def _question(
     token = _invite(unit, delivery, request, now, settings)
     return replace(
         letter,
-        code=settings.signer.code(invitation_of(delivery)),
+        needs_sign_in=settings.proof_for(request, waiting) == "session",
+        code=_code(delivery, request, waiting, settings),
         approve_all=links.request(Answer.APPROVE, request.id, token),
         reject_all=links.request(Answer.REJECT, request.id, token),
         report=links.report(request.id, token),
@@ -85,6 +86,16 @@ def _question(
             if len(clusters) > 1
         },
     )
+
+
+def _code(
+    delivery: Delivery, request: Request, waiting: Sequence[Action], settings: Settings
+) -> str:
+    """Return the code of a mail; none where it is enough for nothing."""
+    parts = [[action] for action in waiting] or [[]]
+    if all(settings.proof_for(request, part) == "session" for part in parts):
+        return ""
+    return settings.signer.code(invitation_of(delivery))
 
 
 def _invite(

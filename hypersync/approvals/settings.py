@@ -42,8 +42,8 @@ class Settings:
     decide on the command line. ``approve_deletes`` are the rules whose deletes may be approved by
     their expiry, ``approve_vips`` the VIP rules that say so; ``simulated`` rules only plan.
     ``is_blackout`` says whether nothing may be released at a time. ``language`` is that of
-    mails to whoever has none of their own, and ``rows`` is the
-    most actions one mail lists, 0 for all. ``loaded`` is what tells who changed a rule; without it
+    mails to whoever has none of their own, and ``rows`` is the most actions one mail lists, 0 for
+    all. ``loaded`` is what tells who changed a rule; without it
     nothing is noted. ``proofs`` say what deciding by a link takes.
     """
 

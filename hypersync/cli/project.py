@@ -78,10 +78,13 @@ def check(
     is_wrong = any(mistake.level is Level.ERROR for mistake in mistakes)
     if render is not None and not is_wrong:
         from hypersync.messages.gallery import render_samples
+        from webui.assets import copy_to
 
         files = [str(path) for path in render_samples(configuration, render)]
+        copy_to(render)
         document["rendered"] = files
-        lines += [f"Wrote {len(files)} sample mails and pages to {render}.", ""]
+        index = render / "index.html"
+        lines += [f"Wrote {len(files)} sample mails and pages; {index} lists them.", ""]
     print_answer(invocation, document, lambda: "\n".join([*lines, *_sentences(mistakes)]))
     return Exit.USAGE if is_wrong else Exit.DONE
 

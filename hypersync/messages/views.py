@@ -73,7 +73,8 @@ class QuestionView:
     ``sentence`` is the question and the mail's heading, ``whom`` names the first of those it is
     about, ``cause`` what they share, ``end`` until when and what happens then. ``preview`` is what
     a list of mails shows beside the subject. ``hint`` says that the mail may be cut by a mail
-    program. ``shown`` says how many of all the rows stand in it; it is empty for all of them.
+    program, ``sign_in`` that answering takes signing in. ``shown`` says how many of all the rows
+    stand in it; it is empty for all of them.
     """
 
     subject: str
@@ -98,6 +99,7 @@ class QuestionView:
     report: str
     environment: str
     language: str = "en"
+    sign_in: str = ""
     hint: str = ""
 
     @property
@@ -271,7 +273,16 @@ def question_view(letter: Letter) -> QuestionView:
         report=letter.report,
         environment=letter.environment,
         language=letter.language,
+        sign_in=_sign_in(letter, words),
     )
+
+
+def _sign_in(letter: Letter, words: Words) -> str:
+    if not letter.needs_sign_in:
+        return ""
+    if letter.code:
+        return words.say("To decide all of it you sign in; the code is for single actions.")
+    return words.say("To decide you sign in on the page that a link opens.")
 
 
 def _ended(sentence: str) -> str:

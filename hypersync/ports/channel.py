@@ -47,7 +47,8 @@ class Letter:
     cluster wait, the smallest first as in ``actions``; ``cluster_links`` decide one of them each.
     A question has a ``code``, the six digits; to somebody who may not answer it is empty and
     nothing decides. ``answers`` are who gave which answer to how many. ``language`` is what the
-    recipient reads, ``timezone`` on whose clocks.
+    recipient reads, ``timezone`` on whose clocks. ``needs_sign_in`` says that deciding all of it
+    takes signing in; there is a code only where it is enough for some of it.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class Letter:
     timezone: str = "UTC"
     language: str = "en"
     is_forwarded: bool = False
+    needs_sign_in: bool = False
     actions: Sequence[Action] = ()
     total: int = 0
     code: str = ""

@@ -9,11 +9,13 @@ import pytest
 
 from hypersync.approvals.decide import Ballot, OfRequest, decide
 from hypersync.approvals.deliver import Delivered, deliver
+from hypersync.approvals.proof import Proofs
 from hypersync.approvals.tick import tick
 from hypersync.channels.email import EmailChannel
 from hypersync.errors import DeliveryFailed
 from hypersync.messages.render import Renderer
 from hypersync.model.actions import ActionState
+from hypersync.model.objects import Operation
 from hypersync.model.requests import Answer, Plan, RequestKind, Step
 from hypersync.ports.channel import Message
 from hypersync.store.engine import open_engine
@@ -344,3 +346,19 @@ def test_an_unknown_channel_fails_for_good(tmp_path):
         settings=world.settings,
     )
     assert done.failed == 1
+
+
+def test_a_mail_has_a_code_only_where_it_is_enough_for_something(tmp_path, sink):
+    world = stopped(tmp_path, proofs=Proofs(deletes="session"))
+    some = [*world.suspend(1), *world.suspend(1, first=5, operation=Operation.DELETE)]
+    world.ask(some)
+    send(world, sink.port)
+    assert "To decide all of it you sign in; the code is for single actions." in sink.text()
+    assert sink.code()
+    world.ask(world.suspend(1, rule="r", first=9, operation=Operation.DELETE), rule="r")
+    send(world, sink.port)
+    for text in (sink.text(), sink.html()):
+        assert "To decide you sign in on the page that a link opens." in text
+        assert "/hypersync/approve?request=" in text
+        assert "onfirmation code" not in text
+    assert "CONFIRMATION CODE" not in sink.text()
