@@ -22,8 +22,8 @@ class Sought:
     """Which waiting actions are looked for; what is ``None`` or empty does not matter.
 
     ``words`` all have to stand in the name, the anchor or the attributes, however they are spelled
-    in capitals. Of actions with one of the attributes ``unread`` only name and anchor are looked at.
-    ``ends_before`` are those whose time is over by then.
+    in capitals. Of actions with one of the attributes ``unread`` only the name and the anchor are
+    looked at. ``ends_before`` are those whose time is over by then.
     """
 
     requests: Collection[RequestId] | None = None
