@@ -75,6 +75,7 @@ def test_the_wheel_carries_everything_and_no_tests(wheel):
         "webui/__init__.py",
         "webui/static/style.css",
         "hypersync/cli/__init__.py",
+        "hypersync/messages/locale/de/LC_MESSAGES/hypersync.po",
     ):
         assert any(name.startswith(part) for name in names), part
     homes = {name.split("/")[0] for name in names}

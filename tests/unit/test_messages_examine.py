@@ -1,6 +1,7 @@
 """Templates of a project: what `check` finds in them, and samples to look at."""
 
 import json
+import re
 
 import pytest
 
@@ -136,6 +137,13 @@ def test_check_writes_samples_only_when_nothing_is_wrong(tmp_path, monkeypatch, 
     assert run_safely(group, command) == 0
     written = json.loads(capsys.readouterr().out)["rendered"]
     assert str(samples / "mail-request.html") in written
+    index = (samples / "index.html").read_text()
+    for file in samples.glob("*-*.*"):
+        assert f'href="{file.name}"' in index
+    page = (samples / "page-decide.html").read_text()
+    for beside in re.findall(r'(?:href|src)="((?:assets|static)/[^"]+)"', page):
+        assert (samples / beside).is_file()
+    assert '"/static/' not in page
     (tmp_path / "templates/email").mkdir(parents=True)
     (tmp_path / "templates/email/request.html").write_text("{{")
     assert run_safely(group, command) == 2
