@@ -372,6 +372,20 @@ def test_S21_a_formula_in_a_value_is_text_in_the_export(tmp_path, start):
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row.values())
 
 
+@pytest.mark.parametrize("between", [";", "; ", ';"', ";;", "\t", "\r\n", "\n", ';\xa0"'])
+@pytest.mark.parametrize("end", [",", ";", "\t"])
+def test_S21_a_formula_inside_a_value_is_text_wherever_a_spreadsheet_ends_a_cell(
+    tmp_path, between, end
+):
+    made = signed_in(tmp_path, "ann", *two())
+    text = f"Ann{between}=HYPERLINK(A1){between}+1{between}-1{between}@x{between}\uff1d1"
+    made.world.ask(made.world.suspend(1, title=text, after={"note": text, text: "x"}))
+    sent = made.open(f"{PENDING}.csv").text
+    cells = [cell for row in csv.reader(io.StringIO(sent), delimiter=end) for cell in row]
+    assert any("HYPERLINK" in cell for cell in cells)
+    assert not [each for each in cells if re.match(r'[\s"]*[=+\-@\uff1d]', each)]
+
+
 def test_S21_an_export_carries_no_tokens_and_no_links(tmp_path):
     made = signed_in(tmp_path, "ann", *two())
     asked(made)

@@ -1,8 +1,8 @@
 """Writes what waits as CSV or JSON, one action after the other. Pure.
 
 The columns and keys are promised in ``docs/reference/pending-export.md``. Neither carries links or
-tokens. In CSV nothing is hidden, long values are cut, and a text that a spreadsheet would take for
-a formula has an apostrophe before it; JSON has the values as they are.
+tokens. In CSV nothing is hidden, long values are cut, and what a spreadsheet would take for a
+formula has an apostrophe before it; JSON has the values as they are.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 
-from hypersync.messages.wording import visible
 from hypersync.model.actions import Action
 from hypersync.model.canonical import encode_value
 from hypersync.model.objects import Attributes
+from webui.spreadsheet import cell_of
 
 COLUMNS = (
     "action",
@@ -39,7 +39,6 @@ COLUMNS = (
     "on_expiry",
 )
 MOST_CHARACTERS = 10_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - wide ones count as well
 _ROWS = 200
 
 
@@ -118,5 +117,4 @@ def _cell(value: object) -> str:
         text = encode_value(value).decode()
     else:
         text = str(value)
-    shown = visible(text, MOST_CHARACTERS)
-    return f"'{shown}" if text.startswith(_FORMULA) else shown
+    return cell_of(text, MOST_CHARACTERS)
