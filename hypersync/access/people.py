@@ -15,7 +15,8 @@ _MOST_CHARACTERS = 320
 def person_named(value: str, names: Names, directory: Directory) -> Person | None:
     """Return the person whose mail address, subject or own name this is; nobody for an empty one.
 
-    Addresses are the same in upper and lower case. Names and subjects are compared as they are.
+    ASCII addresses are the same in upper and lower case; others, names and subjects are compared
+    as they are, because folding makes different letters one: the Kelvin sign a k, and ß an ss.
     """
     if not value or len(value) > _MOST_CHARACTERS:
         return None
@@ -25,8 +26,14 @@ def person_named(value: str, names: Names, directory: Directory) -> Person | Non
     if names == "subject":
         found = [each for each in people if each.subject == value]
     else:
-        found = [each for each in people if each.email.casefold() == value.casefold()]
+        found = [each for each in people if _are_one_address(each.email, value)]
     return found[0] if len(found) == 1 else None
+
+
+def _are_one_address(one: str, other: str) -> bool:
+    if one.isascii() and other.isascii():
+        return one.lower() == other.lower()
+    return one == other
 
 
 def person_typed(value: str, directory: Directory) -> Person | None:

@@ -13,6 +13,8 @@ import pytest
 
 from hypersync.access.accounts import check_password
 from hypersync.access.passwords import Passwords
+from hypersync.access.people import person_named
+from hypersync.approvals.directory import Directory
 from hypersync.approvals.links import Links
 from hypersync.errors import SignInRefused
 from hypersync.ports.store.accounts import Session
@@ -357,6 +359,29 @@ def test_S14_another_site_signs_nobody_in_or_out(tmp_path, headers):
     made.headers |= headers
     assert made.post("/sign-out", {"csrf": form}).status_code == 403
     assert enter(replace(made, _client=None), "ann").status_code == 403
+
+
+# --- who it is ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "who"),
+    [
+        ("KIM@Example.ORG", "kim"),
+        ("\u212aim@example.org", None),
+        ("\u017fara@example.org", None),
+        ("stra\u00dfe@example.org", None),
+        ("ki\u0307m@example.org", None),
+        ("j\u00f6rg@example.org", "jo"),
+        ("J\u00d6RG@example.org", None),
+        ("jo\u0308rg@example.org", None),
+    ],
+)
+def test_S38_a_letter_that_only_folds_to_another_is_another_address(address, who):
+    known = [person("kim"), person("sara"), person("st", email="strasse@example.org")]
+    known.append(person("jo", email="j\u00f6rg@example.org"))
+    found = person_named(address, "email", Directory(people={each.id: each for each in known}))
+    assert (None if found is None else found.id) == who
 
 
 # --- S16 ---------------------------------------------------------------------------------------
