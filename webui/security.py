@@ -202,6 +202,8 @@ def _message(error: Exception) -> str:
     status = status_of(error)
     if status == 404:
         return "There is nothing at this address, or the link is not whole."
+    if status == 413:
+        return "That is more than a page may send. Choose fewer, or all of a request; write less."
     if isinstance(error, HyperSyncError) and status != 500:
         return error.message
     if isinstance(error, HTTPException):

@@ -440,6 +440,7 @@ def test_thousands_of_ids_in_one_form_are_too_many(tmp_path):
     made = looking(tmp_path)
     sent = choose(made, "approve", action=[f"{number:022}." + "0" * 16 for number in range(5_000)])
     assert sent.status_code == 413
+    assert "Choose fewer, or all of a request" in sent.text
     assert made.world.rows("decision") == []
 
 
