@@ -1,19 +1,63 @@
 """Asks the audit trail: events by what they say, a page at a time.
 
-Who was asked, and where a request went next, says who may approve: it is left out unless whoever
-reads may know that.
+Who was asked, and where a request went next, says who may approve. So whoever may not know that is
+shown only what is listed here for each kind of event; another kind, or something new that an event
+says, stays hidden until it is listed. Keys that are listed nowhere are not even named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from hypersync.ports.store import Store
 from hypersync.ports.store.events import EventFilter, Recorded
 
-_OF_APPROVERS: Final = frozenset({"told", "destination", "from", "to", "skipped", "problem"})
+_KEY: Final = frozenset({"unlock", "kind", "reason", "ends_at"})
+SHOWN: Final[Mapping[str, frozenset[str]]] = {
+    "account_add": frozenset({"person"}),
+    "account_disable": frozenset({"person"}),
+    "account_enable": frozenset({"person"}),
+    "account_password": frozenset({"person"}),
+    "account_remove": frozenset({"person"}),
+    "acknowledge": frozenset({"until", "proof"}),
+    "action_failed": frozenset({"error"}),
+    "approve": frozenset({"count", "waiting", "proof"}),
+    "audit_broken": frozenset({"problem"}),
+    "delivery_failed": frozenset({"then", "previous", "current"}),
+    "deny": frozenset({"count", "waiting", "proof"}),
+    "limit_raised": frozenset({"limit", "reason"}),
+    "pause": frozenset({"reason"}),
+    "plan_applied": frozenset({"hash", "signed_by"}),
+    "request": frozenset({"about", "count"}),
+    "request_expire": frozenset({"reason", "cleared", "default_approved", "refused"}),
+    "request_forward": frozenset({"previous", "current"}),
+    "resume": frozenset(),
+    "rule_changed": frozenset({"people"}),
+    "rule_previewed": frozenset({"people"}),
+    "run_failed": frozenset(),
+    "run_finished": frozenset(),
+    "scan_suspended": frozenset({"count"}),
+    "sign_in": frozenset({"way"}),
+    "sign_out": frozenset({"everywhere", "sessions"}),
+    "template_failed": frozenset({"reason"}),
+    "threshold_tripped": frozenset({"count"}),
+    "token_created": frozenset({"token", "person"}),
+    "token_revoked": frozenset({"token", "person"}),
+    "undo": frozenset({"undoes", "left"}),
+    "unlock_applied": _KEY,
+    "unlock_expired": _KEY,
+    "unlock_revoked": _KEY,
+    "unlock_used": frozenset({"unlock", "limit"}),
+    "void": frozenset({"superseded_by"}),
+}
+"""What an event of each kind says to those who may not know who approves."""
+OF_APPROVERS: Final = frozenset(
+    {"told", "problem", "destination", "from", "to", "skipped", "address", "reason", "scopes"}
+)
+"""What is named to them where it is hidden."""
+OTHERS: Final = "others"
 HIDDEN: Final = "(not shown)"
 
 
@@ -41,8 +85,10 @@ def find_events(
 
 
 def _without_approvers(recorded: Recorded) -> Recorded:
-    data = recorded.event.data
-    if not _OF_APPROVERS & data.keys():
-        return recorded
-    kept = {name: HIDDEN if name in _OF_APPROVERS else value for name, value in data.items()}
-    return replace(recorded, event=replace(recorded.event, data=kept))
+    event = recorded.event
+    shown = SHOWN.get(event.kind, frozenset())
+    kept = {
+        name if name in shown | OF_APPROVERS else OTHERS: value if name in shown else HIDDEN
+        for name, value in event.data.items()
+    }
+    return replace(recorded, event=replace(event, data=kept))

@@ -123,7 +123,8 @@ def test_what_is_no_filter_is_refused_with_a_sentence(browser, address):
 
 
 def test_S19_what_events_say_is_text(browser):
-    record(browser, rule="<script>alert(1)</script>", data={"error": "a\u202eb<img src=x>"})
+    said = {"error": "a\u202eb<img src=x>"}
+    record(browser, kind="action_failed", rule="<script>alert(1)</script>", data=said)
     page = browser.open("/audit").text
     assert "<script>alert" not in page
     assert "<img" not in page

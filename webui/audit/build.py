@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from hypersync.approvals.directory import Directory
 from hypersync.audit.state import ChainState
 from hypersync.audit.verify import Fault, Verified
+from hypersync.insight.events import SHOWN
 from hypersync.messages import wording
 from hypersync.messages.pages.audit import AboutView, ChainView, EventView, FieldView
 from hypersync.ports.store.events import Event, Recorded
@@ -23,42 +24,7 @@ FIELDS = {
     "since": "From",
     "until": "Before",
 }
-KINDS = (
-    "account_add",
-    "account_disable",
-    "account_password",
-    "account_remove",
-    "acknowledge",
-    "action_failed",
-    "approve",
-    "audit_broken",
-    "delivery_failed",
-    "deny",
-    "limit_raised",
-    "pause",
-    "plan_applied",
-    "request",
-    "request_expire",
-    "request_forward",
-    "resume",
-    "rule_changed",
-    "rule_previewed",
-    "run_failed",
-    "run_finished",
-    "scan_suspended",
-    "sign_in",
-    "sign_out",
-    "template_failed",
-    "threshold_tripped",
-    "token_created",
-    "token_revoked",
-    "undo",
-    "unlock_applied",
-    "unlock_expired",
-    "unlock_revoked",
-    "unlock_used",
-    "void",
-)
+KINDS = tuple(SHOWN)
 _WORDS = {
     "changed": "was changed",
     "missing": "follows a gap",
