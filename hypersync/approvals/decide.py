@@ -24,19 +24,17 @@ from hypersync.approvals.ballot import (
     OfSeveral,
     Target,
 )
+from hypersync.approvals.casting import as_decided, cast
 from hypersync.approvals.closing import close_if_settled
 from hypersync.approvals.decide_scan import answer_scan
 from hypersync.approvals.links import mark_of
 from hypersync.approvals.permission import check_permission
-from hypersync.approvals.plan import entitled_now, seats_taken
 from hypersync.approvals.settings import Settings
 from hypersync.approvals.voting import (
     OvertakenError,
     check_comment,
     digest_of,
-    record_answer,
     undecided_of,
-    write_votes,
 )
 from hypersync.errors import DecisionLost, DecisionRefused, NotFound
 from hypersync.model.actions import Action, ActionState
@@ -247,37 +245,19 @@ def _answer(
         return Decided(decided=same, lost=lost, requests=tuple(requests.values()))
     waiting: list[Action] = []
     for request in requests.values():
-        waiting += _vote(unit, request, _of(request, fresh), ballot, now, settings)
+        waiting += cast(unit, request, _of(request, fresh), ballot, now, settings)
     behind = {action.id for action in waiting}
     had = {action.id for action in same}
     closed = [close_if_settled(unit, each, settings, now) for each in requests.values()]
     return Decided(
         decided=[
-            action if action.id in had else _decided(action, ballot, now, settings)
+            action if action.id in had else as_decided(action, ballot, now, settings)
             for action in actions
             if action.id in known and action.id not in behind
         ],
         lost=lost,
         waiting=waiting,
         requests=tuple(closed),
-    )
-
-
-def _decided(action: Action, ballot: Ballot, now: datetime, settings: Settings) -> Action:
-    """Return an action as it is now that this was written about it."""
-    is_yes = ballot.answer is Answer.APPROVE
-    if action.is_in_doubt:
-        state = ActionState.SUCCEEDED if is_yes else ActionState.FAILED
-    else:
-        state = ActionState.APPROVED if is_yes else ActionState.REJECTED
-    return replace(
-        action,
-        state=state,
-        decided_by=ballot.by,
-        decided_at=now,
-        approved_until=now + settings.approval_valid if state is ActionState.APPROVED else None,
-        error="it did not happen" if state is ActionState.FAILED else action.error,
-        waits=action.waits if state is ActionState.APPROVED else None,
     )
 
 
@@ -296,67 +276,3 @@ def _requests_of(unit: UnitOfWork, actions: Sequence[Action]) -> dict[RequestId,
 
 def _of(request: Request, actions: Sequence[Action]) -> list[Action]:
     return [action for action in actions if action.request == request.id]
-
-
-def _vote(
-    unit: UnitOfWork,
-    request: Request,
-    actions: list[Action],
-    ballot: Ballot,
-    now: datetime,
-    settings: Settings,
-) -> list[Action]:
-    """Write down the votes and what they decide; return the actions that need another person."""
-    write_votes(unit, request, [action.id for action in actions], ballot, now)
-    ids = [action.id for action in actions]
-    waiting: list[Action] = []
-    if ballot.answer is Answer.APPROVE:
-        enough = _approved_by_enough(unit, request, ids, ballot, settings)
-        waiting = [action for action in actions if action.id not in enough]
-    behind = {action.id for action in waiting}
-    decided = [action for action in actions if action.id not in behind]
-    if len(_write(unit, decided, ballot, now, settings)) < len(decided):
-        raise OvertakenError
-    record_answer(unit, request, len(decided), len(waiting), ballot, now)
-    return waiting
-
-
-def _write(
-    unit: UnitOfWork,
-    actions: Sequence[Action],
-    ballot: Ballot,
-    now: datetime,
-    settings: Settings,
-) -> list[ActionId]:
-    """Write what was decided; return the actions about which nobody was faster."""
-    is_yes = ballot.answer is Answer.APPROVE
-    doubts = [action.id for action in actions if action.is_in_doubt]
-    done = list(unit.requests.settle_doubt(doubts, happened=is_yes, by=ballot.by, now=now))
-    ids = [action.id for action in actions if not action.is_in_doubt]
-    if is_yes:
-        until = now + settings.approval_valid
-        return [*done, *unit.requests.approve(ids, by=ballot.by, now=now, until=until)]
-    until = now + settings.reject_hold
-    return [*done, *unit.requests.reject(ids, by=ballot.by, now=now, hold_until=until)]
-
-
-def _approved_by_enough(
-    unit: UnitOfWork,
-    request: Request,
-    ids: list[ActionId],
-    ballot: Ballot,
-    settings: Settings,
-) -> frozenset[ActionId]:
-    """Return the actions that as many different people approved as the plan needs."""
-    if request.plan.need <= 1 or not ballot.by.startswith("person:"):
-        return frozenset(ids)
-    voters: dict[ActionId, set[str]] = {each: set() for each in ids}
-    for vote in unit.requests.votes(request.id):
-        if vote.action is not None and vote.action in voters and vote.answer is Answer.APPROVE:
-            voters[vote.action].add(vote.by.removeprefix("person:"))
-    entitled = entitled_now(request, settings.directory)
-    return frozenset(
-        each
-        for each, people in voters.items()
-        if seats_taken(people, entitled, settings.directory) >= request.plan.need
-    )

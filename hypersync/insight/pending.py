@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from hypersync.approvals.invite import objection
 from hypersync.approvals.links import list_digest
 from hypersync.approvals.settings import Settings
-from hypersync.approvals.voting import digest_of
+from hypersync.approvals.subject import digest_of_slips
 from hypersync.insight.hidden import Hidden
 from hypersync.model.actions import Action
 from hypersync.model.causes import Cluster, waiting_in
@@ -188,7 +188,7 @@ class _Look:
             found=self._counts.get(request.id, 0),
             waiting=len(slips),
             clusters=clusters,
-            digest=_digest(request, slips),
+            digest=digest_of_slips(request, slips),
             digests={
                 each.key: list_digest(_pairs(slip for slip in slips if slip.cluster == each.key))
                 for each in clusters
@@ -237,12 +237,6 @@ class _Look:
             self._by.hidden.of_action(each) for each, _ in zip(found, range(ROWS), strict=False)
         ]
         return shown, count
-
-
-def _digest(request: Request, slips: Sequence[Slip]) -> str:
-    if request.kind is RequestKind.SCAN:
-        return digest_of(request, ())
-    return list_digest(_pairs(slips))
 
 
 def _pairs(slips: Sequence[Slip] | Iterator[Slip]) -> Iterator[tuple[str, str]]:

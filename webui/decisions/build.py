@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hypersync.approvals.invite import Subject
 from hypersync.approvals.plan import needs_comment
 from hypersync.approvals.settings import Settings
+from hypersync.approvals.subject import Subject
 from hypersync.messages import wording
 from hypersync.messages.pages.decide import DecidePage
 from hypersync.messages.views import (
