@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from urllib.parse import urlsplit
 
 from flask import request
 
 from hypersync.app import App
 from webui.forwarded import PEER, WAS_FORWARDED
+
+_HOST = re.compile(
+    r"(?P<name>[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(:(?P<port>[0-9]{1,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+_HIGHEST_PORT = 65535
 
 
 def is_local(app: App) -> bool:
@@ -43,6 +51,16 @@ def _is_loopback(address: str) -> bool:
 
 
 def host_of(host: str) -> str:
-    """Return a host without its port."""
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return name.casefold()
+    """Return a host without its port; nothing for what is not a name and maybe a port."""
+    found = _HOST.fullmatch(host)
+    if found is None or int(found["port"] or 0) > _HIGHEST_PORT:
+        return ""
+    return found["name"].casefold()
+
+
+def host_of_origin(origin: str) -> str:
+    """Return the host of the address that an ``Origin`` names; nothing for what is none."""
+    try:
+        return host_of(urlsplit(origin).netloc)
+    except ValueError:
+        return ""

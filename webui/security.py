@@ -16,7 +16,7 @@ from collections import deque
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, make_response, redirect, request
+from flask import Flask, Request, Response, make_response, redirect, request
 from jinja2 import TemplateError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -32,11 +32,11 @@ from hypersync.errors import (
     NotFound,
 )
 from hypersync.messages.pages.frame import MessagePage
-from webui.addresses import as_written, sign_in_address
+from webui.addresses import START, as_written, sign_in_address
 from webui.cookies import is_secure
 from webui.failed import told
 from webui.frame import bare_frame
-from webui.origin import host_of, peer
+from webui.origin import host_of, host_of_origin, peer
 from webui.visitors import SignInNeeded, is_own_form, named_by_proxy
 
 _logger = logging.getLogger(__name__)
@@ -83,13 +83,21 @@ def protect(site: Flask, app: App) -> None:
 def _answer_to(app: App, error: Exception) -> AnyResponse:
     """Send somebody unknown to the sign-in and back; say everything else in a sentence."""
     if isinstance(error, SignInNeeded) and "HX-Request" in request.headers:
-        here = urlsplit(request.headers.get("HX-Current-URL", ""))
         page = error_page(app, 401, error.message)
-        page.headers["HX-Redirect"] = sign_in_address(f"{here.path}?{here.query}")
+        page.headers["HX-Redirect"] = sign_in_address(_page_of(request))
         return page
     if isinstance(error, SignInNeeded) and request.method in _HARMLESS:
         return redirect(sign_in_address(as_written(request.path, request.query_string)), 302)
     return error_page(app, status_of(error), _message(error))
+
+
+def _page_of(request: Request) -> str:
+    """Return the path and query of the page that asks for a piece, as far as they can be read."""
+    try:
+        here = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return START
+    return f"{here.path}?{here.query}"
 
 
 class _Guard:
@@ -98,7 +106,8 @@ class _Guard:
     def __init__(self, app: App) -> None:
         public = urlsplit(app.settings.links.public_url)
         self._app = app
-        self._hosts = {"localhost", "127.0.0.1", "[::1]", (public.hostname or "").casefold()}
+        names = {"localhost", "127.0.0.1", "[::1]", (public.hostname or "").casefold()}
+        self._hosts = names - {""}
         self._failures = Failures()
 
     def check(self) -> Response | None:
@@ -229,4 +238,4 @@ def _is_same_site(hosts: set[str]) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = request.headers.get("Origin", "null")
-    return origin == "null" or host_of(urlsplit(origin).netloc) in hosts
+    return origin == "null" or host_of_origin(origin) in hosts

@@ -46,7 +46,8 @@ class Door:
     def __init__(self, app: App) -> None:
         public = urlsplit(app.settings.links.public_url)
         self._app = app
-        self._hosts = {"localhost", "127.0.0.1", "[::1]", (public.hostname or "").casefold()}
+        names = {"localhost", "127.0.0.1", "[::1]", (public.hostname or "").casefold()}
+        self._hosts = names - {""}
         self._calls = Often(MOST_CALLS)
         self._wrong = Often(MOST_WRONG_TOKENS)
         self.takes: dict[str, Takes | None] = {}
