@@ -124,7 +124,9 @@ def _pending_text(found: Waiting, links: Links) -> str:
         clusters = waiting_in(request.clusters, (action.cluster for action in actions))
         for each in clusters if len(clusters) > 1 else ():
             lines.append(f"  --cluster {each.key}: {number(each.count)} {visible(each.text, 120)}")
-        lines += _some([f"  {action_line(action)}" for action in by_cluster(actions, clusters)])
+        lines += _some(
+            [f"  {action_line(action, is_whole=True)}" for action in by_cluster(actions, clusters)]
+        )
         if not _is_news(request, actions):
             lines += [
                 f"  {links.request(Answer.APPROVE, request.id)}",
@@ -132,7 +134,7 @@ def _pending_text(found: Waiting, links: Links) -> str:
             ]
     if found.others:
         lines.append("asked about by no open request:")
-        lines += _some([f"  {action_line(action)}" for action in found.others])
+        lines += _some([f"  {action_line(action, is_whole=True)}" for action in found.others])
     return "\n".join(lines) or "Nothing waits."
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from hypersync.messages.difference import difference
 from hypersync.model.runs import RunMode
 from hypersync.model.visible import unhidden
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from hypersync.model.objects import Attributes
     from hypersync.model.runs import Run
     from hypersync.model.scans import ScanReport
+
+_MOST_NAMES = 6
+_LONGEST_VALUE = 60
+"""How many attributes of an action are named on its line, and how long a value may be."""
 
 _WORDS = ("throttled", "limited", "suspended", "planned", "queued", "released")
 _OUTCOMES = ("succeeded", "failed", "conflict", "unknown", "stale", "void", "errors")
@@ -163,30 +168,31 @@ def _counted(counts: Mapping[str, int], *, would: bool) -> str:
     return ", ".join(words) or "nothing to do"
 
 
-def action_line(action: Action, *, would: bool = False) -> str:
-    """Return one action on one line: who, what, before and after, and why it waits."""
+def action_line(action: Action, *, would: bool = False, is_whole: bool = False) -> str:
+    """Return one action on one line: who, what, before and after, and why it waits.
+
+    ``is_whole`` names every attribute that changes, for whoever decides by it.
+    """
     state = "would" if would else action.state.value
     what = action.operation.value.replace("_", " ")
     where = "/".join(part for part in (action.silo, action.type, action.anchor) if part)
     reasons = "; ".join(reason.text for reason in action.reasons)
-    change = change_text(action.before, action.after)
+    change = change_text(action.before, action.after, is_whole=is_whole)
     tail = f"  [{reasons}]" if reasons else ""
     tail += f"  (waits: {action.waits})" if action.waits else ""
     return f"{action.id}  {state} {what} {unhidden(action.title)} ({where}) {change}{tail}".rstrip()
 
 
-def change_text(before: Attributes | None, after: Attributes | None) -> str:
+def change_text(
+    before: Attributes | None, after: Attributes | None, *, is_whole: bool = False
+) -> str:
     """Return what changes as ``name: old → new``, shortened for a terminal."""
     names = sorted({*(before or {}), *(after or {})})
-    parts = [
-        f"{name}: {_shown((before or {}).get(name))} → {_shown((after or {}).get(name))}"
-        for name in names[:6]
-    ]
-    return ", ".join(parts) + (" ..." if len(names) > 6 else "")
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "-"
-    text = unhidden(", ".join(map(str, value)) if isinstance(value, tuple) else str(value))
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    shown = names if is_whole else names[:_MOST_NAMES]
+    parts = []
+    for name in shown:
+        old, new = difference((before or {}).get(name), (after or {}).get(name), _LONGEST_VALUE)
+        parts.append(f"{name}: {old} → {new}")
+    rest = len(names) - len(shown)
+    text = ", ".join(parts)
+    return f"{text} and {rest} more attribute{'s' if rest > 1 else ''}" if rest else text

@@ -69,7 +69,7 @@ def explain(invocation: Invocation, *, action: str) -> Exit:
             raise NotFound(f"there is no action {action!r}; `hypersync pending` lists open ones")
         traces = app.explain(found[0])
         document = {**action_document(found[0]), "trace": [_trace(each) for each in traces]}
-        lines = [action_line(found[0])]
+        lines = [action_line(found[0], is_whole=True)]
         lines += [f"  because of {reason.guard}: {reason.text}" for reason in found[0].reasons]
         lines += [f"  {each.source} is {each.value!r}" for each in traces]
         print_answer(invocation, document, lambda: "\n".join(lines))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hypersync.messages import wording
+from hypersync.messages.difference import difference
 from hypersync.messages.words import IN_ENGLISH, Words
 from hypersync.model.actions import Action, OnExpiry
 from hypersync.model.causes import Cluster
@@ -18,6 +19,9 @@ MISSING_SHOWN = 30
 
 NAMED = 3
 """How many of those something would happen to are named at the top of a mail."""
+
+PAGE_VALUES = 100
+"""How many values of a list that a page shows are named."""
 
 FEW = 20
 """Up to so many rows are shown at length."""
@@ -40,7 +44,7 @@ class RowView:
     """One action of a mail or a page; links are empty where nothing may be decided.
 
     ``heading`` names the cluster that begins with it, ``more`` says how many attributes change
-    besides those that are shown.
+    besides those that are shown; it is empty where all are, as on pages.
     """
 
     id: str
@@ -131,12 +135,15 @@ def row_view(
     words: Words = IN_ENGLISH,
     book: object = None,
     is_short: bool = False,
+    is_whole: bool = False,
 ) -> RowView:
-    """Return one action as a row; ``is_short`` where there are many."""
+    """Return one action as a row; ``is_short`` where there are many, ``is_whole`` on pages."""
     before, after = action.before or {}, action.after or {}
     names = sorted({*before, *after})
     most, longest = (6, 60) if is_short else (12, wording.MOST_CHARACTERS)
-    rest = len(names) - most
+    values = PAGE_VALUES if is_whole else wording.MOST_VALUES
+    shown = names if is_whole else names[:most]
+    rest = len(names) - len(shown)
     return RowView(
         id=action.id,
         who=wording.who(action, words),
@@ -145,10 +152,9 @@ def row_view(
         changes=[
             ChangeView(
                 wording.visible(name, 60, words),
-                wording.value(before.get(name), longest, words),
-                wording.value(after.get(name), longest, words),
+                *difference(before.get(name), after.get(name), longest, words, values=values),
             )
-            for name in names[:most]
+            for name in shown
         ],
         more=words.say_many("and {count} more attribute", "and {count} more attributes", rest)
         if rest > 0

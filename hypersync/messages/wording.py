@@ -40,14 +40,20 @@ def visible(text: str, most: int = MOST_CHARACTERS, words: Words = IN_ENGLISH) -
     return words.say("{text}… ({count} characters)", text=shown, count=len(text))
 
 
-def value(given: Value, most: int = MOST_CHARACTERS, words: Words = IN_ENGLISH) -> str:
+def value(
+    given: Value,
+    most: int = MOST_CHARACTERS,
+    words: Words = IN_ENGLISH,
+    *,
+    values: int = MOST_VALUES,
+) -> str:
     """Return an attribute value; none is a dash, several are separated by commas."""
     if given is None:
         return "\N{EN DASH}"
     if not isinstance(given, tuple):
         return _scalar(given, most, words)
-    shown = ", ".join(_scalar(each, most, words) for each in given[:MOST_VALUES])
-    rest = len(given) - MOST_VALUES
+    shown = ", ".join(_scalar(each, most, words) for each in given[:values])
+    rest = len(given) - values
     return shown if rest <= 0 else words.say("{list} and {count} more", list=shown, count=rest)
 
 

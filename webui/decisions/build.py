@@ -61,7 +61,9 @@ def decide_page(
     count = subject.count
     is_open = bool(count) or _is_open_scan(request)
     actions = subject.actions
-    common, rows = in_common([row_view(action) for action in actions], request.sentence)
+    common, rows = in_common(
+        [row_view(action, is_whole=True) for action in actions], request.sentence
+    )
     rows = under_headings(rows, [action.cluster for action in actions], subject.clusters)
     rest = max(count - len(rows), 0)
     what = "the scan" if request.kind is RequestKind.SCAN else wording.counted(count, "action")

@@ -16,6 +16,7 @@ from hypersync.insight.portrait import (
 from hypersync.insight.standing import Standing
 from hypersync.insight.ties import Neighbour
 from hypersync.messages import wording
+from hypersync.messages.difference import difference
 from hypersync.messages.pages.identities import (
     AttributeView,
     FoundView,
@@ -25,7 +26,7 @@ from hypersync.messages.pages.identities import (
     ObjectView,
     SearchPage,
 )
-from hypersync.messages.views import ChangeView
+from hypersync.messages.views import PAGE_VALUES, ChangeView
 from hypersync.model.ids import ObjectId
 from hypersync.ports.store.objects import StoredObject
 from webui.identities import addresses
@@ -202,7 +203,7 @@ def history_view(seen: Portrait, line: ChangeLine, zone: str) -> HistoryView:
         address=addresses.of_origin(line.origin),
         then=addresses.of_past(seen.identity, line.origin.at),
         changes=[
-            ChangeView(wording.visible(name, 80), wording.value(before), wording.value(after))
+            ChangeView(wording.visible(name, 80), *difference(before, after, values=PAGE_VALUES))
             for name, before, after in line.changes
         ],
         absence=absence,

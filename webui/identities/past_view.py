@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from hypersync.insight.past import Compared, ObjectThen, Past
 from hypersync.messages import wording
+from hypersync.messages.difference import difference
 from hypersync.messages.pages.identities import ObjectThenView, PastPage, ThenView
 from webui.identities import addresses
 from webui.identities.build import absence_of, place_of
@@ -93,8 +94,9 @@ def _line(line: Compared) -> ThenView:
     how = ""
     if line.differs:
         how = "came later" if line.then is None else "is gone" if line.now is None else "changed"
-    then, now = wording.value(line.then), wording.value(line.now)
+    then, now = difference(line.then, line.now)
     if isinstance(line.then, tuple) and isinstance(line.now, tuple) and line.differs:
+        then = wording.value(line.then)
         come = tuple(value for value in line.now if value not in line.then)
         gone = tuple(value for value in line.then if value not in line.now)
         now = "; ".join(

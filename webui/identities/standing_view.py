@@ -95,7 +95,7 @@ def about_view(action: Action, zone: str) -> AboutView:
         when = wording.moment(action.decided_at, zone)
         decided = f"decided by {wording.visible(action.decided_by, 80)} on {when}"
     return AboutView(
-        row=row_view(action),
+        row=row_view(action, is_whole=True),
         rule=wording.visible(action.rule, 80),
         state=action.state.value,
         when="" if at is None else wording.moment(at, zone),

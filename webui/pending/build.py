@@ -84,7 +84,7 @@ def pending_page(found: Pending, looker: Looker) -> PendingPage:
         title="Waiting for a decision",
         summary=_summary(found),
         requests=requests,
-        others=[row_view(action) for action in found.others],
+        others=[row_view(action, is_whole=True) for action in found.others],
         others_rest=found.others_found - len(found.others),
         filters=_filters(found.choices, search) if looker.token is None else [],
         flags=_flags(looker) if looker.token is None else [],
@@ -188,7 +188,9 @@ def waiting_view(listed: Listed, looker: Looker) -> WaitingView:
     links, token = settings.links, looker.token
     is_news = request.kind is RequestKind.INCIDENT and not listed.waiting
     may = looker.person is not None and not listed.why_not and not is_news
-    common, rows = in_common([row_view(each) for each in listed.actions], request.sentence)
+    common, rows = in_common(
+        [row_view(each, is_whole=True) for each in listed.actions], request.sentence
+    )
     rows = under_headings(rows, [each.cluster for each in listed.actions], listed.clusters)
     clusters = listed.clusters if len(listed.clusters) > 1 else ()
     alone = replace(looker.search, request=request.id)

@@ -64,7 +64,7 @@ def action_view(action: Action, zone: str) -> RunActionView:
         when = wording.moment(action.decided_at, zone)
         decided = f"decided by {wording.visible(action.decided_by, 80)} on {when}"
     return RunActionView(
-        row=row_view(action),
+        row=row_view(action, is_whole=True),
         state=action.state.value,
         decided=decided,
         error=wording.visible(action.error or "", 300),
