@@ -25,6 +25,7 @@ from hypersync.ports.store.waiting import Sought
 from webui.decisions.build import decided_by
 from webui.decisions.outcome import outcome_of, status_of
 from webui.decisions.reading import answer_of, comment_of
+from webui.exports import Exports, as_file
 from webui.frame import part as show_part
 from webui.frame import show as show_page
 from webui.pending.build import NEWS, PAGE, Looker, news_part, pending_page, waiting_view
@@ -41,7 +42,7 @@ _KINDS: dict[str, tuple[str, Callable[[Iterator[Action]], Iterator[str]]]] = {
 
 def blueprint(app: App) -> Blueprint:
     """Return the page of what waits."""
-    pages = Blueprint("pending", __name__)
+    pages, exports = Blueprint("pending", __name__), Exports()
 
     @pages.get(PAGE)
     def pending() -> Response:
@@ -61,7 +62,7 @@ def blueprint(app: App) -> Blueprint:
 
     @pages.get(f"{PAGE}.<any(csv, json):kind>")
     def export(kind: str) -> Response:
-        return _export(app, kind)
+        return _export(app, exports, kind)
 
     return pages
 
@@ -120,14 +121,19 @@ def _rows(app: App, looker: Looker) -> RowsPart:
     return RowsPart(request=waiting_view(found.listed[0], looker))
 
 
-def _export(app: App, kind: str) -> Response:
-    """Send what is shown as a file, without gathering it first."""
+def _export(app: App, exports: Exports, kind: str) -> Response:
+    """Send what is shown as a file."""
     known, search = needs(app, "viewer"), search_of(request.args)
     actions = every(app.store, search, _by(app, known.person, app.clock.now()))
     content_type, write = _KINDS[kind]
-    response = Response(write(actions), content_type=content_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="pending.{kind}"'
-    return response
+    return as_file(
+        app,
+        exports,
+        known.person or "",
+        write(actions),
+        name=f"pending.{kind}",
+        content_type=content_type,
+    )
 
 
 # --- deciding ----------------------------------------------------------------------------------
