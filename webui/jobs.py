@@ -24,6 +24,7 @@ from hypersync.app import App
 from hypersync.errors import HyperSyncError, LeaseHeld, NotFound, UsageError
 from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.runs import Run
+from webui.failed import told
 
 _logger = logging.getLogger(__name__)
 
@@ -193,8 +194,8 @@ class Jobs:
             self._give_back(job.order)
         except HyperSyncError as error:
             self._fail(job, error.message)
-        except Exception:  # whatever it is, the page of the job has to say that it ended
-            _logger.exception("a run that was started from the page failed")
+        except Exception as error:  # noqa: BLE001 - the page of the job has to say that it ended
+            _logger.error("a run that was started from the page failed: %s", told(error))  # noqa: TRY400 - see told
             self._fail(job, _WENT_WRONG)
 
     def _give_back(self, order: Order) -> None:

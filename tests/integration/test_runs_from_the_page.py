@@ -371,6 +371,8 @@ def test_a_mistake_of_ours_ends_the_job_with_a_sentence(desk, caplog):
     assert "Something went wrong; it was written to the log." in page
     assert "ACME" not in page
     assert "ZeroDivisionError" in caplog.text
+    assert "webui/jobs.py" in caplog.text
+    assert "ACME" not in caplog.text
 
 
 def test_old_jobs_are_forgotten_and_found_as_runs(desk):
