@@ -25,6 +25,9 @@ from hypersync.errors import DecisionRefused
 from webui.cookies import session_secret
 from webui.origin import is_local, peer
 
+POLLED = frozenset({"pending.whats_new", "dashboard.now", "runs.progress"})
+"""What pages ask for again and again by themselves; it keeps no session from ending unused."""
+
 _ROLES: tuple[Role, ...] = get_args(Role)
 
 
@@ -121,6 +124,7 @@ def _by_session(app: App, sign_in: SignInConfig) -> _Known:
         now=app.clock.now(),
         rules=session_rules(sign_in),
         directory=directory,
+        is_use=request.endpoint not in POLLED,
     )
     if session is None:
         return _Known(None)

@@ -77,14 +77,23 @@ def begin_session(
 
 
 def current_session(
-    store: Store, secret: str, *, now: datetime, rules: SessionRules, directory: Directory
+    store: Store,
+    secret: str,
+    *,
+    now: datetime,
+    rules: SessionRules,
+    directory: Directory,
+    is_use: bool = True,
 ) -> Session | None:
-    """Return the session of a secret, if it has not ended, and note that it was used."""
+    """Return the session of a secret, if it has not ended, and note that it was used.
+
+    What a page asks for by itself is no use: nobody may be there.
+    """
     with store.snapshot() as unit:
         session = unit.sessions.get(secret_hash(secret))
         if session is None or not _is_good(unit, session, now, rules, directory):
             return None
-    if now - session.seen_at >= rules.idle / _PART_OF_IDLE:
+    if is_use and now - session.seen_at >= rules.idle / _PART_OF_IDLE:
         with store.begin() as unit:
             unit.sessions.seen(session.hash, now)
     return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +13,9 @@ from hypersync.access.accounts import change_password, disable_account, remove_a
 from hypersync.access.passwords import Passwords
 from hypersync.approvals.directory import Directory
 from hypersync.config.sign_in_models import SignInConfig
+from hypersync.messages.render import Renderer
+from hypersync.messages.samples import web_pages
+from hypersync.messages.samples.frame import FRAME
 from tests.asking import NOON, person
 from tests.pages import Browser
 from tests.signing_in import (
@@ -27,6 +31,7 @@ from tests.signing_in import (
     signed_in,
 )
 from webui.sign_in.welcome import PASSWORDS
+from webui.visitors import POLLED as POLLED_PARTS
 
 
 def is_signed_in(browser: Browser) -> bool:
@@ -98,6 +103,47 @@ def test_a_session_ends_when_it_is_not_used(tmp_path):
         assert is_signed_in(made)
     made.time += timedelta(hours=1)
     assert not is_signed_in(made)
+
+
+POLLED = ("/report/pending/news?base=0.0.0.0", "/dashboard/now", "/report/runs/jobs/x/progress")
+
+
+@pytest.mark.parametrize("address", POLLED)
+def test_what_a_page_asks_for_by_itself_keeps_no_session_from_ending(tmp_path, address):
+    made = signed_in(tmp_path, "oli")
+    made.headers |= {"HX-Request": "true", "HX-Current-URL": "https://iam.example.org/dashboard"}
+    for _ in range(5):
+        assert made.open(address).status_code in (200, 404)
+        made.time += timedelta(minutes=11)
+    assert made.open(address).status_code in (200, 404)
+    made.time += timedelta(minutes=11)
+    answer = made.open(address)
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/sign-in?next=/dashboard"
+    assert not is_signed_in(made)
+
+
+@pytest.mark.parametrize("headers", [{"HX-Request": "true"}, {"HX-Trigger": "poll"}, {}])
+def test_what_somebody_asks_for_is_use_whatever_its_headers_say(tmp_path, headers):
+    made = signed_in(tmp_path)
+    made.headers |= headers
+    for _ in range(4):
+        made.time += timedelta(minutes=50)
+        assert made.open("/report/pending").status_code == 200
+
+
+def test_every_address_that_a_page_asks_for_by_itself_is_known_as_such(tmp_path):
+    """The templates say which; a new one has to be added to `POLLED`."""
+    urls = browser(tmp_path).client().application.url_map.bind("iam.example.org")
+    views = web_pages()
+    views["job"] = replace(views["job"], is_running=True)
+    found = set()
+    for name, view in views.items():
+        page = Renderer().render(f"web/{name}.html", view, frame=FRAME)
+        for tag in re.findall(r'<[^>]*hx-trigger="every [^>]*>', page):
+            path = re.search(r'hx-get="([^"?]*)', tag)[1]
+            found.add(urls.match(path)[0])
+    assert found == POLLED_PARTS
 
 
 def test_a_session_ends_after_its_longest_time_however_much_it_is_used(tmp_path):
