@@ -25,6 +25,8 @@ from hypersync.model.canonical import encode_value
 from hypersync.ports.store.events import Entry
 
 _SEAL = re.compile(r"v1\.(\d{1,18})\.(\d{1,12})\.([0-9a-f]{8})\.([A-Za-z0-9_-]{43})", re.ASCII)
+_LAST_SECOND = 253402300799
+"""The end of the year 9999; no seal is made later."""
 _PURPOSE = b"hypersync audit chain 1"
 
 
@@ -58,7 +60,9 @@ class Head:
 def read_seal(text: str | None) -> Seal | None:
     """Return what a seal says; ``None`` for what is no seal."""
     found = _SEAL.fullmatch(text) if isinstance(text, str) else None
-    return found and Seal(int(found[1]), int(found[2]), found[3], found[4])
+    if found is None or int(found[2]) > _LAST_SECOND:
+        return None
+    return Seal(int(found[1]), int(found[2]), found[3], found[4])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Wrong(Enum):
     INSERTED = "inserted"
     REORDERED = "reordered"
     UNKNOWN_KEY = "unknown_key"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,17 @@ class Walk:
         self._faults: list[Fault] = []
 
     def step(self, entry: Entry) -> None:
-        """Look at the next event by key."""
+        """Look at the next event by key; one fault of an event is enough."""
+        broken = self._broken
+        self._place(entry)
+        if entry.unreadable and self._broken == broken:
+            columns = ", ".join(entry.unreadable)
+            text = (
+                f"HyperSync wrote nothing that cannot be read, and that is what it has as {columns}"
+            )
+            self._fault(Wrong.UNREADABLE, entry.id, text)
+
+    def _place(self, entry: Entry) -> None:
         if entry.seal is None:
             self._bare.append(entry.id)
             return

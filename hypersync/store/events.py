@@ -1,24 +1,36 @@
 """Stores the audit trail, and the seals of its hash chain.
 
 Rows are sealed and verified as they are stored: what somebody wrote into a column behind our back
-(no JSON, no time) is to be found, not to fail.
+(no JSON, no time, no text at all) is to be found, not to fail. So texts are read as bytes from
+SQLite, which keeps anything in any column, and times as numbers from PostgreSQL, whose times go
+beyond those of Python. See `hypersync.store.stored` for how they are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-from sqlalchemy import DateTime, Select, Text, bindparam, func, insert, select, type_coerce, update
+from sqlalchemy import (
+    BLOB,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    extract,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy import text as sql
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.types import TypeEngine
 
 from hypersync.ports.store.events import Entry, Event, EventFilter, Recorded
-from hypersync.store import tables
+from hypersync.store import stored, tables
 
 _FILTERS = ("kind", "run", "rule", "request", "action", "silo", "by")
 _FIELDS = ("at", *_FILTERS, "data")
@@ -122,45 +134,32 @@ class Events:
         return self._connection.execute(query).scalar_one()
 
     def _raw(self) -> Select[Any]:
-        as_stored: TypeEngine[Any] = Text() if self._is_sqlite else DateTime(timezone=True)
-        columns = [type_coerce(_EVENT.c[name], Text) for name in _FIELDS if name != "at"]
-        return select(_EVENT.c.id, _EVENT.c.seal, type_coerce(_EVENT.c.at, as_stored), *columns)
+        read = _of_sqlite if self._is_sqlite else _of_server
+        columns = [column for name in (*_FIELDS, "seal") for column in read(name)]
+        return select(_EVENT.c.id, *columns)
 
     def _entries(self, query: Select[Any]) -> Sequence[Entry]:
-        rows = self._connection.execute(query)
-        return [Entry(key, (_moment(at), *said), seal) for key, seal, at, *said in rows]
+        read = stored.of_sqlite if self._is_sqlite else stored.of_server
+        return [read(*row) for row in self._connection.execute(query)]
+
+
+def _of_sqlite(name: str) -> Sequence[ColumnElement[Any]]:
+    """Read a column as bytes, and what kind of value it holds."""
+    column = type_coerce(_EVENT.c[name], Text)
+    return func.typeof(column), cast(column, BLOB)
+
+
+def _of_server(name: str) -> Sequence[ColumnElement[Any]]:
+    """Read a column as text; a time as its seconds since 1970, which may be infinite."""
+    if name == "at":
+        return [cast(extract("epoch", _EVENT.c.at), Text)]
+    return [type_coerce(_EVENT.c[name], Text)]
 
 
 def _recorded(entry: Entry) -> Recorded:
     """Read an event; what cannot be read is empty, and its seal does not fit."""
     at, *names, data = entry.content
-    kind, *others = [None if name is None else str(name) for name in names]
+    kind, *others = [None if name is None else stored.shown(name) for name in names]
     fields = dict(zip(_FILTERS[1:], others, strict=True))
-    event = Event(kind=kind or "", at=_time(at), data=_data(data), **fields)
+    event = Event(kind=kind or "", at=stored.time_of(at), data=stored.data_of(data), **fields)
     return Recorded(entry.id, event, entry.seal)
-
-
-def _time(at: object) -> datetime:
-    try:
-        return datetime.fromisoformat(str(at)).astimezone(UTC)
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-
-
-def _data(text: object) -> dict[str, Any]:
-    try:
-        found = orjson.loads(text or "{}")  # type: ignore[arg-type] # refused below when no text
-    except (orjson.JSONDecodeError, TypeError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _moment(at: object) -> object:
-    """Return a stored time as ISO 8601 in UTC, the same on every database."""
-    if isinstance(at, datetime):
-        return at.astimezone(UTC).isoformat()
-    try:
-        found = datetime.fromisoformat(str(at))
-    except ValueError:
-        return at
-    return at if found.tzinfo else found.replace(tzinfo=UTC).isoformat()

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from hypersync.audit.chain import ChainKeys, Head
 from hypersync.audit.sealing import seal
+from hypersync.audit.state import chain_state
 from hypersync.audit.verify import Wrong, verify
 from hypersync.ports.store.events import Event, EventFilter
 from hypersync.store.engine import open_engine
@@ -270,6 +271,78 @@ def test_S34_a_trail_that_was_emptied_is_noticed_by_who_knows_its_end(store, cap
     seal(store, KEYS, NOON, known)
     assert "and there is none" in caplog.text
     assert wrong(store)[0][0] is Wrong.MISSING
+
+
+ODD = {
+    "kind that is no UTF-8": "UPDATE event SET kind = CAST(x'c3' AS TEXT) WHERE id = 5",
+    "kind of bytes": "UPDATE event SET kind = x'ff00fe' WHERE id = 5",
+    "data that is no UTF-8": "UPDATE event SET data = CAST(x'ff' AS TEXT) WHERE id = 5",
+    "data of bytes": "UPDATE event SET data = x'ff' WHERE id = 5",
+    "same data in bytes": "UPDATE event SET data = CAST(data AS BLOB) WHERE id = 5",
+    "a number as time": "UPDATE event SET at = 12345678901234567890 WHERE id = 5",
+    "bytes as time": "UPDATE event SET at = x'00' WHERE id = 5",
+    "before year 1": "UPDATE event SET at = '0001-01-01 00:00:00+14:00' WHERE id = 5",
+    "after year 9999": "UPDATE event SET at = '9999-12-31 23:59:59-14:00' WHERE id = 5",
+}
+ODD_SEALS = {
+    "seal that is no UTF-8": "UPDATE event SET seal = CAST(x'ff' AS TEXT) WHERE id = 5",
+    "seal of bytes": "UPDATE event SET seal = x'00' WHERE id = 5",
+    "same seal in bytes": "UPDATE event SET seal = CAST(seal AS BLOB) WHERE id = 5",
+    "seal of no time": "UPDATE event SET seal = 'v1.5.999999999999.00000000.'"
+    " || hex(zeroblob(21)) || 'A' WHERE id = 5",
+}
+ODD_TIMES = {
+    "infinity": "UPDATE event SET at = 'infinity' WHERE id = 5",
+    "-infinity": "UPDATE event SET at = '-infinity' WHERE id = 5",
+    "before year 1": "UPDATE event SET at = '4000-01-01 00:00:00+00 BC' WHERE id = 5",
+    "after year 9999": "UPDATE event SET at = '20000-01-01 00:00:00+00' WHERE id = 5",
+}
+
+
+def goes_on(store, known):
+    """Whether events are still read and sealed."""
+    record(store, 2)
+    with store.snapshot() as unit:
+        assert len(unit.events.find(EventFilter(), limit=50)) >= 10
+        assert unit.events.get(5).id == 5
+    chain_state(store)
+    again = seal(store, KEYS, NOON, known)
+    assert again.count >= 2
+    assert verify(store, KEYS).unsealed == 0
+    return again.head
+
+
+@pytest.mark.parametrize("change", [*ODD.values(), *ODD_SEALS.values()], ids=[*ODD, *ODD_SEALS])
+def test_S34_what_is_no_text_and_no_time_in_a_sealed_event_is_found_and_sealing_goes_on(
+    store, change
+):
+    known = sealed(store).head
+    execute(store, change)
+    goes_on(store, known)
+    assert wrong(store)[0] == (Wrong.CHANGED, 5)
+
+
+@pytest.mark.parametrize("change", ODD.values(), ids=ODD)
+def test_S34_what_is_no_text_and_no_time_in_a_new_event_is_found_and_sealing_goes_on(store, change):
+    known = sealed(store, 4).head
+    record(store, 4)
+    execute(store, change)
+    assert wrong(store) == [(Wrong.UNREADABLE, 5)]
+    goes_on(store, known)
+    assert wrong(store) == [(Wrong.UNREADABLE, 5)]
+
+
+@postgresql_only
+@pytest.mark.parametrize("change", ODD_TIMES.values(), ids=ODD_TIMES)
+def test_S34_times_that_only_postgresql_knows_are_found_and_sealing_goes_on(store, change):
+    known = sealed(store).head
+    execute(store, change)
+    known = goes_on(store, known)
+    assert wrong(store) == [(Wrong.CHANGED, 5)]
+    record(store, 1)
+    execute(store, change.replace("id = 5", "id = (SELECT max(id) FROM event)"))
+    seal(store, KEYS, NOON, known)
+    assert wrong(store)[1][0] is Wrong.UNREADABLE
 
 
 # --- keys --------------------------------------------------------------------------------------

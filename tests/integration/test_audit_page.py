@@ -101,6 +101,26 @@ def test_S34_the_page_says_the_first_broken_event_and_what_is_wrong(browser, cha
     assert said in page
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE event SET kind = CAST(x'c3' AS TEXT) WHERE id = 2",
+        "UPDATE event SET data = CAST(x'ff' AS TEXT) WHERE id = 2",
+        "UPDATE event SET at = '0001-01-01 00:00:00+14:00' WHERE id = 2",
+        "UPDATE event SET at = '9999-12-31 23:59:59-14:00' WHERE id = 2",
+    ],
+)
+def test_S34_the_page_names_an_event_that_cannot_be_read(browser, change):
+    record(browser, 5)
+    with browser.world.store.engine.begin() as connection:
+        connection.execute(text(change))
+    sealed(browser)
+    page = browser.open("/audit")
+    assert page.status_code == 200
+    assert "Event 2 was not written by HyperSync" in page.text
+    assert '<li id="event-2">' in page.text
+
+
 def test_a_long_chain_is_verified_when_asked_for(browser, monkeypatch):
     record(browser, 5)
     sealed(browser)

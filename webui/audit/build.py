@@ -31,6 +31,7 @@ _WORDS = {
     "inserted": "was put in",
     "reordered": "was put elsewhere",
     "unknown_key": "cannot be verified",
+    "unreadable": "was not written by HyperSync",
 }
 _PAGES = {"run": "/report/runs/{}", "request": "/report/pending?request={}"}
 

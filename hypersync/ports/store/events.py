@@ -37,12 +37,14 @@ class Entry:
     """A row of the trail as it is stored, for sealing and verifying.
 
     ``content`` is everything that the event says: texts as they stand, ``None`` for what is not
-    set, the time as ISO 8601 in UTC. What is no time any more stands there as it was found.
+    set, the time as ISO 8601 in UTC. What is no time or no text any more stands there as it was
+    found, and ``unreadable`` names its column: HyperSync did not write that.
     """
 
     id: int
     content: tuple[object, ...]
     seal: str | None
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
