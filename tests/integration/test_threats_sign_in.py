@@ -39,6 +39,7 @@ from tests.signing_in import (
 from webui.addresses import START, own_path
 from webui.security import MOST_ADDRESSES, MOST_FAILURES, Failures
 
+KNOWN = f"{COOKIE}-known"
 ELSEWHERE = [
     "//evil.example.org",
     "///evil.example.org",
@@ -117,7 +118,12 @@ def test_S11_where_nobody_is_known_as_much_is_hashed_as_where_somebody_is(tmp_pa
     assert len(set(counted)) == 1
 
 
-def test_S11_tries_at_one_name_are_slowed_down_wherever_they_come_from(tmp_path):
+def elsewhere(made):
+    """Another browser before the same site."""
+    return replace(made, _client=made.client().application.test_client())
+
+
+def test_S11_tries_at_one_name_from_one_network_are_slowed_down(tmp_path):
     made = browser(tmp_path)
     account(made.world, "ann")
     account(made.world, "vic")
@@ -131,6 +137,116 @@ def test_S11_tries_at_one_name_are_slowed_down_wherever_they_come_from(tmp_path)
     assert late.status_code == 429
     assert "Wait a quarter of an hour" in late.text
     assert enter(made, "vic").status_code == 303
+
+
+def test_S11_tries_at_one_name_are_slowed_down_wherever_they_come_from(tmp_path):
+    made = browser(tmp_path)
+    account(made.world, "ann")
+    account(made.world, "vic")
+    codes = []
+    for number in range(102):
+        made.remote = f"198.51.{number}.1" if number % 2 else f"2001:db8:0:{number:x}::1"
+        codes.append(enter(made, "ann", "wrong").status_code)
+    assert codes == [403] * 100 + [429] * 2
+    made.remote = "203.0.113.1"
+    assert enter(made, "ann").status_code == 429
+    assert enter(made, "vic").status_code == 303
+
+
+def test_S11_tries_from_elsewhere_keep_nobody_out(tmp_path):
+    made = browser(tmp_path)
+    account(made.world, "ann")
+    stranger = elsewhere(made)
+    for number in range(12):
+        stranger.remote = f"198.51.100.{number}"
+        enter(stranger, "ann", "wrong")
+    assert enter(stranger, "ann").status_code == 429
+    assert enter(made, "ann").status_code == 303
+
+
+def test_S11_a_browser_in_which_somebody_signed_in_is_not_locked_out_by_others(tmp_path):
+    made = browser(tmp_path)
+    account(made.world, "ann")
+    account(made.world, "vic")
+    assert enter(made, "ann").status_code == 303
+    made.client().delete_cookie(COOKIE, domain="iam.example.org")
+    stranger = elsewhere(made)
+    for number in range(120):
+        stranger.remote = made.remote if number < 30 else f"198.51.{number}.1"
+        enter(stranger, "ann", "wrong")
+    newcomer = replace(elsewhere(made), remote="203.0.113.1")
+    assert enter(newcomer, "ann").status_code == 429
+    assert enter(made, "vic").status_code == 429  # of the same address, and a stranger to vic
+    assert enter(made, "ann@example.org").status_code == 303
+
+
+def test_S11_a_browser_that_is_known_may_not_guess_for_ever_either(tmp_path):
+    made = browser(tmp_path)
+    account(made.world, "ann")
+    assert enter(made, "ann").status_code == 303
+    made.client().delete_cookie(COOKIE, domain="iam.example.org")
+    codes = []
+    for number in range(12):
+        made.remote = f"198.51.{number}.1"
+        codes.append(enter(made, "ann", "wrong").status_code)
+    assert codes == [403] * 10 + [429] * 2
+    assert enter(made, "ann").status_code == 429
+    assert enter(elsewhere(made), "ann").status_code == 303
+
+
+@pytest.mark.parametrize("change", ["person", "nonce", "seal", "environment", "words"])
+def test_S11_nobody_makes_themselves_a_known_browser(tmp_path, change):
+    made = browser(tmp_path)
+    account(made.world, "ann")
+    account(made.world, "vic")
+    assert enter(made, "vic" if change == "person" else "ann").status_code == 303
+    kept = made.client().get_cookie(KNOWN, domain="iam.example.org").value
+    nonce, seal = kept.split(".")
+    forged = {
+        "nonce": f"{nonce[::-1]}.{seal}",
+        "seal": f"{nonce}.{seal[::-1]}",
+        "words": "\u00e9.." + "x" * 3000,
+    }
+    if change == "environment":
+        made.use(signer=replace(made.world.settings.signer, environment="test/prod"))
+    stranger = elsewhere(made)
+    stranger.client().set_cookie(
+        KNOWN, forged.get(change, kept), domain="iam.example.org", secure=True
+    )
+    codes = []
+    for number in range(102):
+        stranger.remote = f"198.51.{number}.1"
+        codes.append(enter(stranger, "ann", "wrong").status_code)
+    assert codes == [403] * 100 + [429] * 2  # as for every stranger, and not ten
+
+
+def test_S11_the_cookie_of_a_known_browser_says_nothing_and_opens_nothing(tmp_path):
+    made = browser(tmp_path)
+    account(made.world, "ann")
+    session, known = enter(made, "ann").headers.getlist("Set-Cookie")
+    assert session.startswith(f"{COOKIE}=")
+    assert known.startswith(f"{KNOWN}=")
+    for part in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax", "Max-Age=34560000"):
+        assert part in known
+    assert "Domain" not in known
+    assert "ann" not in known.split(";")[0].casefold()
+    made.client().delete_cookie(COOKIE, domain="iam.example.org")
+    assert made.open("/report/runs").status_code == 302
+    hold(made, made.client().get_cookie(KNOWN, domain="iam.example.org").value)
+    assert made.open("/report/runs").status_code == 302
+    again = enter(made, "ann").headers.getlist("Set-Cookie")[1]
+    assert again.split(".")[0] == known.split(".")[0]
+
+
+def test_S11_what_strangers_fail_keeps_nobody_from_changing_their_password(tmp_path):
+    made = signed_in(tmp_path)
+    form, stranger = csrf_of(made), elsewhere(made)
+    for _ in range(30):
+        stranger.post("/you/password", {"name": "ann", "old": "wrong"})
+        enter(stranger, "ann", "wrong")
+    new = "another good password"
+    fields = {"csrf": form, "old": PASSWORD, "new": new, "again": new}
+    assert made.post("/you/password", fields).status_code == 303
 
 
 def test_S11_tries_of_one_address_are_slowed_down_whatever_the_names(tmp_path):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import redirect
 from werkzeug.wrappers import Response as AnyResponse
 
-from hypersync.access.sessions import begin_session, session_rules
+from hypersync.access.sessions import ACCOUNT, begin_session, session_rules
 from hypersync.app import App
 from hypersync.config.sign_in_models import SignInConfig
 from webui.cookies import keep, session_secret
+from webui.sign_in.known import remember_browser
 
 PASSWORDS = "passwords"
 """Where the site keeps what hashes and compares passwords."""
@@ -26,4 +27,6 @@ def welcome(app: App, sign_in: SignInConfig, person: str, way: str, wanted: str)
     )
     response = redirect(wanted, 303)
     keep(app, response, secret)
+    if way == ACCOUNT:
+        remember_browser(app, response, person)
     return response
