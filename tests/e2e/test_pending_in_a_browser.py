@@ -148,15 +148,48 @@ def test_what_others_decide_is_marked_and_nothing_else_moves(browser, tmp_path):
         assert row.get_by_role("checkbox").is_disabled()
         assert not row.get_by_role("checkbox").is_checked()
         assert page.get_by_label("Choose Person 3", exact=True).is_checked()
-        assert page.get_by_label("All 118 of this request").is_checked()
+        assert not page.get_by_label("All 118 of this request").is_checked()
         assert page.evaluate("document.activeElement.closest('li').id") == f"action-{ids[2]}"
         assert height(page, ids[2]) == pytest.approx(place, abs=1)
         assert page.locator(f"#action-{fresh[0]}").count() == 1
+        page.get_by_label("All 118 of this request").check()
         page.get_by_role("button", name="Approve chosen").click()
         page.get_by_role("button", name="Approve", exact=True).click()
         page.get_by_text("118 actions approved.").wait_for()
         assert set(world.states(ids)) == {APPROVED}
         assert world.states(fresh) == [SUSPENDED] * 2
+
+
+def test_S10_a_whole_list_that_changed_is_chosen_no_longer_and_that_is_said(browser, tmp_path):
+    with site(tmp_path) as (made, ids, address), visiting(browser) as page:
+        enter(page, address)
+        page.get_by_label("All 120 of this request").check()
+        page.get_by_label("All 117: the rest").check()
+        page.get_by_label("All 3: department is Sales").check()
+        world = made.world
+        answer_in_session(
+            world.store,
+            OfActions((ids[50],)),
+            Answer.REJECT,
+            person="bob",
+            comment=None,
+            now=NOON,
+            settings=world.settings,
+        )
+        page.evaluate(ASK)
+        page.get_by_text("1 decided meanwhile.").wait_for()
+        assert not page.get_by_label("All 119 of this request").is_checked()
+        assert not page.get_by_label("All 116: the rest").is_checked()
+        assert page.get_by_label("All 3: department is Sales").is_checked()
+        said = page.locator("#chosen")
+        assert said.get_attribute("aria-live") == "polite"
+        assert said.text_content() == (
+            "Chosen: All 3: department is Sales. "
+            "No longer chosen, because the list is another one now: "
+            "All 120 of this request, All 117: the rest"
+        )
+        page.get_by_label("Choose Person 2", exact=True).check()
+        assert said.text_content() == "Chosen: All 3: department is Sales, 1 one by one"
 
 
 @pytest.mark.parametrize("screen", [DESK, PHONE, DARK], ids=lambda each: each.name)

@@ -8,6 +8,7 @@
   const chosen = () => boxes().filter((box) => box.checked);
   const rows = () => [...form.querySelectorAll("li.waiting")];
 
+  let lost = [];
   const count = () => {
     const say = document.getElementById("chosen");
     if (!say) return;
@@ -16,14 +17,20 @@
       .filter((box) => box.name === "part")
       .map((box) => box.closest("label").textContent.trim());
     const parts = [...wholes, ...(single || !wholes.length ? [`${single} one by one`] : [])];
-    const text = chosen().length ? `Chosen: ${parts.join(", ")}` : "Nothing is chosen";
+    const now = chosen().length ? `Chosen: ${parts.join(", ")}` : "Nothing is chosen";
+    const gone = `No longer chosen, because the list is another one now: ${lost.join(", ")}`;
+    const text = lost.length ? `${now}. ${gone}` : now;
     if (say.textContent !== text) say.textContent = text;
   };
 
   // --- choosing and answering
+  const choose = () => {
+    lost = [];
+    count();
+  };
   const setAll = (on) => {
     for (const box of boxes()) if (!on || box.name === "action") box.checked = on;
-    count();
+    choose();
   };
   const button = (id, act) => {
     const found = document.getElementById(id);
@@ -33,7 +40,9 @@
   };
   button("choose-page", () => setAll(true));
   button("choose-none", () => setAll(false));
-  form.addEventListener("change", count);
+  form.addEventListener("change", (event) => {
+    if (event.target.type === "checkbox") choose();
+  });
 
   let confirmed = null;
   let asked = null;
@@ -75,7 +84,7 @@
     const box = row && row.querySelector("input:not(:disabled)");
     if (!box) return;
     box.checked = !box.checked;
-    count();
+    choose();
   };
   const answer = (value) => {
     const press = bar && bar.querySelector(`button[value=${value}]`);
@@ -141,17 +150,20 @@
     if (looked) window.scrollBy(0, looked.row.getBoundingClientRect().top - looked.top);
     looked = null;
   });
-  // what is chosen as a whole stays chosen when its list is drawn anew
-  const kept = new Set();
-  const key = (value) => value.split(".").filter((_, place) => place !== 1).join(".");
+  // what is chosen as a whole stays chosen while it stands for the list that was seen, and no longer
+  const kept = new Map();
   document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
     if (!event.target.matches?.(".wholes")) return;
-    for (const box of event.target.querySelectorAll("input:checked")) kept.add(key(box.value));
+    for (const box of event.target.querySelectorAll("input:checked")) {
+      kept.set(box.value, box.closest("label").textContent.trim());
+    }
   });
   document.body.addEventListener("htmx:oobAfterSwap", () => {
     for (const box of form.querySelectorAll("input[name=part]")) {
-      if (kept.delete(key(box.value))) box.checked = true;
+      if (kept.delete(box.value)) box.checked = true;
     }
+    lost.push(...kept.values());
+    kept.clear();
     mark();
   });
   document.body.addEventListener("htmx:afterSettle", count);
