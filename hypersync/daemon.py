@@ -23,8 +23,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from hypersync.app import App
-from hypersync.audit.chain import Head, chain_keys
-from hypersync.audit.sealing import seal
+from hypersync.audit.chain import chain_keys
+from hypersync.audit.memory import Memory
 from hypersync.config.values import Every
 from hypersync.errors import HyperSyncError, LeaseHeld
 from hypersync.model.ids import new_public_id
@@ -60,7 +60,7 @@ class Daemon:
         self._stop = stop
         self._every = every
         self._holder = f"daemon {new_public_id()}"
-        self._head: Head | None = None
+        self._memory = Memory(app.configuration.audit_file, app.settings.signer.environment)
 
     def run(self) -> None:
         """Work until told to stop; what is running then is finished first."""
@@ -101,9 +101,9 @@ class Daemon:
                 _log.exception("the duty %s failed; it is tried again", name)
 
     def _seal(self) -> None:
-        """Seal what was written into the audit trail; the end is remembered while it runs."""
+        """Seal what was written into the audit trail where it goes on from what is remembered."""
         app = self._app
-        self._head = seal(app.store, chain_keys(app.settings), app.clock.now(), self._head).head
+        self._memory.seal(app.store, chain_keys(app.settings), app.clock.now())
 
     # --- schedules -----------------------------------------------------------------------------
 

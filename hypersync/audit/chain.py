@@ -82,9 +82,11 @@ class ChainKeys:
         return cls({_fingerprint(key): key for key in derived})
 
     def seal(self, entry: Entry, before: Head, now: datetime) -> Seal:
-        """Seal an event as the next one of a chain, with the newest key."""
+        """Seal an event as the next one of a chain, with the newest key; never an earlier one."""
         fingerprint, key = next(iter(self.keys.items()))
-        number, seconds = before.number + 1, int(now.timestamp())
+        last = read_seal(before.seal)
+        seconds = max(int(now.timestamp()), 0 if last is None else last.seconds)
+        number = before.number + 1
         mac = _mac(key, entry, before.seal, number, seconds)
         return Seal(number, seconds, fingerprint, mac)
 

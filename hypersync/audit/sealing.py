@@ -2,12 +2,14 @@
 
 A batch is one transaction in which nobody else writes events or seals: two nodes at once make one
 chain, and a crash leaves the last whole batch. Events are sealed in the order of their keys, and
-never before one with a lower key could still come.
+never before one with a lower key could still come. A seal is never made earlier than the one
+before it, whatever the clock says.
 
 Nothing that is wrong ends the sealing, because what is not sealed can be changed unseen. It is told
 once, in the log and as an event ``audit_broken``: when the end of the chain does not fit, and when
-it is not the one that this process sealed last. In the second case the numbers go on from the one
-that is remembered, so that the events that are missing stay missing.
+what was sealed last is not there any more, as this process or `hypersync.audit.memory` knows it. In
+the second case the numbers go on from the one that is remembered, so that the events that are
+missing stay missing.
 """
 
 from __future__ import annotations
@@ -34,56 +36,64 @@ class Sealed:
     head: Head | None = None
 
 
-def seal(store: Store, keys: ChainKeys, now: datetime, known: Head | None = None) -> Sealed:
-    """Seal what waits for it; ``known`` is the end of the chain that this process saw last."""
+def seal(
+    store: Store,
+    keys: ChainKeys,
+    now: datetime,
+    known: Head | None = None,
+    problem: str | None = None,
+) -> Sealed:
+    """Seal what waits for it; ``known`` is the end of the chain that was sealed last.
+
+    ``problem`` is what is already known to be wrong; it is told as what is found here is.
+    """
     done = Sealed(0, known)
     for _ in range(MOST_BATCHES):
-        is_due, head = _look(store, done.head)
-        if not is_due:
-            return Sealed(done.count, head)
+        if problem is None and not _is_due(store, done.head):
+            break
         with store.begin() as unit:
-            count, head = _seal_batch(unit, keys, now, head)
+            if not unit.events.is_quiet():
+                break
+            count, head = _seal_batch(unit, keys, now, done.head, problem)
+        done, problem = Sealed(done.count + count, head), None
         if not count:
             break
-        done = Sealed(done.count + count, head)
         _logger.info(
             "sealed %d events up to event %s: number %d, seal %s",
             count,
-            head and head.event,
-            head.number if head else 0,
-            head and head.seal,
+            head.event,
+            head.number,
+            head.seal,
         )
     return done
 
 
-def _look(store: Store, known: Head | None) -> tuple[bool, Head | None]:
-    """Tell whether an event waits or the chain does not end as it did, and where it ends."""
+def _is_due(store: Store, known: Head | None) -> bool:
+    """Tell whether an event waits, nothing is known yet, or the chain is not as it was."""
     with store.snapshot() as unit:
         newest = unit.events.newest()
-    if newest is None:
-        return known is not None and known.number > 0, known
-    found = read_seal(newest.seal)
-    if found is None:
-        return True, known
-    if known is None:
-        return False, Head(found.number, newest.seal or "", newest.id)
-    return found.number < known.number or _is_other(newest, found.number, known), known
+        if newest is None:
+            return known is not None and known.number > 0
+        return known is None or read_seal(newest.seal) is None or _was_changed(unit, known)
 
 
-def _is_other(entry: Entry, number: int, known: Head) -> bool:
-    return number == known.number and entry.seal != known.seal
+def _was_changed(unit: UnitOfWork, known: Head) -> bool:
+    """Tell whether the event that was sealed last has not that seal any more."""
+    if known.event is None:
+        return False
+    event = unit.events.get(known.event)
+    return event is None or event.seal != known.seal
 
 
 def _seal_batch(
-    unit: UnitOfWork, keys: ChainKeys, now: datetime, known: Head | None
-) -> tuple[int, Head | None]:
-    """Seal one batch; return how many and where the chain ends, or none while others write."""
-    if not unit.events.is_quiet():
-        return 0, known
-    head, end, problem = _head(unit, keys, known)
-    if problem:
-        _logger.error("the audit trail is broken: %s", problem)
-        unit.events.record(Event(kind="audit_broken", at=now, data={"problem": problem}))
+    unit: UnitOfWork, keys: ChainKeys, now: datetime, known: Head | None, problem: str | None
+) -> tuple[int, Head]:
+    """Seal one batch while nobody writes; return how many and where the chain ends."""
+    head, end, found = _head(unit, keys, known)
+    for each in (problem, found):
+        if each:
+            _logger.error("the audit trail is broken: %s", each)
+            unit.events.record(Event(kind="audit_broken", at=now, data={"problem": each}))
     seals: list[tuple[int, str]] = []
     for entry in unit.events.entries(end, BATCH):
         made = str(keys.seal(entry, head, now))
@@ -99,27 +109,30 @@ def _head(
     """Return where the chain goes on, after which event, and what is wrong with its end."""
     last = unit.events.last_sealed(2)
     end = last[0].id if last else None
+    if known is not None and _was_changed(unit, known):
+        return _remembered(known, last[0] if last else None)
     if not last:
-        return _remembered(known, None, end) if known and known.number else (Head(), None, None)
+        return Head(), None, None
     found = read_seal(last[0].seal)
-    here = Head(0 if found is None else found.number, last[0].seal or "", last[0].id)
-    if known is not None and known.number:
-        if found is None or here.number < known.number or _is_other(last[0], here.number, known):
-            return _remembered(known, here, end)
-        if here.seal == known.seal:
-            return here, end, None
     if found is None:
-        here = Head(unit.events.count_sealed(), here.seal, end)
+        here = Head(unit.events.count_sealed(), last[0].seal or "", end)
         return here, end, f"the last seal, of event {end}, was overwritten"
+    here = Head(found.number, last[0].seal or "", end)
+    if known is not None and here.seal == known.seal:
+        return here, end, None
     before = (last[1].seal or "") if len(last) > 1 else ""
     if keys.fits(last[0], found, before):
         return here, end, None
     return here, end, f"the last seal, of event {end}, does not fit"
 
 
-def _remembered(
-    known: Head, found: Head | None, end: int | None
-) -> tuple[Head, int | None, str | None]:
-    what = "there is none" if found is None else f"the last one there is number {found.number}"
+def _remembered(known: Head, last: Entry | None) -> tuple[Head, int | None, str]:
+    """Go on after the highest number that there was, so that the numbers show the gap."""
+    seal = None if last is None else read_seal(last.seal)
+    what = "there is none" if seal is None else f"the last one there is number {seal.number}"
     problem = f"number {known.number}, of event {known.event}, was sealed here, and {what}"
-    return known, end, problem
+    if last is None:
+        return known, None, problem
+    if seal is None or seal.number <= known.number:
+        return known, last.id, problem
+    return Head(seal.number + 1, known.seal, last.id), last.id, problem

@@ -184,11 +184,12 @@ def _write(file: Path, text: str) -> None:
 def seal(invocation: Invocation) -> Exit:
     """Seal what has no seal yet, as the daemon does every few seconds."""
     from hypersync.audit.chain import chain_keys
-    from hypersync.audit.sealing import seal as seal_events
+    from hypersync.audit.memory import Memory
     from hypersync.cli.started import started_app
 
     with started_app(invocation) as app:
-        done = seal_events(app.store, chain_keys(app.settings), app.clock.now())
+        memory = Memory(app.configuration.audit_file, app.settings.signer.environment)
+        done = memory.seal(app.store, chain_keys(app.settings), app.clock.now())
     document = {"sealed": done.count, "number": 0 if done.head is None else done.head.number}
     print_answer(invocation, document, lambda: f"Sealed {done.count} events.")
     return Exit.DONE

@@ -292,6 +292,8 @@ class ProjectFile(Located):
     """Where people reach the web pages; links are built from it, never from a request."""
     database: DatabaseUrl = Secret("sqlite:///var/hypersync.db")
     """Where all is stored: an SQLite file, from the parent of `config/`, or `postgresql://...`."""
+    audit_head: Filled | None = None
+    """The file that remembers where the audit trail ended; else beside SQLite's, or in `var/`."""
     secret_keys: tuple[SecretKey, ...] = ()
     """What links and codes are signed with: newest first, older ones still verify."""
     mail: MailConfig = Field(default_factory=MailConfig)
@@ -362,6 +364,17 @@ class Configuration(ProjectFile):
         prefix, _, path = self.database.reveal().partition(":///")
         is_file = prefix.startswith("sqlite") and path and not path.startswith((":", "file:"))
         return self.root / path if is_file else None
+
+    @property
+    def audit_file(self) -> Path | None:
+        """The file that remembers where the audit trail ended; None for a database in memory."""
+        if self.audit_head is not None:
+            return self.root / self.audit_head
+        name = f"audit-head.{self.environment_name}.json"
+        if self.database_file is not None:
+            return self.database_file.with_name(f"{self.database_file.name}.{name}")
+        is_in_memory = self.database.reveal().startswith("sqlite")
+        return None if is_in_memory else self.root / "var" / name
 
     @property
     def lock(self) -> Lock:
