@@ -33,6 +33,7 @@ from hypersync.approvals.settings import Settings
 from hypersync.approvals.voting import (
     OvertakenError,
     check_comment,
+    check_proof,
     digest_of,
     undecided_of,
 )
@@ -240,6 +241,7 @@ def _answer(
     requests = _requests_of(unit, fresh)
     for request in requests.values():
         check_permission(unit, request, _of(request, fresh), ballot.by, settings)
+        check_proof(request, _of(request, fresh), ballot, settings)
         check_comment(request, ballot)
     if (lost and is_all_or_none) or not fresh:
         return Decided(decided=same, lost=lost, requests=tuple(requests.values()))

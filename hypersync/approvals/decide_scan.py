@@ -12,6 +12,7 @@ from hypersync.approvals.settings import Settings
 from hypersync.approvals.voting import (
     OvertakenError,
     check_comment,
+    check_proof,
     digest_of,
     record_answer,
     write_votes,
@@ -39,6 +40,7 @@ def answer_scan(
     if digest is not None and digest != digest_of(request, ()):
         raise DecisionLost("there is a newer scan since this was shown; look at it again")
     check_permission(unit, request, (), ballot.by, settings)
+    check_proof(request, (), ballot, settings)
     check_comment(request, ballot)
     write_votes(unit, request, [None], ballot, now)
     enough = _has_enough(unit, request, settings)

@@ -1,7 +1,8 @@
 """What shows who decides by a link: the code of its mail, or a session. Pure.
 
 A session always does; this says whether the code is enough. Of what a decision is about the
-strictest counts: deleting a VIP takes a session when either of the two does.
+strictest counts: deleting a VIP takes a session when either of the two does. A token of the API is
+as good as a code, and as a session only where the installation says so: it lies in a file.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ Proof = Literal["code", "session"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proofs:
-    """What each kind of decision takes; ``default`` is for what is none of the others."""
+    """What each kind of decision takes; ``default`` is for what is none of the others.
+
+    ``tokens_as_sessions`` says whether a token of the API may do what takes a session.
+    """
 
     default: Proof = "code"
     vip: Proof = "code"
     deletes: Proof = "code"
     scans: Proof = "code"
     four_eyes: Proof = "code"
+    tokens_as_sessions: bool = False
 
     def of(self, request: Request, actions: Sequence[Action]) -> Proof:
         """Return what deciding these actions of a request takes."""
@@ -63,4 +68,5 @@ def proofs_of(configuration: Configuration) -> Proofs:
         deletes=said.deletes or "session",
         scans=said.scans or "session",
         four_eyes=said.four_eyes or "session",
+        tokens_as_sessions=configuration.links.tokens_as_sessions,
     )

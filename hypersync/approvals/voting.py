@@ -10,6 +10,7 @@ from hypersync.approvals.ballot import Ballot
 from hypersync.approvals.links import list_digest
 from hypersync.approvals.plan import needs_comment
 from hypersync.approvals.record import record
+from hypersync.approvals.settings import Settings
 from hypersync.errors import DecisionRefused
 from hypersync.model.actions import Action, ActionState, OnExpiry
 from hypersync.model.ids import ActionId
@@ -53,6 +54,18 @@ def check_comment(request: Request, ballot: Ballot) -> None:
     wanted = needs_comment(request.plan, is_rejection=ballot.answer is Answer.REJECT)
     if wanted and not (ballot.comment or "").strip():
         raise DecisionRefused("a reason is needed; say why")
+
+
+def check_proof(
+    request: Request, actions: Sequence[Action], ballot: Ballot, settings: Settings
+) -> None:
+    """Raise `DecisionRefused` when a token of the API would decide what takes a session."""
+    if ballot.proof != "token" or settings.proofs.tokens_as_sessions:
+        return
+    if settings.proof_for(request, actions) == "session":
+        raise DecisionRefused(
+            "a token of the API is not enough for this; sign in and decide on the page"
+        )
 
 
 def write_votes(

@@ -62,9 +62,23 @@ def create(
             now=now,
             directory=app.settings.directory,
         )
-    click.echo("Keep it now: it is not shown again.", err=True)
+    for line in _notes(person, scopes, app.settings):
+        click.echo(line, err=True)
     print_answer(invocation, {"secret": secret, "token": token_document(made)}, lambda: secret)
     return Exit.DONE
+
+
+def _notes(person: str, scopes: tuple[str, ...], settings: Settings) -> list[str]:
+    """Return what whoever gets a token has to know."""
+    notes = ["Keep it now: it is not shown again."]
+    if "decide" in scopes:
+        what = (
+            "This token equals a session: whoever has it decides everything"
+            if settings.proofs.tokens_as_sessions
+            else "Whoever has this token decides what does not take a session"
+        )
+        notes.append(f"{what} that {person} may decide.")
+    return notes
 
 
 def _span(text: str) -> timedelta:

@@ -158,3 +158,5 @@ class LinksConfig(Located):
 
     proof: ProofConfig = Field(default_factory=ProofConfig)
     """What deciding by them takes besides the link."""
+    tokens_as_sessions: Flag = False
+    """Whether a token of the API with the scope `decide` may decide what takes a session."""

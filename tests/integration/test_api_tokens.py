@@ -134,8 +134,8 @@ people:
 
 @pytest.fixture
 def run(world, capsys):
-    def run(*arguments, roles="admin", user=None):
-        more = PEOPLE.format(roles=roles, user=user or system_user())
+    def run(*arguments, roles="admin", user=None, more=""):
+        more += PEOPLE.format(roles=roles, user=user or system_user())
         world.rules("ruleset: none\nrules: []\n", more=more)
         config = str(world.folder / "config" / "hypersync.yaml")
         code = invoke(["--config", config, "token", *arguments, "--json"])
@@ -163,6 +163,15 @@ def test_nobody_makes_a_token_that_decides_as_somebody_else(run):
     assert code != 0
     assert "made by the person themselves" in said.out + said.err
     assert run("create", "--person", "ann", "--name", "x", "--scope", "decide")[0] == 0
+
+
+def test_what_a_token_that_decides_is_good_for_is_said_when_it_is_made(run):
+    make = ("create", "--person", "ann", "--name", "x", "--scope", "decide")
+    said = run(*make)[1].err
+    assert "decides what does not take a session that ann may decide" in said
+    said = run(*make, more="links: {tokens_as_sessions: true}\nsign_in: {accounts: true}\n")[1].err
+    assert "equals a session: whoever has it decides everything that ann may decide" in said
+    assert "session" not in run("create", "--person", "ann", "--name", "x")[1].err
 
 
 def test_who_is_no_administrator_makes_and_revokes_only_their_own(run):

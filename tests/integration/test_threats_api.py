@@ -12,7 +12,9 @@ import pytest
 
 from hypersync.access.tokens import create_token
 from hypersync.model.actions import ActionState
-from hypersync.model.requests import Plan, Step
+from hypersync.model.objects import Operation
+from hypersync.model.requests import Plan, RequestKind, Step
+from hypersync.model.scans import Scan, ScanId, ScanKind, ScanState, TypeCounts, TypeVerdict
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import prepare
 from tests.api import PEOPLE, Caller, caller, problem
@@ -22,6 +24,15 @@ from tests.postgresql import both_databases
 from tests.signing_in import account, enter
 from tests.signing_in import browser as pages
 
+SCAN = Scan(
+    id=ScanId("scan-of-hr"),
+    silo="directory",
+    stream="user",
+    kind=ScanKind.FULL,
+    state=ScanState.SUSPENDED,
+    started_at=NOON,
+    types={"user": TypeVerdict(counts=TypeCounts(seen=60), reasons=("40 of 100 are missing",))},
+)
 APPROVED, REJECTED, SUSPENDED = ActionState.APPROVED, ActionState.REJECTED, ActionState.SUSPENDED
 
 
@@ -271,11 +282,56 @@ def test_S12_being_an_admin_makes_nobody_an_approver(tmp_path):
     assert ada.world.states(ids) == [SUSPENDED] * 2
 
 
-def test_a_token_that_decides_may_answer_what_takes_a_session(tmp_path):
+def say(one, **proofs):
+    """Let decisions take this."""
+    one.browser.use(proofs=replace(one.world.settings.proofs, **proofs))
+
+
+def test_S12_a_token_decides_nothing_that_takes_a_session(tmp_path):
+    one = caller(tmp_path, "ann")
+    say(one, vip="session", deletes="session", four_eyes="session")
+    world = one.world
+    vips = world.suspend(1, vip="executives")
+    vip = world.ask(vips, kind=RequestKind.VIP, vip="executives")
+    others = world.suspend(2, rule="other", first=50)
+    plain = world.ask(others, rule="other")
+    deletes = world.suspend(2, rule="leave", first=70, operation=Operation.DELETE)
+    delete = world.ask(deletes, rule="leave")
+    for request in (vip, delete):
+        assert one.get(f"/requests/{request.id}").json["proof"] == "session"
+        for word in ("approve", "reject"):
+            said = one.post(f"/requests/{request.id}/{word}", body(one, request))
+            problem(said, 403, "decision_refused")
+            assert "a token of the API is not enough" in said.json["detail"]
+    chosen = [
+        {"id": each, "mark": one.get(f"/actions/{each}").json["mark"]}
+        for each in (*others, *deletes)
+    ]
+    problem(one.post("/actions/approve", {"actions": chosen}), 403, "decision_refused")
+    said = one.post(f"/runs/{world.run}/rules/leave/approve", body(one, delete))
+    problem(said, 403, "decision_refused")
+    assert world.rows("decision") == []
+    assert set(world.states([*vips, *others, *deletes])) == {SUSPENDED}
+    assert one.post(f"/requests/{plain.id}/approve", body(one, plain)).status_code == 200
+
+
+def test_S12_a_token_decides_no_scan_that_takes_a_session(tmp_path):
+    one = caller(tmp_path, "ann")
+    say(one, scans="session")
+    with one.world.store.begin() as unit:
+        unit.scans.start(SCAN)
+    request = one.world.ask([], kind=RequestKind.SCAN, scan=SCAN.id, rule=None, run=None)
+    said = one.post(f"/requests/{request.id}/approve", body(one, request))
+    problem(said, 403, "decision_refused")
+    say(one, tokens_as_sessions=True)
+    assert one.post(f"/requests/{request.id}/approve", body(one, request)).status_code == 200
+
+
+def test_a_token_equals_a_session_where_the_installation_says_so(tmp_path):
     one = caller(tmp_path, "ann")
     ids = one.world.suspend(1, vip="executives")
     request = one.world.ask(ids, vip="executives")
-    one.browser.use(proofs=replace(one.world.settings.proofs, vip="session"))
+    say(one, vip="session", tokens_as_sessions=True)
     assert one.get(f"/requests/{request.id}").json["proof"] == "session"
     given = body(one, request)
     reader = one.as_("ann", "read", "run", "admin")

@@ -74,6 +74,13 @@ def test_what_each_kind_takes_can_be_said(tmp_path):
     assert (proofs.default, proofs.deletes, proofs.vip) == ("session", "code", "session")
 
 
+@pytest.mark.parametrize(("said", "are"), [("", False), ("false", False), ("true", True)])
+def test_a_token_equals_a_session_only_where_that_is_said(tmp_path, said, are):
+    text = f"links: {{tokens_as_sessions: {said}}}\n" if said else ""
+    proofs = proofs_of(load_project(write_project(tmp_path, MAIN + SIGN_IN + text)))
+    assert proofs.tokens_as_sessions is are
+
+
 def test_a_session_that_nobody_can_have_is_a_mistake(tmp_path):
     said = "links: {proof: {vip: session}}\n"
     (mistake,) = mistakes_of_project(write_project(tmp_path, MAIN + said))
