@@ -10,7 +10,7 @@ REQUIREMENTS := requirements/uv.txt $(PINNED)
 # An environment that was made elsewhere, or whose Python is gone, is made anew.
 STALE := $(shell { test "$$(cat $(VENV)/base.stamp)" = "$(CURDIR)" && $(BIN)/python -c ''; } 2>/dev/null || echo stale)
 
-.PHONY: demo test prove check bench docs messages format clean stale
+.PHONY: demo test prove check bench docs messages format pictures clean stale
 .DEFAULT_GOAL := demo
 
 $(VENV)/base.stamp: $(REQUIREMENTS) pyproject.toml $(STALE)
@@ -56,6 +56,12 @@ bench: $(VENV)/base.stamp
 
 docs: $(VENV)/base.stamp
 	$(BIN)/python -m docs.generate
+
+# The picture of the README, taken by the test of the approver's morning.
+pictures: $(VENV)/apt.stamp
+	@mkdir -p $(VENV)/pictures
+	HYPERSYNC_PICTURES=$(VENV)/pictures $(BIN)/python -m pytest -q tests/e2e/test_approver_story.py -k glance
+	@cp $(VENV)/pictures/mail-desk.png docs/images/mail.png
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

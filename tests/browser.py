@@ -116,7 +116,7 @@ def is_too_wide(page: Page) -> bool:
 
 
 def picture(page: Page, name: str) -> None:
-    """Keep a picture of a page in the folder that ``HYPERSYNC_PICTURES`` names, if it is set."""
+    """Keep a picture of what stands on the screen, where ``HYPERSYNC_PICTURES`` names a folder."""
     folder = os.environ.get("HYPERSYNC_PICTURES")
     if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")
