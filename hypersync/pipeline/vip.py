@@ -19,8 +19,8 @@ from hypersync.model.said import say
 from hypersync.pipeline.drafts import Draft
 from hypersync.rulebook.rules import Rule, VipRule
 
-PEOPLE = "people"
-"""The built-in VIP rule: everybody who may answer requests."""
+PEOPLE = "protected"
+"""The built-in VIP rule: everybody who may answer requests; who that is, nobody else is to know."""
 
 
 ROLES = "roles"
@@ -92,7 +92,7 @@ class Vips:
     ) -> Vip | None:
         """Return the first VIP rule that stops such an action on this identity, or nothing."""
         if identity in self._people:
-            return Vip(PEOPLE, say("this is somebody who answers requests"))
+            return Vip(PEOPLE, say("this is a protected identity"))
         for name, vip in self._rules.items():
             if not (vip.is_global or name in rule.vips):
                 continue

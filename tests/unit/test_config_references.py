@@ -28,6 +28,7 @@ def sentences(tmp_path, main=MAIN, rules=RULES):
         ("joins:", "schedules: [{scan: ldap, full: every 1h}]\njoins:", "there is no silo 'ldap'"),
         ("joins:", "vip: [{name: a, when: x}, {name: a, when: x}]\njoins:", "a VIP rule 'a'"),
         ("joins:", "vip: [{name: self, when: x}]\njoins:", "already a VIP rule 'self'"),
+        ("joins:", "vip: [{name: protected, when: x}]\njoins:", "already a VIP rule 'protected'"),
         ("joins:", "people: {ann: {email: a@b, delegate: bob}}\njoins:", "no person 'bob'"),
         ("joins:", "people: {a: {email: a@b, os_user: x}, b: {email: b@b, os_user: x}}\njoins:",
          "'x' is already the system user of 'a'"),

@@ -53,7 +53,14 @@ def blueprint(app: App) -> Blueprint:
             seen = portrait(unit, app.rulebook, hidden, identity)
         decides = standing(app.engine, hidden, identity, now)
         may_sync = known.may("operator") and known.person is not None
-        view = identity_page(seen, decides, zone_of(app), now, may_sync=may_sync)
+        view = identity_page(
+            seen,
+            decides,
+            zone_of(app),
+            now,
+            may_sync=may_sync,
+            sees_approvers=known.may("admin"),
+        )
         return show(app, "web/identity.html", view)
 
     @pages.get("/<int:number>/past")

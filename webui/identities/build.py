@@ -91,9 +91,15 @@ def _search_notes(answer: Answer, total: int) -> Iterator[str]:
 
 
 def identity_page(
-    seen: Portrait, standing: Standing, zone: str, now: datetime, *, may_sync: bool
+    seen: Portrait,
+    standing: Standing,
+    zone: str,
+    now: datetime,
+    *,
+    may_sync: bool,
+    sees_approvers: bool,
 ) -> IdentityPage:
-    """Return one identity; times are in ``zone``."""
+    """Return one identity; times are in ``zone``. Who answers requests, not everybody may see."""
     return IdentityPage(
         title=wording.visible(seen.name, 120),
         address=addresses.of_identity(seen.identity),
@@ -103,7 +109,11 @@ def identity_page(
         objects=[object_view(each, zone) for each in seen.objects],
         history=[history_view(seen, each, zone) for each in seen.changes],
         has_more_history=seen.has_more_changes,
-        vips=[vip_view(each, zone) for each in standing.vips],
+        vips=[
+            vip_view(each, zone)
+            for each in standing.vips
+            if each.answer is not None or sees_approvers
+        ],
         rules=[rule_view(each, zone, now) for each in standing.rules],
         actions=[about_view(each, zone) for each in standing.actions],
         has_more_actions=standing.has_more_actions,
