@@ -65,6 +65,7 @@ from hypersync.ports.progress import NoProgress, Progress
 from hypersync.rulebook.explain import makes_password
 from hypersync.rulebook.load import load_rulebook
 from hypersync.rulebook.rules import Rulebook
+from hypersync.rulebook.secrecy import hidden_in
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import prepare
 from hypersync.store.unit import Store
@@ -331,7 +332,13 @@ def _settings(configuration: Configuration, rulebook: Rulebook, loaded: Loaded) 
         language=configuration.language,
         loaded=loaded,
         proofs=proofs_of(configuration),
+        hidden=hidden_in(rulebook, _unsaid(configuration)),
     )
+
+
+def _unsaid(configuration: Configuration) -> frozenset[str]:
+    """Return the attributes of which nothing is to be said, in lower case."""
+    return frozenset(name.casefold() for name in configuration.guards.cause.never)
 
 
 def _owner(file: Path) -> str | None:
@@ -393,7 +400,7 @@ def _engine(
             reject_hold=guards.reject_hold,
             delta_duration=guards.delta.max_duration,
             delta_identities=guards.delta.max_identities,
-            unsaid=frozenset(name.casefold() for name in guards.cause.never),
+            unsaid=_unsaid(configuration),
         ),
         limits={
             name: limits

@@ -1,7 +1,7 @@
 """What a message says, found out right before it is sent.
 
-What is out of date by then is not said. The token of a link is stored here, as a hash; it and the
-code are derived again from the delivery at each attempt.
+What is out of date by then is not said, nor what is hidden from everybody. The token of a link is
+stored here, as a hash; it and the code are derived again from the delivery at each attempt.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def _question(
 ) -> Letter:
     clusters = waiting_in(request.clusters, (action.cluster for action in waiting))
     ordered = by_cluster(waiting, clusters)
-    shown = ordered[: settings.rows] if settings.rows else ordered
+    listed = ordered[: settings.rows] if settings.rows else ordered
+    shown = [settings.hidden.of_action(action) for action in listed]
     total = len(waiting) or request.count
     letter = _letter(delivery, request, now, settings)
     letter = replace(letter, actions=shown, total=total, clusters=clusters)

@@ -11,6 +11,7 @@ from hypersync.approvals.links import Links, Signer
 from hypersync.approvals.proof import Proof, Proofs
 from hypersync.model.actions import Action
 from hypersync.model.requests import Request
+from hypersync.model.secrecy import Hidden
 
 
 def _never(_: datetime) -> bool:
@@ -43,8 +44,8 @@ class Settings:
     their expiry, ``approve_vips`` the VIP rules that say so; ``simulated`` rules only plan.
     ``is_blackout`` says whether nothing may be released at a time. ``language`` is that of
     mails to whoever has none of their own, and ``rows`` is the most actions one mail lists, 0 for
-    all. ``loaded`` is what tells who changed a rule; without it
-    nothing is noted. ``proofs`` say what deciding by a link takes.
+    all. ``loaded`` is what tells who changed a rule; without it nothing is noted. ``proofs`` say
+    what deciding by a link takes, ``hidden`` what no message shows.
     """
 
     directory: Directory
@@ -61,6 +62,7 @@ class Settings:
     language: str = "en"
     loaded: Loaded | None = None
     proofs: Proofs = field(default_factory=Proofs)
+    hidden: Hidden = field(default_factory=Hidden)
 
     @property
     def asked_again(self) -> timedelta:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from hypersync.model.secrecy import Hidden
 from hypersync.ports.store import Store
 from hypersync.ports.store.events import EventFilter, Recorded
 
@@ -74,14 +75,23 @@ def find_events(
     wanted: EventFilter,
     *,
     limit: int,
+    hidden: Hidden,
     before: int | None = None,
     shows_approvers: bool = False,
 ) -> EventPage:
-    """Return a page of events."""
+    """Return a page of events; errors of rules that read something hidden are shown to nobody."""
     with store.snapshot() as unit:
         found = unit.events.find(wanted, limit=limit + 1, before=before)
-    shown = [each if shows_approvers else _without_approvers(each) for each in found[:limit]]
+    told = [_without_errors(each, hidden) for each in found[:limit]]
+    shown = [each if shows_approvers else _without_approvers(each) for each in told]
     return EventPage(shown, shown[-1].id if len(found) > limit else None)
+
+
+def _without_errors(recorded: Recorded, hidden: Hidden) -> Recorded:
+    event = recorded.event
+    if event.rule is None or "error" not in event.data or hidden.is_open(event.rule):
+        return recorded
+    return replace(recorded, event=replace(event, data={**event.data, "error": HIDDEN}))
 
 
 def _without_approvers(recorded: Recorded) -> Recorded:

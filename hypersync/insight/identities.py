@@ -98,10 +98,12 @@ class _Finder:
             if self._unit.identities.exists(number):
                 self._hits[number] = ("number", text)
         for each in dict.fromkeys((text, text.lower(), text.upper())):
-            self._take("anchor", search.by_anchor(each, MOST_FOUND))
-        for each in dict.fromkeys((text.casefold(), text)):
-            self._take("join value", search.by_key(each, MOST_FOUND))
-        for before in _NAMED_BY:
+            hits = search.by_anchor(each, MOST_FOUND, without=self._hidden.anchors)
+            self._take("anchor", hits)
+        if not self._hidden.keys:
+            for each in dict.fromkeys((text.casefold(), text)):
+                self._take("join value", search.by_key(each, MOST_FOUND))
+        for before in () if self._hidden.hides_anywhere("dn") else _NAMED_BY:
             name = normal_reference(f"{before}{text.casefold()}")
             if "=" in name:
                 self._take("distinguished name", search.by_reference(name, MOST_FOUND))

@@ -97,7 +97,7 @@ def portrait(
     return Portrait(
         identity=identity,
         name=name_of(stored, hidden) or f"identity {identity}",
-        key=unit.requests.join_values([identity]).get(identity, ""),
+        key="" if hidden.keys else unit.requests.join_values([identity]).get(identity, ""),
         objects=[_lines(unit, hidden, each, pasts[each.id], origins) for each in stored],
         neighbours=tied[:MOST_TIES],
         has_more_neighbours=len(tied) > MOST_TIES,

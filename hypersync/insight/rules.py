@@ -8,11 +8,12 @@ that are in force. Failure direction: what cannot be measured is said to be unkn
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from hypersync.errors import NotFound
+from hypersync.insight.hidden import Hidden
 from hypersync.model.ids import RunId
 from hypersync.model.runs import Counts, RunError, RunKind
 from hypersync.model.verdicts import RuleLimits
@@ -111,14 +112,17 @@ def all_rules(engine: Engine) -> Sequence[RuleLine]:
         ]
 
 
-def one_rule(engine: Engine, name: str, zone: str) -> RuleInsight:
-    """Return one rule; days are those of a time zone. Raises `NotFound`."""
+def one_rule(engine: Engine, hidden: Hidden, name: str, zone: str) -> RuleInsight:
+    """Return one rule without hidden values; days are those of a zone. Raises `NotFound`."""
     rule = engine.rulebook.rule(name)
     if rule is None:
         raise NotFound(f"there is no rule {name!r}")
     now = engine.clock()
     with engine.store.snapshot() as unit:
-        month = list(unit.ledger.reports(now - MONTH, rule=name))
+        month = [
+            replace(each, report=hidden.of_report(name, each.report))
+            for each in unit.ledger.reports(now - MONTH, rule=name)
+        ]
         changes = unit.publications.of_rule(name, MOST_CHANGES)
         is_new = not changes or changes[0].content != rule.text_hash
         return RuleInsight(
@@ -131,7 +135,7 @@ def one_rule(engine: Engine, name: str, zone: str) -> RuleInsight:
             changes=changes,
             is_new=is_new,
             tried=unit.publications.tried(name, rule.text_hash) if is_new else None,
-            errors=_errors(unit, month, name),
+            errors=_errors(unit, hidden, month, name),
         )
 
 
@@ -198,12 +202,12 @@ def _by_rule(runs: Iterable[RuleInRun]) -> dict[str, Counts]:
 
 
 def _errors(
-    unit: UnitOfWork, runs: Collection[RuleInRun], rule: str
+    unit: UnitOfWork, hidden: Hidden, runs: Collection[RuleInRun], rule: str
 ) -> list[tuple[RunId, datetime, RunError]]:
     found: list[tuple[RunId, datetime, RunError]] = []
     for each in [run for run in runs if run.report.counts.errors][:ERRONEOUS_RUNS]:
         rows = unit.ledger.errors(each.run, rule=rule, limit=MOST_ERRORS - len(found))
-        found += [(each.run, each.at, error) for _, error in rows]
+        found += [(each.run, each.at, hidden.of_error(error)) for _, error in rows]
         if len(found) == MOST_ERRORS:
             break
     return found

@@ -75,12 +75,12 @@ def one_run(
         is_commit = run.mode is RunMode.COMMIT
         begin, end = unit.ledger.spent(name) if is_commit else (None, None)
         return RunInsight(
-            run=run,
+            run=hidden.of_run(run),
             actions=Page(
                 [hidden.of_action(each) for each in actions[:ACTIONS]],
                 actions[ACTIONS - 1].id if len(actions) > ACTIONS else None,
             ),
-            errors=_errors(unit.ledger.errors(name, limit=ERRORS + 1), ERRORS),
+            errors=_errors(hidden, unit.ledger.errors(name, limit=ERRORS + 1), ERRORS),
             put_off=unit.ledger.verdict_counts(name),
             first_start=begin,
             last_end=end,
@@ -88,15 +88,15 @@ def one_run(
 
 
 def errors_of(
-    store: Store, name: RunId, *, rule: str | None = None, after: int = 0
+    store: Store, hidden: Hidden, name: RunId, *, rule: str | None = None, after: int = 0
 ) -> tuple[Run, Page[RunError, int]]:
-    """Return a page of a run's errors; raises `NotFound`."""
+    """Return a page of a run's errors without hidden values; raises `NotFound`."""
     with store.snapshot() as unit:
         run = unit.runs.get(name)
         if run is None:
             raise NotFound(f"there is no run {name!r}")
         found = unit.ledger.errors(name, rule=rule, after=after, limit=ROWS + 1)
-    return run, _errors(found, ROWS)
+    return run, _errors(hidden, found, ROWS)
 
 
 def put_off_by(
@@ -116,6 +116,9 @@ def put_off_by(
     return run, Page(found[:ROWS], found[ROWS - 1].number if len(found) > ROWS else None)
 
 
-def _errors(found: Sequence[tuple[int, RunError]], most: int) -> Page[RunError, int]:
+def _errors(
+    hidden: Hidden, found: Sequence[tuple[int, RunError]], most: int
+) -> Page[RunError, int]:
     shown = found[:most]
-    return Page([error for _, error in shown], shown[-1][0] if len(found) > most else None)
+    rows = [hidden.of_error(error) for _, error in shown]
+    return Page(rows, shown[-1][0] if len(found) > most else None)

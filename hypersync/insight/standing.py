@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hypersync.insight.hidden import Hidden
+from hypersync.insight.hidden import Hidden, answer_shown
 from hypersync.model.actions import Action
 from hypersync.model.ids import IdentityId
 from hypersync.pipeline.engine import Engine
@@ -69,10 +69,13 @@ def standing(engine: Engine, hidden: Hidden, identity: IdentityId, now: datetime
     newest: dict[str, datetime] = {}
     for (rule, _, _), start in starts.items():
         newest[rule] = max(start, newest.get(rule, start))
-    answers = [hidden.of_answer(each) for each in answer.rules]
-    vips = [_vip(engine, hidden.of_answer(each), memory, now) for each in answer.vips]
+    answers = [answer_shown(hidden, each.rule, each) for each in answer.rules]
+    vips = [
+        _vip(engine, answer_shown(hidden, f"vip:{each.rule}", each), memory, now)
+        for each in answer.vips
+    ]
     return Standing(
-        waits=waits,
+        waits=hidden.of_ambiguity(waits),
         rules=[_rule(each, newest.get(each.rule), now) for each in answers],
         vips=[*([VipStanding(name=PEOPLE, answer=None)] if is_person else []), *vips],
         actions=[hidden.of_action(each) for each in actions[:MOST_ACTIONS]],

@@ -11,9 +11,10 @@ import secrets
 import string
 
 from hypersync.model.objects import Attributes, SiloObject, Value
+from hypersync.model.secrecy import MARK
 
-MARK = "\ue000initial password\ue001"
-"""Stands for a password that is not made yet; private-use characters, so that no name has them."""
+__all__ = ["MARK", "fresh_password", "with_passwords"]
+
 _LENGTH = 20
 _ALPHABETS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "!#%+-./:=?@_")
 

@@ -24,14 +24,19 @@ from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.explain import Outcome, Step, trace
 from hypersync.rulebook.nodes import Compiled
 from hypersync.rulebook.rules import Rule, RuleKind, VipRule
+from hypersync.rulebook.secrecy import names_read
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One sub-expression and its value: what it is, ``missing``, ``unknown`` or an error."""
+    """One sub-expression and its value: what it is, ``missing``, ``unknown`` or an error.
+
+    ``reads`` are the attributes and environment variables it reads, ``None`` when that is unknown.
+    """
 
     source: str
     value: object
+    reads: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class RuleAnswer:
     """One rule for one identity: true, false, unknown or error, and the values it read.
 
     ``throttle`` is the least time between two starts, ``None`` without one or when it cannot be
-    computed.
+    computed. ``is_error_told`` says that the note has the message of an error, which quotes values.
     """
 
     rule: str
@@ -47,6 +52,7 @@ class RuleAnswer:
     values: tuple[Trace, ...]
     note: str = ""
     throttle: timedelta | None = None
+    is_error_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,13 @@ def _answer(evaluator: Evaluator, rule: Rule, seen: Identity) -> RuleAnswer:
         else:
             result = "false" if evaluator.is_cleanly_false(rule.index, *states) else "unknown"
     except EvaluationError as error:
-        return RuleAnswer(rule.id, "error", values, error.message)
-    note = _note(evaluator, rule, seen, result)
-    return RuleAnswer(rule.id, result, values, note, _throttle(evaluator, rule, seen))
+        return RuleAnswer(rule.id, "error", values, error.message, is_error_told=True)
+    throttle = _throttle(evaluator, rule, seen)
+    try:
+        note = _note(evaluator, rule, seen, result)
+    except EvaluationError as error:
+        return RuleAnswer(rule.id, result, values, error.message, throttle, is_error_told=True)
+    return RuleAnswer(rule.id, result, values, note, throttle)
 
 
 def _throttle(evaluator: Evaluator, rule: Rule, seen: Identity) -> timedelta | None:
@@ -140,19 +150,19 @@ def _vip(evaluator: Evaluator, vip: VipRule, seen: Identity) -> RuleAnswer:
     try:
         value = evaluator.value(vip.when, *states)
     except EvaluationError as error:
-        return RuleAnswer(vip.name, "error", values, error.message)
+        return RuleAnswer(vip.name, "error", values, error.message, is_error_told=True)
     result = "unknown" if value is None else "true" if value is True else "false"
     return RuleAnswer(vip.name, result, values)
 
 
 def _note(evaluator: Evaluator, rule: Rule, seen: Identity, result: str) -> str:
-    """Say what an update rule that holds would change, or that a rate is asked besides."""
+    """Say what an update rule that holds would change, or that a rate is asked besides.
+
+    Raises `EvaluationError` when what it would change cannot be told.
+    """
     if result == "true" and rule.kind is RuleKind.UPDATE and rule.set:
         states = (seen.objects, seen.gone, seen.outside, seen.invalid)
-        try:
-            changes = evaluator.changes(rule.index, *states)
-        except EvaluationError as error:
-            return error.message
+        changes = evaluator.changes(rule.index, *states)
         return "nothing to change" if not changes else f"would change {', '.join(sorted(changes))}"
     return "" if rule.counting is None else f"and within {rule.counting.source}"
 
@@ -163,7 +173,15 @@ def _traces(evaluator: Evaluator, rule: Rule, seen: Identity) -> tuple[Trace, ..
 
 def _traced(evaluator: Evaluator, asked: Compiled, seen: Identity) -> tuple[Trace, ...]:
     steps = trace(evaluator, asked, seen.objects, seen.gone, seen.outside, seen.invalid)
-    return tuple(Trace(step.text, _shown(step)) for step in steps)
+    rulebook = evaluator.rulebook
+    return tuple(
+        Trace(
+            step.text,
+            _shown(step),
+            None if step.node is None else names_read([step.node], rulebook),
+        )
+        for step in steps
+    )
 
 
 def _shown(step: Step) -> object:

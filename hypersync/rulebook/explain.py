@@ -42,13 +42,17 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One sub-expression: its source, how deep it stands, and its value or what went wrong."""
+    """One sub-expression: its source, how deep it stands, and its value or what went wrong.
+
+    ``node`` is what it was read into.
+    """
 
     text: str
     depth: int
     outcome: Outcome
     value: Any = None
     error: str = ""
+    node: Node | None = None
 
 
 def trace(
@@ -91,12 +95,13 @@ def _step(
         isinstance(each, Call) and each.function.place in (Place.LAST, Place.ONCE)
         for each in walk(node)
     ):
-        return Step(node.text, depth, Outcome.NOT_ASKED)
+        return Step(node.text, depth, Outcome.NOT_ASKED, node=node)
     try:
         value = evaluator.value(Compiled(node.text, node), *states)
     except EvaluationError as error:
-        return Step(node.text, depth, Outcome.ERROR, error=error.message)
+        return Step(node.text, depth, Outcome.ERROR, error=error.message, node=node)
     if value is not None:
-        return Step(node.text, depth, Outcome.VALUE, value)
+        return Step(node.text, depth, Outcome.VALUE, value, node=node)
     is_condition = type_of(node) is ValueType.CONDITION
-    return Step(node.text, depth, Outcome.UNKNOWN if is_condition else Outcome.MISSING)
+    outcome = Outcome.UNKNOWN if is_condition else Outcome.MISSING
+    return Step(node.text, depth, outcome, node=node)

@@ -37,11 +37,14 @@ class Search:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def by_anchor(self, beginning: str, most: int) -> Hits:
-        """Find by the beginning of an anchor, in any silo."""
-        types = read(self._connection, "SELECT id FROM silo_type ORDER BY id")
+    def by_anchor(
+        self, beginning: str, most: int, *, without: Collection[tuple[str, str]] = ()
+    ) -> Hits:
+        """Find by the beginning of an anchor, in any silo but in some types of theirs."""
+        types = read(self._connection, "SELECT id, silo, type FROM silo_type ORDER BY id")
+        kept = [number for number, silo, kind in types if (silo, kind) not in without]
         return _together(
-            [self._starting(_ANCHORS, "anchor", beginning, most, row[0]) for row in types], most
+            [self._starting(_ANCHORS, "anchor", beginning, most, number) for number in kept], most
         )
 
     def by_key(self, beginning: str, most: int) -> Hits:

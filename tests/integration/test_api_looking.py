@@ -99,7 +99,9 @@ def test_errors_of_a_run_are_listed(calling):
     world.run()
     run = calling.get("/runs", limit=1).json["items"][0]["id"]
     with world.app.store.begin() as unit:
-        unit.runs.report_errors(run, [RunError("r", 5, "x", f"wrong {n}") for n in range(3)])
+        unit.runs.report_errors(
+            run, [RunError("disable-leaver", 5, "x", f"wrong {n}") for n in range(3)]
+        )
     first = calling.get(f"/runs/{run}/errors", limit=2).json
     rest = calling.get(f"/runs/{run}/errors", limit=2, cursor=first["next"]).json
     messages = [each["message"] for each in (*first["items"], *rest["items"])]

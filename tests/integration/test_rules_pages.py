@@ -12,6 +12,7 @@ import pytest
 from hypersync.insight import rules as insight
 from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.runs import Counts, RuleReport, Run, RunError, RunKind, RunMode, RunState
+from hypersync.model.secrecy import Hidden
 from hypersync.ports.store.ledger import RuleInRun
 from tests.integration.test_query_plans import traced, walks
 from tests.operating import Desk
@@ -297,7 +298,7 @@ def test_looking_at_rules_walks_through_no_table(desk):
 def test_idle_runs_cost_a_page_of_rules_nothing_more(desk):
     def reads() -> list[str]:
         with traced(desk.world) as statements:
-            insight.one_rule(desk.world.app.engine, "disable-leaver", "UTC")
+            insight.one_rule(desk.world.app.engine, Hidden(), "disable-leaver", "UTC")
         return [each for each in statements if "SELECT" in each]
 
     desk.world.leave(1)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from hypersync.approvals.links import mark_of
 from hypersync.errors import NotFound
-from hypersync.insight.hidden import Hidden, hidden_of
+from hypersync.insight.hidden import Hidden, hidden_of, traces_shown
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.ids import ActionId, IdentityId
 from hypersync.model.objects import Operation
@@ -119,7 +119,7 @@ def add_to(routes: Routes) -> None:
             found = unit.actions.get([ActionId(path.id)])
         if not found or found[0].state is ActionState.PROPOSED:
             raise NotFound("there is no such action")
-        read = hidden.of_traces(app.explain(found[0]))
+        read = traces_shown(hidden, app.explain(found[0]))
         shown = action_out(hidden.of_action(found[0]))
         return answer(ActionWhy(**shown.model_dump(), trace=traces(read)))
 

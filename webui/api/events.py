@@ -7,15 +7,15 @@ from datetime import datetime
 from flask import Response
 from pydantic import BaseModel, Field, JsonValue
 
-from hypersync.audit.chain import chain_keys
 from hypersync.audit.state import chain_state
-from hypersync.audit.verify import verify
 from hypersync.insight.events import find_events
+from hypersync.insight.hidden import hidden_of
 from hypersync.ports.store.events import EventFilter, Recorded
 from webui.api.answers import Page, Paged, Sent, answer, number_key, page
 from webui.api.requests import sees_approvers
 from webui.api.routes import Routes
 from webui.api.words import Moment, Word
+from webui.audit.verified import verifier
 from webui.visitors import needs
 
 
@@ -54,9 +54,13 @@ class EventQuery(Paged):
 
 
 class ChainQuery(Sent):
-    """Whether every seal is to be verified."""
+    """Whether seals are to be verified."""
 
-    verify: bool = Field(False, description="Verify every seal; with many events it takes long.")
+    verify: bool = Field(
+        False,
+        description="Verify every seal, which takes long with many events. Only for "
+        "administrators; for others what is new is verified, when it is not much.",
+    )
 
 
 class FaultOut(BaseModel):
@@ -68,7 +72,10 @@ class FaultOut(BaseModel):
 
 
 class ChainOut(BaseModel):
-    """The state of the hash chain; `intact` is null when it was not verified."""
+    """The state of the hash chain, and what was found when it was verified last.
+
+    `intact` is null when it was not since the server started.
+    """
 
     number: int = Field(description="How many events are sealed.")
     event: int | None = Field(description="The last sealed event.")
@@ -76,6 +83,8 @@ class ChainOut(BaseModel):
     sealed_at: datetime | None
     unsealed: int
     intact: bool | None
+    verified_event: int | None = Field(description="Up to which event it was verified.")
+    verified_at: datetime | None
     broken: int
     faults: list[FaultOut]
 
@@ -95,6 +104,7 @@ def add_to(routes: Routes) -> None:
             limit=query.limit,
             before=number_key(query),
             shows_approvers=sees_approvers(needs(app, "viewer")),
+            hidden=hidden_of(app.engine),
         )
         return page(EventPage, [_event(each) for each in found.events], found.older)
 
@@ -102,7 +112,11 @@ def add_to(routes: Routes) -> None:
     def get_chain(query: ChainQuery) -> Response:
         """Return where the hash chain ends, and verify it when asked to."""
         state = chain_state(app.store)
-        found = verify(app.store, chain_keys(app.settings)) if query.verify else None
+        checked = verifier().last
+        if query.verify:
+            is_admin = sees_approvers(needs(app, "viewer"))
+            checked = verifier().verify_all() if is_admin else verifier().look(state)
+        found = None if checked is None else checked.found
         faults = () if found is None else found.faults
         return answer(
             ChainOut(
@@ -112,6 +126,8 @@ def add_to(routes: Routes) -> None:
                 sealed_at=state.sealed_at,
                 unsealed=state.unsealed,
                 intact=None if found is None else found.is_intact,
+                verified_event=None if found is None else found.head.event,
+                verified_at=None if checked is None else checked.at,
                 broken=0 if found is None else found.broken,
                 faults=[
                     FaultOut(event=each.event, wrong=each.wrong.value, text=each.text)

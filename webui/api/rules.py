@@ -8,6 +8,7 @@ from datetime import date, datetime
 from flask import Response
 from pydantic import BaseModel, Field
 
+from hypersync.insight.hidden import hidden_of
 from hypersync.insight.rules import LimitInForce, all_rules, one_rule
 from hypersync.model.runs import Counts
 from hypersync.rulebook.rules import Rule, RuleKind
@@ -92,6 +93,7 @@ class RuleDetail(BaseModel):
 def add_to(routes: Routes) -> None:
     """Add the calls about rules."""
     app = routes.app
+    hidden = hidden_of(app.engine)
 
     @routes.get("/rules", RuleList, tag="rules")
     def list_rules() -> Response:
@@ -114,7 +116,7 @@ def add_to(routes: Routes) -> None:
     @routes.get("/rules/<rule>", RuleDetail, tag="rules")
     def get_rule(path: ByName) -> Response:
         """Return one rule: its limit, its last runs, and its last 30 days."""
-        found = one_rule(app.engine, path.rule, zone_of(app))
+        found = one_rule(app.engine, hidden, path.rule, zone_of(app))
         runs = [
             RuleRunOut(
                 run=each.run,

@@ -148,12 +148,13 @@ def add_to(routes: Routes) -> None:
     """Add the calls that look at runs."""
     _lists(routes)
     app = routes.app
+    hidden = hidden_of(app.engine)
 
     @routes.get("/runs/<id>", RunDetail, tag="runs")
     def get_run(path: ById) -> Response:
         """Return one run, and what each rule did in it."""
         with app.store.snapshot() as unit:
-            run = _run(unit, path.id)
+            run = hidden.of_run(_run(unit, path.id))
         shown = run_out(run).model_dump()
         rules = [
             RuleReportOut(
@@ -219,7 +220,7 @@ def _lists(routes: Routes) -> None:
             found = unit.ledger.errors(run.id, rule=query.rule, after=after, limit=query.limit + 1)
         shown = [
             ErrorOut(rule=e.rule, identity=e.identity, code=e.code, message=e.message)
-            for _, e in found[: query.limit]
+            for e in (hidden.of_error(error) for _, error in found[: query.limit])
         ]
         following = found[query.limit - 1][0] if len(found) > query.limit else None
         return page(ErrorPage, shown, following)

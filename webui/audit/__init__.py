@@ -10,20 +10,18 @@ from flask import Blueprint, Response, request
 
 from hypersync.access.visitor import Visitor
 from hypersync.app import App
-from hypersync.audit.chain import chain_keys
 from hypersync.audit.state import chain_state
-from hypersync.audit.verify import verify
 from hypersync.errors import UsageError
 from hypersync.insight.events import EventPage, find_events
+from hypersync.insight.hidden import hidden_of
 from hypersync.messages.pages.audit import AuditPage, ChainView
 from hypersync.ports.store.events import EventFilter
 from webui.audit.build import chain_view, event_view, fields, query
+from webui.audit.verified import verifier
 from webui.frame import show
 from webui.visitors import needs, zone_of
 
 MOST_EVENTS = 50
-MOST_VERIFIED = 20_000
-"""So many events are verified with the page; more are when asked for."""
 
 
 def blueprint(app: App) -> Blueprint:
@@ -39,7 +37,7 @@ def blueprint(app: App) -> Blueprint:
             page = _events(app, known, given)
         except UsageError as refused:
             error = refused.message
-        view = _view(app, given, page, error)
+        view = _view(app, known, given, page, error)
         return show(app, "web/audit.html", view, 400 if error else 200)
 
     return pages
@@ -64,6 +62,7 @@ def _events(app: App, known: Visitor, given: Mapping[str, str]) -> EventPage:
         limit=MOST_EVENTS,
         before=None if before is None else int(before),
         shows_approvers=known.may("admin"),
+        hidden=hidden_of(app.engine),
     )
 
 
@@ -78,12 +77,14 @@ def _moment(text: str | None, zone: str) -> datetime | None:
         raise UsageError("That is no time; write for instance 2026-01-31T09:00.") from error
 
 
-def _view(app: App, given: Mapping[str, str], page: EventPage, error: str) -> AuditPage:
+def _view(
+    app: App, known: Visitor, given: Mapping[str, str], page: EventPage, error: str
+) -> AuditPage:
     zone, directory = zone_of(app), app.settings.directory
     filled = fields(given)
     return AuditPage(
         title="Audit trail",
-        chain=_chain(app, given, zone),
+        chain=_chain(app, known, given, zone),
         fields=filled,
         is_filtered=any(each.value for each in filled),
         events=[event_view(each, directory, zone) for each in page.events],
@@ -92,9 +93,8 @@ def _view(app: App, given: Mapping[str, str], page: EventPage, error: str) -> Au
     )
 
 
-def _chain(app: App, given: Mapping[str, str], zone: str) -> ChainView:
-    state = chain_state(app.store)
-    is_small = state.head.number + state.unsealed <= MOST_VERIFIED
-    is_wanted = is_small or given.get("verify") == "all"
-    found = verify(app.store, chain_keys(app.settings)) if is_wanted else None
-    return chain_view(state, found, query(given, verify="all"), zone)
+def _chain(app: App, known: Visitor, given: Mapping[str, str], zone: str) -> ChainView:
+    state, is_admin = chain_state(app.store), known.may("admin")
+    is_wanted = is_admin and given.get("verify") == "all"
+    checked = verifier().verify_all() if is_wanted else verifier().look(state)
+    return chain_view(state, checked, query(given, verify="all") if is_admin else "", zone)

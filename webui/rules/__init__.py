@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from hypersync.app import App
+from hypersync.insight.hidden import hidden_of
 from hypersync.insight.rules import advice, all_rules, one_rule
 from webui.frame import part, show
 from webui.rules.build import advice_page, rule_page, rules_page
@@ -28,7 +29,7 @@ def blueprint(app: App) -> Blueprint:
     def rule(name: str) -> Response:
         needs(app, "viewer")
         zone = zone_of(app)
-        found = one_rule(app.engine, name, zone)
+        found = one_rule(app.engine, hidden_of(app.engine), name, zone)
         view = rule_page(
             found, texts.get(name, ""), app.configuration, app.settings.directory, zone
         )

@@ -64,7 +64,9 @@ def blueprint(app: App) -> Blueprint:
         needs(app, "viewer")
         asked = filters.asked(request.args, filters.ERRORS)
         after = filters.number_after(asked)
-        of, found = errors_of(app.store, RunId(name), rule=asked.get("rule"), after=after)
+        of, found = errors_of(
+            app.store, hidden_of(app.engine), RunId(name), rule=asked.get("rule"), after=after
+        )
         return show(app, "web/run-list.html", errors_page(of, found, asked))
 
     @pages.get("/<name>/put-off")

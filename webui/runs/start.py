@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from hypersync.access.visitor import Visitor
 from hypersync.app import App
 from hypersync.errors import DecisionRefused, UsageError
+from hypersync.insight.hidden import hidden_of
 from hypersync.messages.pages.frame import MessagePage
 from hypersync.messages.pages.runs import JobPage
 from hypersync.model.actions import ActionState
@@ -115,7 +116,7 @@ def _view(app: App, job: Job, known: Visitor) -> JobPage:
     can_commit = run is not None and job.state is JobState.DONE and not job.order.commit
     return job_page(
         job,
-        run,
+        None if run is None else hidden_of(app.engine).of_run(run),
         irreversible=app.irreversible(run) if can_commit and run else Irreversible(),
         approved=approved,
         is_mine=known.person == job.person,

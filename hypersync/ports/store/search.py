@@ -53,8 +53,10 @@ class Piece(NamedTuple):
 class Search(Protocol):
     """Finds identities."""
 
-    def by_anchor(self, beginning: str, most: int) -> Hits:
-        """Find by the beginning of an anchor, in any silo."""
+    def by_anchor(
+        self, beginning: str, most: int, *, without: Collection[tuple[str, str]] = ()
+    ) -> Hits:
+        """Find by the beginning of an anchor, in any silo but in some types of theirs."""
 
     def by_key(self, beginning: str, most: int) -> Hits:
         """Find by the beginning of a normal join value, of the identity or of one object."""
