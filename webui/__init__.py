@@ -23,6 +23,7 @@ from webui import (
     sign_in,
 )
 from webui.api import beside
+from webui.audit.verified import Verifier
 from webui.forwarded import Forwarded
 from webui.jobs import Jobs
 
@@ -34,7 +35,8 @@ def create_app(app: App) -> Flask:
     site = Flask("webui", static_folder="static", static_url_path="/static")
     site.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     site.extensions["jobs"] = jobs = Jobs(app)
-    both = beside(site.wsgi_app, app, jobs)
+    site.extensions["verifier"] = checks = Verifier(app)
+    both = beside(site.wsgi_app, app, jobs, checks)
     site.wsgi_app = Forwarded(both, app.configuration.proxies)  # type: ignore[method-assign]
     security.protect(site, app)
     for part in (assets, dashboard, audit, sign_in, decisions, pending, runs, rules, identities):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import Enum
 
 from hypersync.audit.chain import ChainKeys, Head, Seal, read_seal
@@ -18,6 +19,8 @@ from hypersync.ports.store.events import Entry
 
 BATCH = 1000
 MOST_FAULTS = 20
+LATE = timedelta(days=1)
+"""How long after its event a seal is called late."""
 
 
 class Wrong(Enum):
@@ -29,6 +32,7 @@ class Wrong(Enum):
     REORDERED = "reordered"
     UNKNOWN_KEY = "unknown_key"
     UNREADABLE = "unreadable"
+    BACKWARDS = "backwards"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,21 @@ class Fault:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Events in a row that were sealed long after they happened, and the longest time between."""
+
+    first: int
+    last: int
+    by: timedelta
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """What a walk found: the end of the chain, what has no seal yet, and what is broken.
 
     ``faults`` are the first ones, ``broken`` counts them all; ``sealed`` counts those looked at.
+    ``late`` is no fault, because a daemon may be down: where seals came long after their events.
     """
 
     head: Head
@@ -53,6 +67,7 @@ class Verified:
     faults: tuple[Fault, ...]
     broken: int
     start: Head = field(default_factory=Head)
+    late: tuple[Late, ...] = ()
 
     @property
     def is_intact(self) -> bool:
@@ -72,6 +87,10 @@ class Walk:
         self._sealed = 0
         self._broken = 0
         self._faults: list[Fault] = []
+        before = read_seal(start.seal)
+        self._seconds = 0 if before is None else before.seconds
+        self._late: list[Late] = []
+        self._is_late = False
 
     def step(self, entry: Entry) -> None:
         """Look at the next event by key; one fault of an event is enough."""
@@ -116,6 +135,7 @@ class Walk:
             unsealed=len(self._bare),
             faults=tuple(self._faults),
             broken=self._broken,
+            late=tuple(self._late),
         )
 
     def _settle_bare(self, skipped: int) -> int:
@@ -153,11 +173,36 @@ class Walk:
         elif not self._keys.fits(entry, seal, self._head.seal):
             text = "its seal does not fit what it says: it was changed, or put in without the key"
             self._fault(Wrong.CHANGED, entry.id, text)
+        else:
+            self._check_time(entry, seal)
+
+    def _check_time(self, entry: Entry, seal: Seal) -> None:
+        """Judge when a seal that fits was made."""
+        if seal.seconds < self._seconds:
+            text = "it was sealed earlier than the event before it"
+            self._fault(Wrong.BACKWARDS, entry.id, text)
+        self._seconds = max(self._seconds, seal.seconds)
+        delay = _delay(entry, seal)
+        if delay <= LATE:
+            self._is_late = False
+        elif self._is_late:
+            known = self._late[-1]
+            self._late[-1] = Late(known.first, entry.id, max(known.by, delay))
+        elif len(self._late) < MOST_FAULTS:
+            self._late.append(Late(entry.id, entry.id, delay))
+            self._is_late = True
 
     def _fault(self, wrong: Wrong, event: int, text: str) -> None:
         self._broken += 1
         if len(self._faults) < MOST_FAULTS:
             self._faults.append(Fault(wrong, event, text))
+
+
+def _delay(entry: Entry, seal: Seal) -> timedelta:
+    """Return how long after an event it was sealed; nothing for one whose time is none."""
+    if "at" in entry.unreadable:
+        return timedelta()
+    return seal.made_at - datetime.fromisoformat(str(entry.content[0]))
 
 
 def walk(keys: ChainKeys, entries: Iterable[Entry], start: Head | None = None) -> Verified:

@@ -134,6 +134,10 @@ def verified_document(found: Verified) -> dict[str, object]:
             {"event": each.event, "wrong": each.wrong.value, "text": each.text}
             for each in found.faults
         ],
+        "late": [
+            {"first": each.first, "last": each.last, "seconds": int(each.by.total_seconds())}
+            for each in found.late
+        ],
     }
 
 
@@ -143,6 +147,10 @@ def _verified_text(found: Verified) -> str:
     ]
     if found.broken > len(found.faults):
         lines.append(f"... and {found.broken - len(found.faults)} more")
+    lines += [
+        f"events {each.first} to {each.last} were sealed late, up to {each.by.days} days after"
+        for each in found.late
+    ]
     state = "The chain is intact" if found.is_intact else f"The chain is BROKEN ({found.broken})"
     end = f"up to event {found.head.event}" if found.head.event is not None else "and empty"
     lines.append(f"{state} {end}: {found.sealed} events verified, {found.unsealed} not sealed yet.")

@@ -1,14 +1,15 @@
 """What everybody is to know at the moment, whatever page they look at.
 
-Unlock keys in force, a simulation, silos that are paused, errors of the last committing run, a
-blackout, a missing sign-in. Each costs a look at an index or two, however much there is.
+Unlock keys in force, a broken audit trail, a simulation, silos that are paused, errors of the last
+committing run, a blackout, a missing sign-in. Each costs a look at an index or two, however much
+there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from hypersync.model.ids import RunId
@@ -19,6 +20,8 @@ from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.ledger import RunsWanted
 
 _MOST_ERRORS = 200
+_BROKEN_FOR = timedelta(days=7)
+"""How long everybody is told that the audit trail was found broken."""
 _GUARD = "guard"
 """The code of errors of the guards themselves."""
 
@@ -53,6 +56,7 @@ def notices(
 ) -> Iterator[Notice]:
     """Yield everything that people of the installation are to know, the worst first."""
     yield from unlocked(unit, engine, now)
+    yield from _broken(unit, now)
     yield from _errors(unit)
     reasons = unit.silos.reasons()
     for silo in sorted(unit.silos.paused()):
@@ -68,6 +72,15 @@ def notices(
     if not has_sign_in:
         text = "No sign-in is configured: these pages are shown on this machine only"
         yield Notice(severity=Severity.NOTE, text=text)
+
+
+def _broken(unit: UnitOfWork, now: datetime) -> Iterator[Notice]:
+    """Yield that whoever seals found the audit trail broken."""
+    found = unit.events.latest("audit_broken", now - _BROKEN_FOR)
+    if found is not None:
+        when = f"{found.event.at:%Y-%m-%d %H:%M} UTC"
+        text = f"The audit trail was found broken at {when}: see event {found.id} there"
+        yield Notice(severity=Severity.BAD, text=text)
 
 
 def _errors(unit: UnitOfWork) -> Iterator[Notice]:

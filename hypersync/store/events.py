@@ -9,6 +9,7 @@ beyond those of Python. See `hypersync.store.stored` for how they are read.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -72,6 +73,12 @@ class Events:
     def get(self, event: int) -> Recorded | None:
         """Return one event."""
         found = self._entries(self._raw().where(_EVENT.c.id == event))
+        return _recorded(found[0]) if found else None
+
+    def latest(self, kind: str, since: datetime) -> Recorded | None:
+        """Return the event of a kind that happened last, from a time on."""
+        query = self._raw().where(_EVENT.c.at >= since, _EVENT.c.kind == kind)
+        found = self._entries(query.order_by(_EVENT.c.at.desc()).limit(1))
         return _recorded(found[0]) if found else None
 
     # --- the chain -----------------------------------------------------------------------------

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
-from hypersync.audit.chain import ChainKeys, read_seal
+from hypersync.audit.chain import ChainKeys, Head, _mac, read_seal
 from hypersync.audit.memory import Memory
-from hypersync.audit.verify import Wrong, verify
+from hypersync.audit.sealing import seal
+from hypersync.audit.verify import Late, Wrong, verify
 from hypersync.daemon import Daemon
 from hypersync.ports.store.events import Event, EventFilter
 from hypersync.store.engine import open_engine
@@ -201,6 +203,39 @@ def test_S34_seals_never_run_backwards_when_the_clock_does(store, file):
         seals = [read_seal(unit.events.get(each).seal).seconds for each in (1, 2)]
     assert seals[0] == seals[1] == int(NOON.timestamp())
     assert verify(store, KEYS).is_intact
+
+
+@BOTH
+def test_S34_times_of_seals_that_run_backwards_are_a_fault(store):
+    class Rewound(ChainKeys):
+        """A sealer that takes whatever its clock says."""
+
+        def seal(self, entry, before, now):
+            made = super().seal(entry, Head(before.number), now)
+            key = next(iter(self.keys.values()))
+            return replace(made, mac=_mac(key, entry, before.seal, made.number, made.seconds))
+
+    rewound = Rewound(KEYS.keys)
+    for hours in (2, 1, 3):
+        record(store)
+        seal(store, rewound, NOON + hours * HOUR)
+    assert [(each.wrong, each.event) for each in verify(store, KEYS).faults] == [
+        (Wrong.BACKWARDS, 2)
+    ]
+
+
+@BOTH
+def test_events_sealed_late_are_told_where_and_by_how_much_and_are_no_fault(store, file):
+    record(store, 2)
+    started(store, file, NOON + HOUR)
+    record(store, 3)
+    record(store, 1, NOON - 3 * DAY)
+    started(store, file, NOON + 2 * DAY)
+    record(store, 1, NOON + 2 * DAY)
+    started(store, file, NOON + 2 * DAY)
+    found = verify(store, KEYS)
+    assert found.is_intact
+    assert found.late == (Late(3, 6, 5 * DAY),)
 
 
 def test_S34_the_daemon_remembers_beside_the_database_of_sqlite(world, caplog):

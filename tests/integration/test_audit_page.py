@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
 
+from hypersync.access.sessions import ACCOUNT, begin_session
 from hypersync.audit.chain import chain_keys
 from hypersync.audit.sealing import seal
+from hypersync.audit.verify import verify
 from hypersync.ports.store.events import Event
-from tests.asking import HOUR, NOON, stopped
+from tests.asking import DAY, HOUR, NOON, stopped
 from tests.pages import Browser
+from tests.signing_in import RULES, account, hold, signed_in
 
 
 @pytest.fixture
@@ -121,15 +126,110 @@ def test_S34_the_page_names_an_event_that_cannot_be_read(browser, change):
     assert '<li id="event-2">' in page.text
 
 
-def test_a_long_chain_is_verified_when_asked_for(browser, monkeypatch):
+def counting(monkeypatch):
+    """Count from where on a walk over the chain is made."""
+    walks = []
+
+    def counted(store, keys, start=None):
+        walks.append(0 if start is None else start.number)
+        return verify(store, keys, start)
+
+    monkeypatch.setattr("webui.audit.verified.verify", counted)
+    return walks
+
+
+def test_what_was_verified_is_not_verified_again_and_only_what_is_new_is(browser, monkeypatch):
+    walks = counting(monkeypatch)
+    record(browser, 5)
+    end = sealed(browser).head
+    for _ in range(3):
+        assert "The chain is intact" in browser.open("/audit").text
+    assert walks == [0]
+    record(browser, 2)
+    sealed(browser)
+    page = browser.open("/audit").text
+    assert walks == [0, end.number]
+    assert f"The chain is intact: {end.number + 2} sealed events verified." in page
+    assert f"Verified up to event {end.event + 2} on" in page
+
+
+def test_a_long_chain_is_verified_for_administrators_only(tmp_path, monkeypatch):
+    looking = signed_in(tmp_path, "vic")
+    record(looking, 5)
+    sealed(looking)
+    monkeypatch.setattr("webui.audit.verified.MOST_VERIFIED", 3)
+    walks = counting(monkeypatch)
+    page = looking.open("/audit?kind=approve&verify=all").text
+    assert "is intact" not in page
+    assert "It was not verified since these pages started." in page
+    assert "verify=all" not in page
+    assert walks == []
+    world = looking.world
+    account(world, "ada")
+    hold(looking, begin_session(world.store, "ada", ACCOUNT, now=looking.time, rules=RULES))
+    page = looking.open("/audit?kind=approve").text
+    address = re.search(r'href="([^"]+verify=all)"', page)[1].replace("&amp;", "&")
+    assert "is intact" in looking.open(address).text
+    assert "kind=approve" in address
+    assert walks == [0]
+    hold(looking, begin_session(world.store, "vic", ACCOUNT, now=looking.time, rules=RULES))
+    page = looking.open("/audit?verify=all").text
+    assert "is intact" in page
+    assert "Verified up to event" in page
+    assert walks == [0]
+
+
+def test_one_walk_over_the_chain_at_a_time(browser, monkeypatch):
     record(browser, 5)
     sealed(browser)
-    monkeypatch.setattr("webui.audit.MOST_VERIFIED", 3)
-    page = browser.open("/audit?kind=approve").text
-    assert "is intact" not in page
-    address = re.search(r'href="([^"]+verify=all)"', page)[1].replace("&amp;", "&")
-    assert "is intact" in browser.open(address).text
-    assert "kind=approve" in address
+    client = browser.client()
+    inside, go_on, seen = threading.Event(), threading.Event(), []
+
+    def slow(store, keys, start=None):
+        seen.append(start)
+        inside.set()
+        assert go_on.wait(30)
+        return verify(store, keys, start)
+
+    monkeypatch.setattr("webui.audit.verified.verify", slow)
+    checks = client.application.extensions["verifier"]
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(checks.verify_all)
+        assert inside.wait(30)
+        assert "It was not verified since" in browser.open("/audit").text
+        go_on.set()
+        assert first.result(30).found.is_intact
+    assert len(seen) == 1
+
+
+def test_S34_what_was_changed_after_it_was_verified_is_found_by_verifying_all(tmp_path):
+    browser = signed_in(tmp_path, "ada")
+    record(browser, 5)
+    sealed(browser)
+    assert "is intact" in browser.open("/audit").text
+    with browser.world.store.engine.begin() as connection:
+        connection.execute(text("UPDATE event SET kind = 'x' WHERE id = 2"))
+    assert "Event 2 was changed" in browser.open("/audit?verify=all").text
+    assert "Event 2 was changed" in browser.open("/audit").text
+
+
+def test_S34_everybody_reads_for_a_week_that_the_trail_was_found_broken(browser):
+    record(browser)
+    assert "found broken" not in browser.open("/report/runs").text
+    record(browser, kind="audit_broken", data={"problem": "number 8 was sealed here"})
+    assert "The audit trail was found broken at 2026-03-02 12:00 UTC" in (
+        browser.open("/report/runs").text
+    )
+    browser.time = NOON + 7 * DAY + HOUR
+    assert "found broken" not in browser.open("/report/runs").text
+
+
+def test_an_event_that_was_sealed_late_is_said_and_no_fault(browser):
+    record(browser, 5)
+    seal(browser.world.store, chain_keys(browser.world.settings), NOON + 3 * DAY)
+    page = browser.open("/audit").text
+    assert "The chain is intact" in page
+    assert re.search(r"Events \d+ to \d+ were sealed late, up to 3 days after\.", page)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +243,8 @@ def test_what_is_no_filter_is_refused_with_a_sentence(browser, address):
 
 
 def test_S19_what_events_say_is_text(browser):
-    said = {"error": "a\u202eb<img src=x>"}
-    record(browser, kind="action_failed", rule="<script>alert(1)</script>", data=said)
+    said = {"reason": "a\u202eb<img src=x>"}
+    record(browser, kind="pause", rule="<script>alert(1)</script>", data=said)
     page = browser.open("/audit").text
     assert "<script>alert" not in page
     assert "<img" not in page

@@ -9,6 +9,8 @@ import pytest
 
 import hypersync
 import webui
+from hypersync.audit.chain import chain_keys
+from hypersync.audit.sealing import seal
 from hypersync.errors import DeliveryFailed
 from hypersync.insight.events import HIDDEN, OF_APPROVERS, OTHERS, SHOWN
 from hypersync.ports.store.events import Event
@@ -127,3 +129,23 @@ def test_S29_the_page_shows_a_viewer_no_address_that_a_mail_server_refused(tmp_p
     page = looking.open("/audit?kind=delivery_failed").text
     assert "given_up" in page
     assert "example.org" not in page
+
+
+# --- what costs much ---------------------------------------------------------------------------
+
+
+def test_a_program_verifies_a_long_chain_for_administrators_only(vic, monkeypatch):
+    world = vic.world
+    world.ask(world.suspend(2))
+    seal(world.store, chain_keys(world.settings), NOON)
+    monkeypatch.setattr("webui.audit.verified.MOST_VERIFIED", 0)
+    assert vic.get("/audit/chain", verify="true").json["intact"] is None
+    assert vic.as_("all", "read").get("/audit/chain", verify="true").json["intact"] is None
+    found = vic.as_("all").get("/audit/chain", verify="true").json
+    assert found["intact"] is True
+    seen = vic.get("/audit/chain").json
+    assert seen["intact"] is True
+    assert (seen["verified_event"], seen["verified_at"]) == (
+        found["verified_event"],
+        found["verified_at"],
+    )

@@ -32,6 +32,7 @@ from webui.api import jobs as started
 from webui.api.door import MOST_BYTES, Door
 from webui.api.problems import Problem, answer_to, refuse_invalid
 from webui.api.routes import Routes
+from webui.audit.verified import Verifier
 from webui.cookies import cookie_name
 from webui.jobs import Jobs
 
@@ -69,8 +70,8 @@ belongs to a person: a call does no more than their roles allow, and no more tha
 carried out once, however often it is sent."""
 
 
-def create_api(app: App, jobs: Jobs) -> OpenAPI:
-    """Make the API; ``jobs`` are those of the pages beside it."""
+def create_api(app: App, jobs: Jobs, checks: Verifier) -> OpenAPI:
+    """Make the API; ``jobs`` and ``checks`` are those of the pages beside it."""
     site = OpenAPI(
         "webui.api",
         info=Info(title="HyperSync", version="1", description=_ABOUT),
@@ -86,6 +87,7 @@ def create_api(app: App, jobs: Jobs) -> OpenAPI:
     site.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     site.url_map.strict_slashes = True
     site.extensions["jobs"] = jobs
+    site.extensions["verifier"] = checks
     door = Door(app)
     site.before_request(door.check)
     site.after_request(_finish)
@@ -103,7 +105,7 @@ def create_api(app: App, jobs: Jobs) -> OpenAPI:
 
 def describe(app: App) -> dict[str, Any]:
     """Return the OpenAPI document."""
-    return dict(create_api(app, Jobs(app)).api_doc)
+    return dict(create_api(app, Jobs(app), Verifier(app)).api_doc)
 
 
 def _finish(response: Response) -> Response:
@@ -111,7 +113,7 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def beside(pages: WSGIApplication, app: App, jobs: Jobs) -> WSGIApplication:
+def beside(pages: WSGIApplication, app: App, jobs: Jobs, checks: Verifier) -> WSGIApplication:
     """Return what answers both: calls by the API, made at the first, and all else by the pages."""
     lock = threading.Lock()
     made: list[WSGIApplication] = []
@@ -119,7 +121,7 @@ def beside(pages: WSGIApplication, app: App, jobs: Jobs) -> WSGIApplication:
     def api() -> WSGIApplication:
         with lock:
             if not made:
-                made.append(create_api(app, jobs).wsgi_app)
+                made.append(create_api(app, jobs, checks).wsgi_app)
         return made[0]
 
     def answered(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:

@@ -7,11 +7,12 @@ from urllib.parse import quote, urlencode
 
 from hypersync.approvals.directory import Directory
 from hypersync.audit.state import ChainState
-from hypersync.audit.verify import Fault, Verified
+from hypersync.audit.verify import Fault, Late, Verified
 from hypersync.insight.events import SHOWN
 from hypersync.messages import wording
 from hypersync.messages.pages.audit import AboutView, ChainView, EventView, FieldView
 from hypersync.ports.store.events import Event, Recorded
+from webui.audit.verified import Checked
 
 FIELDS = {
     "kind": "What happened",
@@ -31,6 +32,7 @@ _WORDS = {
     "inserted": "was put in",
     "reordered": "was put elsewhere",
     "unknown_key": "cannot be verified",
+    "backwards": "has an odd time",
     "unreadable": "was not written by HyperSync",
 }
 _PAGES = {"run": "/report/runs/{}", "request": "/report/pending?request={}"}
@@ -86,15 +88,43 @@ def _text(value: object) -> str:
     return wording.visible(str(value), 200)
 
 
-def chain_view(state: ChainState, found: Verified | None, verify: str, zone: str) -> ChainView:
-    """Return the state of the chain; ``found`` is ``None`` when it was not verified."""
+def chain_view(state: ChainState, checked: Checked | None, verify: str, zone: str) -> ChainView:
+    """Return the state of the chain; ``checked`` is ``None`` when nothing was verified.
+
+    ``verify`` is where all is verified, empty for whoever cannot have that done.
+    """
+    found = None if checked is None else checked.found
     return ChainView(
         sentence=_sentence(state, zone),
         verdict="" if found is None else _verdict(found),
+        verified=_verified(state, checked, zone),
         is_broken=found is not None and not found.is_intact,
         faults=[] if found is None else [_fault(each) for each in found.faults],
-        verify=verify if found is None else "",
+        late=[] if found is None else [_late(each) for each in found.late],
+        verify=verify,
     )
+
+
+def _verified(state: ChainState, checked: Checked | None, zone: str) -> str:
+    """Say until where and when it was verified."""
+    if checked is None:
+        return (
+            "It was not verified since these pages started. An administrator can have that done "
+            "here, or with hypersync audit verify."
+        )
+    head = checked.found.head
+    when = wording.moment(checked.at, zone)
+    said = f"Verified up to event {head.event} on {when}." if head.event else f"Verified on {when}."
+    more = state.head.number - head.number
+    return f"{said} {wording.counted(more, 'event')} since." if more > 0 else said
+
+
+def _late(late: Late) -> str:
+    which = f"Events {late.first} to {late.last} were"
+    if late.first == late.last:
+        which = f"Event {late.first} was"
+    days = wording.counted(late.by.days, "day")
+    return f"{which} sealed late, up to {days} after."
 
 
 def _sentence(state: ChainState, zone: str) -> str:

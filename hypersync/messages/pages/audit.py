@@ -43,13 +43,17 @@ class EventView:
 class ChainView:
     """The state of the hash chain in words.
 
-    ``verdict`` is empty when it was not verified; ``verify`` is then where that is done.
+    ``verdict`` is empty when it was not verified, ``verified`` says until where it was. ``late``
+    are events that were sealed long after they happened. ``verify`` is where every seal is
+    verified, empty for whoever may not have that done.
     """
 
     sentence: str
     verdict: str
+    verified: str
     is_broken: bool
     faults: Sequence[str]
+    late: Sequence[str]
     verify: str
 
 

@@ -11,9 +11,11 @@ def views() -> dict[str, object]:
     chain = ChainView(
         sentence="Sealed up to event 345 on Mon 2 Mar 2026, 13:00 CET; 1 event waits for a seal.",
         verdict="The chain is broken in 1 place: the first is at event 17.",
+        verified="Verified up to event 345 on Mon 2 Mar 2026, 13:00 CET.",
         is_broken=True,
         faults=["Event 17 was changed: its seal does not fit what it says."],
-        verify="",
+        late=["Events 20 to 25 were sealed late, up to 2 days after."],
+        verify="/audit?verify=all",
     )
     event = EventView(
         number="346",

@@ -79,6 +79,9 @@ class Events(Protocol):
     def get(self, event: int) -> Recorded | None:
         """Return one event."""
 
+    def latest(self, kind: str, since: datetime) -> Recorded | None:
+        """Return the event of a kind that happened last, from a time on."""
+
     # --- the chain -----------------------------------------------------------------------------
 
     def is_quiet(self) -> bool:
