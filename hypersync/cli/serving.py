@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import waitress
 
+from hypersync.cli.one_at_a_time import OneAtATime
 from hypersync.config.sign_in_models import is_this_machine
 from hypersync.errors import UsageError
 
@@ -118,6 +119,7 @@ def serving(application: WSGIApplication, listening: socket.socket) -> Iterator[
             # the pages do that: they have to see that a request came through a proxy
             clear_untrusted_proxy_headers=False,
         )
+        server.channel_class = OneAtATime
         thread = threading.Thread(target=server.run, name="web", daemon=True)
         thread.start()
         try:

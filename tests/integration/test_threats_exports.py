@@ -1,10 +1,12 @@
-"""The threat of exports that nobody reads, with the real server."""
+"""The threats of exports and answers that nobody reads, with the real server."""
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 from contextlib import ExitStack, contextmanager
+from urllib.parse import urlencode
 
 import pytest
 
@@ -103,6 +105,57 @@ def test_who_asks_only_whether_there_is_an_export_takes_no_place(tmp_path):
             with ask(port, secrets[PEOPLE[0]], EXPORT, method="HEAD") as connection:
                 assert head_of(connection)[0] == 200
                 assert body_of(connection) == b""
+
+
+# --- many questions at once --------------------------------------------------------------------
+
+
+def style_of(folder):
+    """The largest file of the pages, which everybody may read."""
+    page = browser(folder).open("/sign-in").text
+    return re.search(r'href="(/assets[^"]+\.css[^"]*)"', page)[1]
+
+
+def test_S11_strangers_that_ask_much_and_read_nothing_keep_no_page_from_anybody(tmp_path):
+    (tmp_path / "other").mkdir()
+    style = style_of(tmp_path / "other")
+    with served(tmp_path) as (port, secrets), ExitStack() as held:
+        question = f"GET {style} HTTP/1.1\r\nHost: iam.example.org\r\n\r\n".encode()
+        for _ in range(THREADS + 1):
+            connection = held.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(30)
+            connection.connect(("127.0.0.1", port))
+            connection.sendall(question * (8192 // len(question)))
+            head_of(connection)
+        assert status_of(port, secrets[PEOPLE[0]], "/report/runs") == 200
+
+
+def test_of_requests_sent_at_once_the_first_is_answered_and_the_connection_closed(tmp_path):
+    question = b"GET /sign-in HTTP/1.1\r\nHost: iam.example.org\r\n\r\n"
+    with served(tmp_path) as (port, _), socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(30)
+        connection.sendall(b"\r\n" + question * 3)
+        code, head = head_of(connection)
+        assert code == 200
+        assert "Connection: close" in head
+        body = body_of(connection)
+        assert len(body) == int(re.search(r"Content-Length: (\d+)", head)[1])
+
+
+def test_one_request_after_the_other_is_answered_on_one_connection(tmp_path):
+    with served(tmp_path) as (port, _):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        for _ in range(3):
+            connection.request("GET", "/sign-in", headers={"Host": "iam.example.org"})
+            answer = connection.getresponse()
+            answer.read()
+            assert (answer.status, answer.headers["Connection"]) == (200, None)
+        form = urlencode({"name": "x" * 30_000, "password": "y"})
+        kind = {"Content-Type": "application/x-www-form-urlencoded", "Host": "iam.example.org"}
+        connection.request("POST", "/sign-in", form, kind)
+        assert connection.getresponse().status == 403
+        connection.close()
 
 
 # --- the places --------------------------------------------------------------------------------
