@@ -10,8 +10,10 @@ from hypersync.errors import EvaluationError
 from hypersync.model.actions import Reason
 from hypersync.model.limit import parse_limit
 from hypersync.model.objects import Operation
+from hypersync.model.said import say, say_many
 from hypersync.model.verdicts import Candidate, GroupSize, RuleLimits, Verdicts
 from hypersync.pipeline.guard import guard, silo_reason, unit
+from hypersync.pipeline.limits import unless_said
 from tests.candidates import CHIEF, NOW, candidate, candidates, leaving, limits
 
 HOUR = timedelta(hours=1)
@@ -480,6 +482,8 @@ def test_groups_lose_a_fifth_at_most_and_never_all(size, removed, reason):
 def test_group_of_unknown_size_loses_nobody_unasked():
     verdicts = judge(leaving("g1", [1]), limits())
     assert verdicts.reason == "1 member leaves the group g1, whose size is not known"
+    verdicts = judge(leaving("g1", [1, 2]), limits())
+    assert verdicts.reason == "2 members leave the group g1, whose size is not known"
 
 
 def test_members_may_be_unlimited_but_a_group_still_does_not_become_empty():
@@ -677,3 +681,33 @@ def test_silo_limit_writes_operations_in_words():
     )
     assert found is not None
     assert found.text == "1 object of ad to remove member within 1h, 0 allowed"
+
+
+# --- how many are said already ------------------------------------------------------------------
+
+THREE = say_many("{count} action", "{count} actions", 3)
+TWO_ALLOWED = say("{count} allowed", count=2)
+
+
+def too_many(**values):
+    said = {"actions": THREE, "since": "", "allowed": TWO_ALLOWED, **values}
+    return say("{actions}{since}, {allowed}", **said)
+
+
+def test_a_number_that_is_said_already_is_not_said_again():
+    assert unless_said(too_many(), 3) is TWO_ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("reason", "count"),
+    [
+        (too_many(), 4),
+        (too_many(since=" and 2 in the last hour"), 3),
+        (too_many(actions="3 actions"), 3),
+        (too_many(allowed="2 allowed"), 3),
+        (say("changed since people were asked"), 3),
+        ("3 actions, 2 allowed", 3),
+    ],
+)
+def test_another_reason_is_said_as_it_is(reason, count):
+    assert unless_said(reason, count) is reason
