@@ -31,7 +31,7 @@ demo: $(VENV)/base.stamp
 	@$(BIN)/hypersync demo $(ARGS)
 
 test: check $(VENV)/apt.stamp
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations=15 $(ARGS)
 
 # Everything `make test` samples, in full: about an hour on two cores. ARGS: --steps, --seed, --jobs.
 prove: $(VENV)/apt.stamp

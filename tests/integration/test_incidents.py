@@ -62,7 +62,7 @@ def twins(world):
 def test_a_lost_event_is_answered_from_the_mail(lost, word, said, state):
     browser = browser_of(lost)
     (message,) = browser.bag.messages
-    assert "An incident needs you" in message.subject
+    assert "the answer was lost. Did it happen?" in message.subject
     assert "Did it happen?" in message.text.replace("\n", " ")
     answered = browser.answer(browser.link(f"{word}?request="), comment="looked at the receiver")
     assert answered.status_code == 200
@@ -95,7 +95,7 @@ def test_the_mail_about_a_leaver_offers_nothing_to_press(twins):
 
 def test_the_report_shows_an_incident_without_links(twins):
     page = browser_of(twins).open("/report/pending").text
-    assert "an incident" in page
+    assert "An incident" in page
     assert "Person 1 may have left" in page
     assert "/hypersync/approve?" not in page
 
