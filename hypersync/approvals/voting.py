@@ -59,13 +59,16 @@ def check_comment(request: Request, ballot: Ballot) -> None:
 def check_proof(
     request: Request, actions: Sequence[Action], ballot: Ballot, settings: Settings
 ) -> None:
-    """Raise `DecisionRefused` when a token of the API would decide what takes a session."""
-    if ballot.proof != "token" or settings.proofs.tokens_as_sessions:
+    """Raise `DecisionRefused` when less than a session would decide what takes one.
+
+    It is asked where the answer is written, of what is decided then: what was known when a code was
+    looked at may have changed.
+    """
+    sessions = {"session", "shell"} | ({"token"} if settings.proofs.tokens_as_sessions else set())
+    if ballot.proof in sessions or settings.proof_for(request, actions) != "session":
         return
-    if settings.proof_for(request, actions) == "session":
-        raise DecisionRefused(
-            "a token of the API is not enough for this; sign in and decide on the page"
-        )
+    what = "a token of the API" if ballot.proof == "token" else "the code of the mail"
+    raise DecisionRefused(f"{what} is not enough for this; sign in and decide on the page")
 
 
 def write_votes(

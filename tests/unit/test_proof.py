@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from hypersync.approvals.decide import Ballot, OfRequest, decide
 from hypersync.approvals.proof import Proofs, proofs_of
+from hypersync.errors import DecisionRefused
+from hypersync.model.actions import ActionState
 from hypersync.model.objects import Operation
-from hypersync.model.requests import Plan, RequestKind, Step
-from tests.asking import stopped
+from hypersync.model.requests import Answer, Plan, RequestKind, Step
+from tests.asking import NOON, stopped
 from tests.projects import MAIN, load_project, mistakes_of_project, write_project
 
 STRICT = Proofs(vip="session", deletes="session", scans="session", four_eyes="session")
@@ -86,3 +89,23 @@ def test_a_session_that_nobody_can_have_is_a_mistake(tmp_path):
     (mistake,) = mistakes_of_project(write_project(tmp_path, MAIN + said))
     assert mistake.message == "there is no sign-in, so nobody has a session"
     assert mistake.line == MAIN.count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("proof", "is_enough"), [("code", False), ("token", False), ("session", True)]
+)
+def test_less_than_a_session_is_refused_where_the_answer_is_written(tmp_path, proof, is_enough):
+    world = stopped(tmp_path, proofs=STRICT)
+    ids = world.suspend(operation=Operation.DELETE)
+    request = world.ask(ids)
+    ballot = Ballot(answer=Answer.APPROVE, by="person:ann", proof=proof, comment="checked")
+
+    def answer():
+        decide(world.store, OfRequest(request.id), ballot, now=NOON, settings=world.settings)
+
+    if is_enough:
+        answer()
+    else:
+        with pytest.raises(DecisionRefused, match="sign in"):
+            answer()
+    assert world.states(ids) == [ActionState.APPROVED if is_enough else ActionState.SUSPENDED]
