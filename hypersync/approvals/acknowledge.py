@@ -1,6 +1,7 @@
 """Acknowledges a request: "I have seen it" stops the telling for a while, and decides nothing.
 
-Whoever may answer may acknowledge. Nobody else is told until the plan's ``acknowledge_for`` is
+Whoever may answer may acknowledge, and nobody else: who started the run could silence the others
+until an expiry approves it. Nobody else is told until the plan's ``acknowledge_for`` is
 over; then the same step goes on with the time that it had left. The request can be answered all the
 while, and its own end comes when it would have come.
 """
@@ -10,10 +11,10 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from hypersync.approvals.plan import entitled_now
+from hypersync.approvals.permission import check_permission
 from hypersync.approvals.record import record
 from hypersync.approvals.settings import Settings
-from hypersync.errors import DecisionRefused, InvitationEnded, NotFound
+from hypersync.errors import InvitationEnded, NotFound
 from hypersync.model.ids import RequestId
 from hypersync.model.requests import Request, RequestState
 from hypersync.ports.store import Store
@@ -33,18 +34,14 @@ def acknowledge(
         known = unit.requests.get(request)
         if known is None:
             raise NotFound("there is no such request")
-        directory = settings.directory
-        if not directory.seats(entitled_now(known, directory), person):
-            raise DecisionRefused(
-                f"{directory.name(f'person:{person}')} may not answer this request"
-            )
+        by = f"person:{person}"
+        check_permission(unit, known, unit.actions.of_request(known.id), by, settings)
         if known.state is RequestState.ACKNOWLEDGED:
             return known
         if known.state is not RequestState.OPEN:
             raise InvitationEnded(f"the request is {known.state.value}")
         span = known.plan.acknowledge_for
         due = None if known.step_due is None else known.step_due + span
-        by = f"person:{person}"
         unit.requests.acknowledge(known, by=by, until=now + span, step_due=due)
         data = {"until": (now + span).isoformat(), "proof": proof}
         record(unit, "acknowledge", known, now, data, by=by)

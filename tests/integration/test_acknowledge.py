@@ -10,6 +10,7 @@ import pytest
 from hypersync.approvals.tick import tick
 from hypersync.model.actions import ActionState
 from hypersync.model.requests import Plan, RequestState, Step
+from hypersync.store.engine import WRITE
 from tests.api import caller, problem
 
 MINUTE = timedelta(minutes=1)
@@ -80,6 +81,18 @@ def test_only_who_may_answer_acknowledges(ann):
     problem(seen(ann.as_("vic"), request), 403, "decision_refused")
     problem(seen(ann.as_("ann", "read"), request), 403, "scope")
     assert ann.world.request(request.id).state is RequestState.OPEN
+
+
+def test_S05_who_started_the_run_silences_nobody_by_having_seen_it(ann):
+    request = asked(ann)
+    with ann.world.store.engine.connect() as connection:
+        connection.execution_options(**{WRITE: True})
+        connection.exec_driver_sql("UPDATE run SET started_by = 'person:ann'")
+        connection.commit()
+    refused = problem(seen(ann, request), 403, "decision_refused")
+    assert "started the run" in refused["detail"]
+    assert ann.world.request(request.id).state is RequestState.OPEN
+    assert moved(ann, request, 10) == 1, "the next one is asked when the time is over"
 
 
 def test_what_is_over_or_unknown_is_not_acknowledged(ann):
