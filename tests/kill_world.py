@@ -29,7 +29,7 @@ from hypersync.model.scans import ScanState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from hypersync.connectors.contract import SiloSettings
+    from hypersync.connectors.settings import SiloSettings
     from hypersync.model.actions import Action
     from hypersync.model.objects import Attributes
     from hypersync.ports.channel import Message

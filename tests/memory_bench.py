@@ -2,16 +2,16 @@
 
 from typing import TypeVar
 
-from hypersync.connectors.contract import SiloSettings
+from hypersync.connectors.contract import Bench
 from hypersync.connectors.memory import (
     MemoryConnector,
     MemoryOptions,
     MemorySilo,
     MemoryTypeOptions,
 )
+from hypersync.connectors.settings import SiloSettings
 from hypersync.model.objects import EnabledSpec, ObjectType
 from hypersync.ports.connector import Connector
-from tests.connector_contract import Bench
 
 C = TypeVar("C", bound=MemoryConnector)
 USER = ObjectType(

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from hypersync.connectors.contract import SiloSettings
 from hypersync.connectors.memory import (
     MemoryConnector,
     MemoryOptions,
     MemorySilo,
     MemoryTypeOptions,
 )
+from hypersync.connectors.settings import SiloSettings
 from hypersync.model.ids import RequestId
 from hypersync.model.objects import Attributes, ObjectType
 from hypersync.model.requests import RequestDraft

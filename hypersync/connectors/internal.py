@@ -16,20 +16,22 @@ from typing import ClassVar
 from pydantic import Field
 
 from hypersync.config.values import Filled
-from hypersync.connectors.contract import (
-    BATCH_SIZE,
-    SiloOptions,
-    SiloSettings,
-    TypeOptions,
+from hypersync.connectors.changes import (
     anchor_of,
     chosen,
-    fingerprint,
     refuse_all,
     settled,
     sorted_values,
     written,
 )
 from hypersync.connectors.registry import connector
+from hypersync.connectors.settings import (
+    BATCH_SIZE,
+    SiloOptions,
+    SiloSettings,
+    TypeOptions,
+    fingerprint,
+)
 from hypersync.errors import CursorLost, SiloUnreachable
 from hypersync.model.canonical import decode, encode
 from hypersync.model.ids import new_public_id

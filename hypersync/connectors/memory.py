@@ -16,15 +16,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from hypersync.connectors.contract import (
-    BATCH_SIZE,
-    SiloOptions,
-    SiloSettings,
-    TypeOptions,
+from hypersync.connectors.changes import (
     anchor_of,
-    batches,
     chosen,
-    fingerprint,
     present,
     refuse_all,
     settled,
@@ -32,6 +26,14 @@ from hypersync.connectors.contract import (
     written,
 )
 from hypersync.connectors.registry import connector
+from hypersync.connectors.settings import (
+    BATCH_SIZE,
+    SiloOptions,
+    SiloSettings,
+    TypeOptions,
+    batches,
+    fingerprint,
+)
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (

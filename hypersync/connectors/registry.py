@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TypeVar, cast
 
 from hypersync.config.models import SiloConfig
-from hypersync.connectors.contract import ConnectorClass, SiloOptions, SiloSettings, object_types
+from hypersync.connectors.settings import ConnectorClass, SiloOptions, SiloSettings, object_types
 from hypersync.connectors.steady import SteadyConnector
 from hypersync.errors import UsageError
 from hypersync.ports.connector import Connector
@@ -25,9 +25,9 @@ C = TypeVar("C")
 ENTRY_POINTS = "hypersync.connectors"
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
-        "csv": "hypersync.connectors.csv_file",
+        "csv": "hypersync.connectors.csv_file.connector",
         "internal": "hypersync.connectors.internal",
-        "ldap": "hypersync.connectors.ldap",
+        "ldap": "hypersync.connectors.ldap.connector",
         "memory": "hypersync.connectors.memory",
     }
 )

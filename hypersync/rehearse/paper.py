@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from pydantic import BaseModel
 
-from hypersync.connectors.contract import SiloOptions, settled, written
+from hypersync.connectors.changes import settled, written
+from hypersync.connectors.settings import SiloOptions
 from hypersync.errors import EvaluationError
 from hypersync.model.actions import Action
 from hypersync.model.joins import normal_reference

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hypersync.connectors.contract import SiloSettings, object_types
+from hypersync.connectors.contract import Bench, ConnectorContract
 from hypersync.connectors.internal import InternalConnector, InternalOptions
+from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.errors import CursorLost, SiloUnreachable
 from hypersync.model.objects import Change, Complete, ObjectType, Operation, RetryAfter, Succeeded
-from tests.connector_contract import Bench, ConnectorContract
 
 ENABLED = {"attribute": "employeeType", "when_on": "active", "when_off": "disabled"}
 TYPES = {"user": {"anchor": "uid", "enabled": ENABLED}, "group": {"members": "member"}}

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from hypersync.connectors.contract import SiloSettings, object_types
-from hypersync.connectors.ldap import LdapConnector, LdapSession
-from hypersync.connectors.ldap_options import LdapOptions
-from hypersync.connectors.ldap_wire import Code
+from hypersync.connectors.contract import Bench, ConnectorContract, seen, succeeded
+from hypersync.connectors.directory.wire import Code
+from hypersync.connectors.ldap.connector import LdapConnector, LdapSession
+from hypersync.connectors.ldap.options import LdapOptions
+from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.mistake import Level
 from hypersync.model.objects import (
@@ -30,7 +31,6 @@ from hypersync.model.objects import (
     Succeeded,
     Unknown,
 )
-from tests.connector_contract import Bench, ConnectorContract, seen, succeeded
 from tests.slapd import (
     GROUPS,
     LEAVERS,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hypersync.connectors.contract import SiloSettings, object_types
-from hypersync.connectors.ldap import LdapConnector
-from hypersync.connectors.ldap_options import LdapOptions
+from hypersync.connectors.ldap.connector import LdapConnector
+from hypersync.connectors.ldap.options import LdapOptions
+from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.model.joins import normal_reference
 from hypersync.model.scans import ScanKind, ScanState
 from hypersync.pipeline.scan import Source, scan

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from hypersync.connectors.contract import SiloSettings, object_types
-from hypersync.connectors.csv_file import CsvConnector, CsvOptions
+from hypersync.connectors.csv_file.connector import CsvConnector, CsvOptions
+from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
     Anchors,

@@ -4,8 +4,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hypersync.connectors.contract import SiloSettings, object_types
-from hypersync.connectors.csv_file import CsvConnector, CsvOptions
+from hypersync.connectors.csv_file.connector import CsvConnector, CsvOptions
+from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.model.objects import Change, Complete, Operation, Seen, Succeeded
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

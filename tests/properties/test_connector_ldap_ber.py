@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypersync.connectors.ldap_ber import search_entry
-from hypersync.connectors.ldap_client import decode_message_fast
+from hypersync.connectors.directory.ber import search_entry
+from hypersync.connectors.directory.client import decode_message_fast
 
 VALUE = st.one_of(st.binary(max_size=20), st.binary(min_size=120, max_size=300))
 RAW = st.dictionaries(

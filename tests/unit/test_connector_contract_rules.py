@@ -1,13 +1,7 @@
 import pytest
 
-from hypersync.connectors.contract import (
-    batches,
-    chosen,
-    fingerprint,
-    is_same,
-    member_values,
-    sorted_values,
-)
+from hypersync.connectors.changes import chosen, is_same, member_values, sorted_values
+from hypersync.connectors.settings import batches, fingerprint
 from hypersync.model.objects import Change, ObjectType, Operation
 
 GROUP = ObjectType(silo="s", name="group", members="member")

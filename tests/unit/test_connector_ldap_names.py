@@ -1,6 +1,6 @@
 import pytest
 
-from hypersync.connectors.ldap_names import is_below, naming_values, normal, split
+from hypersync.connectors.directory.names import is_below, naming_values, normal, split
 
 
 @pytest.mark.parametrize(

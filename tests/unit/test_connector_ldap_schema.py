@@ -1,6 +1,6 @@
 import pytest
 
-from hypersync.connectors.ldap_schema import (
+from hypersync.connectors.directory.schema import (
     AttributeType,
     Representation,
     decoded,

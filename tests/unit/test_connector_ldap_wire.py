@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from hypersync.connectors.ldap_wire import Lost, Wire, escaped
+from hypersync.connectors.directory.wire import Lost, Wire, escaped
 from hypersync.errors import ScanFailed, SiloRefused
 
 PAGED = "1.2.840.113556.1.4.319"

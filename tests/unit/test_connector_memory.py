@@ -3,13 +3,14 @@ from datetime import timedelta
 
 import pytest
 
-from hypersync.connectors.contract import SiloSettings
+from hypersync.connectors.contract import Bench, ConnectorContract
 from hypersync.connectors.memory import (
     MemoryConnector,
     MemoryOptions,
     MemorySilo,
     MemoryTypeOptions,
 )
+from hypersync.connectors.settings import SiloSettings
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Complete,
@@ -23,7 +24,6 @@ from hypersync.model.objects import (
     Succeeded,
     Unknown,
 )
-from tests.connector_contract import Bench, ConnectorContract
 from tests.memory_bench import USER, MemoryHands, bench_of, make_silo
 
 

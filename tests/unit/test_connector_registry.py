@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from hypersync.config.models import EnabledConfig, SiloConfig, TypeConfig
 from hypersync.connectors import registry
-from hypersync.connectors.csv_file import CsvConnector
+from hypersync.connectors.csv_file.connector import CsvConnector
 from hypersync.connectors.memory import MemoryConnector
 from hypersync.errors import UsageError
 from hypersync.model.objects import EnabledSpec

@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import pytest
 
+from hypersync.connectors.contract import Bench, ConnectorContract
 from hypersync.connectors.memory import MemoryConnector, MemorySilo
 from hypersync.connectors.steady import Pause, SteadyConnector
 from hypersync.errors import SiloRefused, SiloUnreachable
 from hypersync.model.objects import Succeeded
-from tests.connector_contract import Bench, ConnectorContract
 from tests.memory_bench import bench_of, make_connector, make_silo
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from hypersync.connectors.contract import SiloSettings, object_types
-from hypersync.connectors.csv_file import CsvConnector, CsvOptions
-from hypersync.connectors.csv_table import Format
-from hypersync.connectors.csv_write import Table
+from hypersync.connectors.contract import Bench, ConnectorContract
+from hypersync.connectors.csv_file.connector import CsvConnector, CsvOptions
+from hypersync.connectors.csv_file.table import Format
+from hypersync.connectors.csv_file.write import Table
+from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Complete,
@@ -21,7 +22,6 @@ from hypersync.model.objects import (
     Seen,
     Succeeded,
 )
-from tests.connector_contract import Bench, ConnectorContract
 
 USERS = """uid,title,departmentNumber,employeeType,telephoneNumber
 ann,Clerk,Sales,active,

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from hypersync.config.located import Located
 from hypersync.config.values import Filled, Flag, PositiveNumber, SecretText, Span
-from hypersync.connectors.contract import SiloOptions, TypeOptions
-from hypersync.connectors.ldap_directory import Place
+from hypersync.connectors.directory.tree import Place
+from hypersync.connectors.settings import SiloOptions, TypeOptions
 from hypersync.model.objects import ObjectType
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -1,6 +1,6 @@
-"""The library ldap3, set up the way `ldap_wire` needs it; nobody else imports it.
+"""The library ldap3, set up the way `wire` needs it; nobody else imports it.
 
-What is changed: entries are read as raw values (`ldap_ber`), TLS is checked by the standard
+What is changed: entries are read as raw values (`ber`), TLS is checked by the standard
 library, every wait is bounded, and nothing is read from the server unasked.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hypersync.config.values import Secret
-from hypersync.connectors.ldap_ber import search_entry
+from hypersync.connectors.directory.ber import search_entry
 
 with warnings.catch_warnings():
     # ldap3 2.9 uses old names of pyasn1 while it is imported
@@ -90,7 +90,7 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
             raise
 
     def _get_response(self, message_id: int, timeout: float) -> list[Any] | str:  # noqa: ARG002
-        """Receive what belongs to a request: entries by `ldap_ber`, the rest by the library.
+        """Receive what belongs to a request: entries by `ber`, the rest by the library.
 
         How long to wait is a matter of the socket.
         """

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from hypersync.config.values import Secret
-from hypersync.connectors.contract import SiloOptions, SiloSettings, fingerprint, refuse_all
-from hypersync.connectors.ldap_client import Address
-from hypersync.connectors.ldap_directory import Directory
-from hypersync.connectors.ldap_options import LdapOptions, filter_of, place_of, scope_of
-from hypersync.connectors.ldap_scan import Scan
-from hypersync.connectors.ldap_wire import Lost, Wire
-from hypersync.connectors.ldap_write import Writer
+from hypersync.connectors.changes import refuse_all
+from hypersync.connectors.directory.client import Address
+from hypersync.connectors.directory.tree import Directory
+from hypersync.connectors.directory.wire import Lost, Wire
+from hypersync.connectors.directory.write import Writer
+from hypersync.connectors.ldap.options import LdapOptions, filter_of, place_of, scope_of
+from hypersync.connectors.ldap.scan import Scan
 from hypersync.connectors.registry import connector
+from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.errors import SiloError, SiloUnreachable
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hypersync.connectors.ldap_names import is_below, normal
-from hypersync.connectors.ldap_schema import AttributeType, Representation, parse_types
-from hypersync.connectors.ldap_wire import ASSERTION, Entry, Wire, escaped
+from hypersync.connectors.directory.names import is_below, normal
+from hypersync.connectors.directory.schema import AttributeType, Representation, parse_types
+from hypersync.connectors.directory.wire import ASSERTION, Entry, Wire, escaped
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import SiloObject, Value
 

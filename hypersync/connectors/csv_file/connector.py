@@ -26,15 +26,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hypersync.config.values import Filled
-from hypersync.connectors.contract import (
-    BATCH_SIZE,
-    SiloOptions,
-    SiloSettings,
-    TypeOptions,
-    fingerprint,
-    refuse_all,
-)
-from hypersync.connectors.csv_table import (
+from hypersync.connectors.changes import refuse_all
+from hypersync.connectors.csv_file.table import (
     Columns,
     Format,
     Row,
@@ -43,8 +36,15 @@ from hypersync.connectors.csv_table import (
     opened,
     read_header,
 )
-from hypersync.connectors.csv_write import Table, apply_changes
+from hypersync.connectors.csv_file.write import Table, apply_changes
 from hypersync.connectors.registry import connector
+from hypersync.connectors.settings import (
+    BATCH_SIZE,
+    SiloOptions,
+    SiloSettings,
+    TypeOptions,
+    fingerprint,
+)
 from hypersync.errors import CursorLost, ScanFailed, SiloError
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
@@ -234,7 +234,7 @@ def _options(kind: ObjectType) -> CsvTypeOptions:
 def scan_file(name: str, format_: Format, wanted: frozenset[str]) -> Iterator[Batch]:
     """Report the rows of one file as objects of the type ``name``, in batches.
 
-    Raises what `csv_table.opened` raises, and `ScanFailed` for a file that ends within a row.
+    Raises what `table.opened` raises, and `ScanFailed` for a file that ends within a row.
     """
     hashes = array("q")
     with opened(format_) as lines:

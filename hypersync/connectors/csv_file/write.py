@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, Self
 
-from hypersync.connectors.contract import is_missing, settled, sorted_values, written
-from hypersync.connectors.csv_table import Columns, Format, Row, Stamp, opened, read_header
+from hypersync.connectors.changes import is_missing, settled, sorted_values, written
+from hypersync.connectors.csv_file.table import Columns, Format, Row, Stamp, opened, read_header
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Attributes,

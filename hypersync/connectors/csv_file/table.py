@@ -1,7 +1,7 @@
 """What a CSV file holds: its format, its columns, its rows as attributes.
 
 Blank fields are missing; the fields of ``multi`` columns are sorted tuples of their parts. Errors
-name the file and the line. Used for reading here and for writing by `csv_write`.
+name the file and the line. Used for reading here and for writing by `write`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from hypersync.connectors.contract import sorted_values
+from hypersync.connectors.changes import sorted_values
 from hypersync.errors import ScanFailed, SiloUnreachable
 from hypersync.model.objects import Value
 

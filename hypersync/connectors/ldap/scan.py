@@ -13,16 +13,16 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from hypersync.connectors.contract import fingerprint
-from hypersync.connectors.ldap_directory import Directory
-from hypersync.connectors.ldap_options import (
+from hypersync.connectors.directory.tree import Directory
+from hypersync.connectors.directory.wire import Entry, Wire
+from hypersync.connectors.ldap.options import (
     LdapOptions,
     filter_of,
     place_of,
     scope_of,
     type_options,
 )
-from hypersync.connectors.ldap_wire import Entry, Wire
+from hypersync.connectors.settings import fingerprint
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused
 from hypersync.model.objects import Anchors, Batch, Complete, Invalid, ObjectType, ScanEvent, Seen
 

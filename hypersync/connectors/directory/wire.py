@@ -1,4 +1,4 @@
-"""The LDAP protocol for `ldap`: a thin adapter, so that the library can be replaced.
+"""The LDAP protocol for directories: a thin adapter, so that the library can be replaced.
 
 What the library does not do for us (each is a test): it swallows errors after the first page of a
 paged search, and answers False for a search without entries. So there is an own loop over pages
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
-from hypersync.connectors.ldap_client import (
+from hypersync.connectors.directory.client import (
     ENTRY,
     LOCAL_ERRORS,
     Address,

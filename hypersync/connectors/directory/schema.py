@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hypersync.connectors.contract import sorted_values
+from hypersync.connectors.changes import sorted_values
 from hypersync.model.objects import Scalar, Value
 
 CUSTOMARILY_SINGLE = frozenset(

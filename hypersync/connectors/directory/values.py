@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hypersync.connectors.contract import is_missing, sorted_values
-from hypersync.connectors.ldap_directory import Place
-from hypersync.connectors.ldap_names import naming_values, normal
-from hypersync.connectors.ldap_schema import Reported, Representation, encoded
-from hypersync.connectors.ldap_wire import Entry, Step
+from hypersync.connectors.changes import is_missing, sorted_values
+from hypersync.connectors.directory.names import naming_values, normal
+from hypersync.connectors.directory.schema import Reported, Representation, encoded
+from hypersync.connectors.directory.tree import Place
+from hypersync.connectors.directory.wire import Entry, Step
 from hypersync.model.objects import Attributes, Change, Scalar, Value
 
 PASSWORD = "userpassword"  # noqa: S105 - the name of the attribute

@@ -15,18 +15,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from hypersync.connectors.contract import is_missing, reference, settled
-from hypersync.connectors.ldap_directory import Directory, Place
-from hypersync.connectors.ldap_names import normal, split
-from hypersync.connectors.ldap_schema import Representation
-from hypersync.connectors.ldap_values import (
+from hypersync.connectors.changes import is_missing, reference, settled
+from hypersync.connectors.directory.names import normal, split
+from hypersync.connectors.directory.schema import Representation
+from hypersync.connectors.directory.tree import Directory, Place
+from hypersync.connectors.directory.values import (
     as_reported,
     compared_names,
     new_entry,
     steps_of,
     without_passwords,
 )
-from hypersync.connectors.ldap_wire import Code, Entry, Lost, Result, Step
+from hypersync.connectors.directory.wire import Code, Entry, Lost, Result, Step
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
     Change,

@@ -1,0 +1,1 @@
+"""Reads and writes CSV files; the way in is `connector`."""

@@ -1,0 +1,1 @@
+"""What the connectors of directories share: the wire, names, schema, values, writing."""

@@ -1,0 +1,1 @@
+"""Reads and writes LDAP directories; the way in is `connector`."""
