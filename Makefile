@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PINNED := requirements/base.txt requirements/dev.txt requirements/postgresql.txt
+PINNED := $(addprefix requirements/,base.txt dev.txt postgresql.txt silos.txt)
 REQUIREMENTS := requirements/uv.txt $(PINNED)
 
 # An environment that was made elsewhere, or whose Python is gone, is made anew.
@@ -23,8 +23,10 @@ $(VENV)/base.stamp: $(REQUIREMENTS) pyproject.toml $(STALE)
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@echo $(CURDIR) > $@
 
-$(VENV)/apt.stamp: .ci/system-packages | $(VENV)/base.stamp
+# What is compiled against a Debian package comes after it.
+$(VENV)/apt.stamp: .ci/system-packages requirements/ldap-c.txt $(VENV)/base.stamp
 	@sh .ci/system-packages
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --no-build-isolation -r requirements/ldap-c.txt
 	@touch $@
 
 demo: $(VENV)/base.stamp
