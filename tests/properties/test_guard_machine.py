@@ -444,14 +444,16 @@ class Guards(RuleBasedStateMachine):
         if request is not None:
             mine = model.undecided(k for k, s in model.seen.items() if s.request == request)
         fresh = model.undecided(mine)
+        doubts = [] if request is None else self.doubts(request)
         is_lost = request is None and any(
             each not in fresh and not model.has_answer(each, approves=approves) for each in mine
         )
         is_changed = digest is not None and bool(fresh) and fresh != ids
         target: Any = OfActions(tuple(mine)) if request is None else OfRequest(request, digest)  # type: ignore[arg-type]
         decided = self.cast(who, target, approves=approves)
-        if (decided is DecisionRefused) != bool(fresh and not model.may_decide(who, fresh)):
-            raise Broken(f"{who} may or may not decide {[model.seen[each].wish for each in fresh]}")
+        asked = fresh or doubts
+        if (decided is DecisionRefused) != bool(asked and not model.may_decide(who, asked)):
+            raise Broken(f"{who} may or may not decide {[model.seen[each].wish for each in asked]}")
         if isinstance(decided, Decided):
             if is_changed:
                 raise Broken("an answer was taken for a list that had changed")
@@ -460,6 +462,13 @@ class Guards(RuleBasedStateMachine):
             self.check_answer(decided, fresh, is_lost=is_lost, approves=approves)
         elif decided is DecisionLost and not is_changed:
             raise Broken("an answer was refused for a list that had not changed")
+
+    def doubts(self, request: str) -> list[str]:
+        """Return the events of a request of which people are asked whether they happened."""
+        rows = self.company.select(
+            f"SELECT id FROM action WHERE request = '{request}' AND state = 'unknown'"  # noqa: S608
+        )
+        return [row[0] for row in rows]
 
     def cast(self, who: str, target: Any, *, approves: bool) -> Any:
         """Return what came of an answer, or the kind of the refusal."""
