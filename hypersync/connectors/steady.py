@@ -74,29 +74,29 @@ class SteadyConnector:
 
 
 class PacedSession:
-    """Another session whose writes are spread over time."""
+    """Another session, ``wrapped``, whose writes are spread over time."""
 
     def __init__(self, session: Session, per_second: int, pause: Pause) -> None:
-        self._session = session
+        self.wrapped = session
         self._per_second = per_second
         self._pause = pause
         self._free_at = pause.monotonic()
 
     def schema(self) -> Schema:
         """Return the schema of the session."""
-        return self._session.schema()
+        return self.wrapped.schema()
 
     def scope(self, types: Sequence[ObjectType]) -> str:
         """Return the fingerprint of the session."""
-        return self._session.scope(types)
+        return self.wrapped.scope(types)
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Scan as the session does."""
-        return self._session.scan(types, cursor)
+        return self.wrapped.scan(types, cursor)
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
         """Read as the session does."""
-        return self._session.read(object_type, anchor)
+        return self.wrapped.read(object_type, anchor)
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write a second's worth at a time, and wait in between."""
@@ -104,7 +104,7 @@ class PacedSession:
         for start in range(0, len(changes), self._per_second):
             some = changes[start : start + self._per_second]
             self._wait()
-            outcomes += self._session.apply(some)
+            outcomes += self.wrapped.apply(some)
             self._free_at = self._pause.monotonic() + len(some) / self._per_second
         return outcomes
 
@@ -115,4 +115,4 @@ class PacedSession:
 
     def check(self) -> Sequence[Mistake]:
         """Check as the session does."""
-        return self._session.check()
+        return self.wrapped.check()

@@ -2,18 +2,23 @@
 
 A scan stream that does not end in `Complete` is a failed scan: nothing is deleted, nothing is
 marked absent, the cursor stays. ``cursor=None`` is a full scan.
+
+What a session may do besides is optional: `Discovers` and `TellsRights`. A session that stands
+around another one has it as ``wrapped``; `plain` finds the one that is asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
+from hypersync.model.rights import Right
 
 
 class Session(Protocol):
@@ -47,6 +52,31 @@ class Session(Protocol):
         """Say what is wrong with reachability, rights, base and schema."""
 
 
+@runtime_checkable
+class Discovers(Protocol):
+    """A session that knows which types its silo has, those not configured too.
+
+    For others what the configured types hold is found out by scanning a part of them.
+    """
+
+    def discover(self) -> Sequence[FoundType]:
+        """Say what there is and what would configure it; never a value of an object.
+
+        The silo may have no types configured. Raises `SiloUnreachable` and `SiloRefused`.
+        """
+
+
+@runtime_checkable
+class TellsRights(Protocol):
+    """A session whose silo tells what the account may do, without being written to."""
+
+    def rights(self) -> Sequence[Right]:
+        """Say for each type what the account may do, ``None`` where the silo does not tell.
+
+        Raises `SiloUnreachable` and `SiloRefused`.
+        """
+
+
 class Connector(Protocol):
     """Reads and writes one kind of silo. Thread-safe; a session is not.
 
@@ -67,3 +97,10 @@ class Connector(Protocol):
 def recreates(connector: Connector) -> bool:
     """Tell whether a silo brings a deleted object back; one that does not say so does not."""
     return getattr(connector, "recreates", False) is True
+
+
+def plain(session: object) -> object:
+    """Return the session itself, without those that stand around it."""
+    while (inner := getattr(session, "wrapped", None)) is not None:
+        session = inner
+    return session
