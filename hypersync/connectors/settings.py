@@ -39,6 +39,15 @@ class TypeOptions(Located):
     enabled: EnabledConfig | None = None
     members: Filled | None = None
 
+    @property
+    def switch(self) -> EnabledSpec | None:
+        """How the enabled state is stored, ``None`` when nobody says it.
+
+        Connectors that know it by themselves (`KNOWN_SWITCHES`) say it for types that have one.
+        """
+        spec = self.enabled
+        return None if spec is None else EnabledSpec(spec.attribute, spec.when_on, spec.when_off)
+
 
 class SiloOptions(Located):
     """What the configuration says about one silo beyond what is common to all silos."""
@@ -87,8 +96,7 @@ def object_types(
 
 
 def _object_type(silo: str, name: str, kind: TypeOptions, needed: Collection[str]) -> ObjectType:
-    spec = kind.enabled
-    enabled = None if spec is None else EnabledSpec(spec.attribute, spec.when_on, spec.when_off)
+    enabled = kind.switch
     attributes = {*needed, *kind.attributes}
     if attributes:
         attributes |= {enabled.attribute} if enabled else set()

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 Scalar: TypeAlias = str | int | float | bool | bytes
 Value: TypeAlias = Scalar | tuple[Scalar, ...] | None
@@ -37,6 +38,20 @@ class EnabledSpec:
         if value == self.when_off:
             return False
         return None
+
+
+KNOWN_SWITCHES: Final[Mapping[str, EnabledSpec]] = MappingProxyType(
+    {
+        "ad": EnabledSpec("accountEnabled", when_on=True, when_off=False),
+        "msgraph": EnabledSpec("accountEnabled", when_on=True, when_off=False),
+        "scim": EnabledSpec("active", when_on=True, when_off=False),
+    }
+)
+"""How connectors that know it by themselves store the enabled state, by the connector's name.
+
+In Active Directory it is one bit of ``userAccountControl``, which its connector reports and writes
+as an attribute of its own, so that the other bits are neither compared nor written.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hypersync.errors import ConfigurationError
 from hypersync.model.mistake import Level, Mistake
-from hypersync.model.objects import EnabledSpec, Operation
+from hypersync.model.objects import KNOWN_SWITCHES, EnabledSpec, Operation
 from hypersync.rulebook.compatible import rule_mistakes
 from hypersync.rulebook.joins import JoinRule, normal_key
 from hypersync.rulebook.names import Names
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Schemas: TypeAlias = Mapping[tuple[str, str], frozenset[str] | None]
 """The attributes of each (silo, type) that is known; ``None`` means that any may be there."""
 
-KNOW_ENABLED: Final = frozenset({"ad", "msgraph", "scim"})
+KNOW_ENABLED: Final = frozenset(KNOWN_SWITCHES)
 """Connectors that know by themselves how enabled and members are stored."""
 
 
@@ -128,7 +128,7 @@ class _Loader:
                 name=join.slot,
                 silo=join.silo,
                 type=join.type,
-                enabled=_enabled(silo.types[join.type]),
+                enabled=_enabled(silo, silo.types[join.type]),
                 exact=join.exact,
             )
             found.setdefault(join.slot, slot)
@@ -146,7 +146,11 @@ class _Loader:
         return self.configuration.silos[slot.silo]
 
     def _is_switchable(self, slot: Slot) -> bool:
-        return slot.enabled is not None or self._silo(slot).connector in KNOW_ENABLED
+        return slot.enabled is not None
+
+    def _knows_enabled(self, slot: Slot) -> bool:
+        """Tell whether the connector itself reads the enabled state, of the types that have one."""
+        return slot.enabled is KNOWN_SWITCHES.get(self._silo(slot).connector)
 
     def _known(self, silo: str, kind: str) -> frozenset[str] | None:
         known = self.schemas.get((silo, kind))
@@ -223,7 +227,7 @@ class _Loader:
         keys = {slot.name: (slot.silo, slot.type) for slot in self.slots}
         for slot in self.slots:
             found[slot.silo, slot.type] |= decoded[slot.name]
-            if slot.enabled is not None:
+            if slot.enabled is not None and not self._knows_enabled(slot):
                 found[slot.silo, slot.type].add(slot.enabled.attribute)
         for join in joins:
             nodes = [each.node for each in (join.value, join.where) if each is not None]
@@ -252,9 +256,11 @@ def digest(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _enabled(kind: TypeConfig) -> EnabledSpec | None:
+def _enabled(silo: SiloConfig, kind: TypeConfig) -> EnabledSpec | None:
     spec = kind.enabled
-    return None if spec is None else EnabledSpec(spec.attribute, spec.when_on, spec.when_off)
+    if spec is None:
+        return KNOWN_SWITCHES.get(silo.connector)
+    return EnabledSpec(spec.attribute, spec.when_on, spec.when_off)
 
 
 def _kept(rule: Rule) -> set[str]:
