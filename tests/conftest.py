@@ -5,10 +5,18 @@ import os
 from hypothesis import HealthCheck, settings
 
 from tests.postgresql import database_url, postgresql_server
+from tests.samba import domain_controller, provisioned
 from tests.slapd import company_slapd
 from tests.worlds import world
 
-__all__ = ["company_slapd", "database_url", "postgresql_server", "world"]
+__all__ = [
+    "company_slapd",
+    "database_url",
+    "domain_controller",
+    "postgresql_server",
+    "provisioned",
+    "world",
+]
 
 # a slow machine is no failure; CI tries the same examples each time, everybody else new ones
 settings.register_profile(

@@ -1,0 +1,410 @@
+"""A real Active Directory for tests: Samba as a domain controller, on an address of its own.
+
+A domain is provisioned once per test run (eight seconds of processor time; the workers share it
+under a lock) and every server is a copy of that folder, up in a second. The ports of a domain
+controller are fixed, so each server claims another address of 127.0.0.0/8, which holds across
+workers and across runs on one machine. Binding port 389 takes root.
+
+`domain_controller` is one server for a module, `started` one of a test's own, `twin` a second one:
+a copy of the first one's database as it is at that moment, with an invocationId of its own. The two
+do not replicate: whoever wants the same change on both makes it twice.
+"""
+
+import base64
+import fcntl
+import ipaddress
+import os
+import shutil
+import socket
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from hypersync.clock import SystemClock
+
+DOMAIN = "DC=hs,DC=test"
+CONFIGURATION = f"CN=Configuration,{DOMAIN}"
+USERS = f"CN=Users,{DOMAIN}"
+COMPANY = f"OU=Company,{DOMAIN}"
+PEOPLE = f"OU=People,{COMPANY}"
+GROUPS = f"OU=Groups,{COMPANY}"
+LEAVERS = f"OU=Leavers,{COMPANY}"
+ADMINISTRATOR = "administrator@hs.test"
+SERVICE = "hypersync@hs.test"
+"""May do everything in the domain, as a member of Domain Admins."""
+PLAIN = "plain@hs.test"
+"""An ordinary user: reads what everybody reads, writes nothing."""
+DISABLED = "disabled@hs.test"
+PASSWORD = "Test-Passw0rd"  # noqa: S105 - of everybody in a domain that lives for one module
+
+_TRIES = 600
+_NTDS = f"CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,{CONFIGURATION}"
+_CONFIGURATION = """[global]
+netbios name = DC1
+realm = HS.TEST
+workgroup = HS
+server role = active directory domain controller
+server services = ldap
+dcerpc endpoint servers =
+interfaces = {address}/8
+bind interfaces only = yes
+ldap server require strong auth = no
+tls keyfile = {folder}/tls/key.pem
+tls certfile = {folder}/tls/certificate.pem
+tls cafile =
+private dir = {folder}/private
+state directory = {folder}/state
+cache directory = {folder}/cache
+lock directory = {folder}/lock
+pid directory = {folder}/run
+ncalrpc dir = {folder}/ncalrpc
+binddns dir = {folder}/bind-dns
+usershare path =
+log file = {folder}/log.%m
+idmap_ldb:use rfc2307 = yes
+ldb:nosync = yes
+"""
+
+
+class Samba:
+    """One domain controller in a folder; ``address`` is its own.
+
+    ``certificate`` signs itself and is for the address and for ``dc1.hs.test``: it is the CA file
+    of whoever connects. What the server logs is in ``log``, and in the message when it fails.
+    """
+
+    def __init__(self, folder: Path, source: Path) -> None:
+        self.folder = folder
+        self.log = folder / "log.samba"
+        self.certificate = folder / "tls" / "certificate.pem"
+        # sockets are made anew by each server
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("ldapi"))
+        self._claim, self.address = _claim_address()
+        self.url = f"ldap://{self.address}"
+        self.tls_url = f"ldaps://{self.address}"
+        self._process: subprocess.Popen[bytes] | None = None
+        _configure(folder, self.address)
+        _sign(folder / "tls", self.address)
+
+    # --- its life ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the server and wait until it answers.
+
+        It ends by itself when its standard input does, so none outlives the tests.
+        """
+        options = ["-F", "-M", "single", "--debug-stdout", "-d", "1", *_option(self.folder)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+                [_program("samba"), *options],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        for _ in range(_TRIES):
+            try:
+                # LDAPS is the second port to be opened
+                socket.create_connection((self.address, 636), timeout=1).close()
+                socket.create_connection((self.address, 389), timeout=1).close()
+            except OSError:
+                self._wait_a_little()
+            else:
+                return
+        raise AssertionError(f"samba does not listen: {self.log.read_text(errors='replace')}")
+
+    def _wait_a_little(self) -> None:
+        assert self._process is not None
+        try:
+            self._process.wait(timeout=0.05)
+        except subprocess.TimeoutExpired:
+            return
+        raise AssertionError(f"samba ended: {self.log.read_text(errors='replace')}")
+
+    def stop(self) -> None:
+        """Stop the server, as an administrator does."""
+        self._end(subprocess.Popen.terminate)
+
+    def kill(self) -> None:
+        """Let the server die at once."""
+        self._end(subprocess.Popen.kill)
+
+    def _end(self, how: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        if self._process is not None:
+            how(self._process)
+            self._process.wait(timeout=20)
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            self._process = None
+
+    def release(self) -> None:
+        """Stop it for good and give its address back."""
+        self.stop()
+        self._claim.close()
+
+    # --- asking and changing it ----------------------------------------------------------------
+
+    def modify(self, changes: str, *, user: str = ADMINISTRATOR) -> None:
+        """Apply LDIF change records over LDAPS; entries without ``changetype`` are added."""
+        self._ldap("ldapmodify", "-a", user=user, text=changes)
+
+    def search(
+        self, base: str, filter_: str = "(objectClass=*)", *attributes: str, scope: str = "sub"
+    ) -> str:
+        """Return what ldapsearch says, without comments and folded lines."""
+        form = ["-LLL", "-o", "ldif-wrap=no", "-s", scope, "-b", base]
+        return self._ldap("ldapsearch", *form, filter_, *attributes)
+
+    def values(self, dn: str, attribute: str) -> list[str]:
+        """Return the values of one attribute of one entry, those that are no ASCII as base64."""
+        found = self.search(dn, "(objectClass=*)", attribute, scope="base").splitlines()
+        lines = [line for line in found if line.lower().startswith(f"{attribute.lower()}:")]
+        return [line.split(":", 1)[1].lstrip(": ") for line in lines]
+
+    def guid(self, dn: str) -> str:
+        """Return the objectGUID of an entry as text."""
+        (value,) = self.values(dn, "objectGUID")
+        return str(uuid.UUID(bytes_le=base64.b64decode(value)))
+
+    def has_password(self, user: str, password: str) -> bool:
+        """Tell whether somebody can sign in; ``user`` is a userPrincipalName or a DN."""
+        command = ["ldapsearch", "-x", "-H", self.tls_url, "-D", user, "-w", password]
+        done = _done([*command, "-s", "base", "-b", ""], env=self._trust())
+        assert done.returncode in (0, 49), done.stderr
+        return done.returncode == 0
+
+    def local(self, changes: str, *controls: str) -> None:
+        """Apply LDIF to the database itself, running or not, past what LDAP allows."""
+        chosen = [f"--controls={each}" for each in controls]
+        _run(["ldbmodify", *_option(self.folder), "-H", _database(self.folder), *chosen], changes)
+
+    def new_invocation(self) -> None:
+        """Give the database another invocationId; the server must not run."""
+        assert self._process is None
+        change = f"dn: {_NTDS}\nchangetype: modify\nreplace: invocationId\n"
+        self.local(f"{change}invocationId: {uuid.uuid4()}\n")
+
+    def tool(self, *arguments: str) -> str:
+        """Run samba-tool on the database itself, running or not; about a second each."""
+        return _run(["samba-tool", *arguments, *_option(self.folder), "-H", _database(self.folder)])
+
+    def _ldap(self, *arguments: str, user: str = ADMINISTRATOR, text: str = "") -> str:
+        program, *rest = arguments
+        sign_in = ["-x", "-H", self.tls_url, "-D", user, "-w", PASSWORD]
+        return _run([program, *sign_in, *rest], text, env=self._trust())
+
+    def _trust(self) -> dict[str, str]:
+        return {**os.environ, "LDAPTLS_CACERT": str(self.certificate), "LDAPCONF": os.devnull}
+
+
+@contextmanager
+def started(folder: Path, source: Path, ldif: str = "") -> Iterator[Samba]:
+    """Run a copy of ``source`` with these entries besides; it is stopped at the end."""
+    server = Samba(folder, source)
+    try:
+        if ldif:
+            server.local(ldif)
+        server.start()
+        yield server
+    finally:
+        server.release()
+
+
+@contextmanager
+def twin(server: Samba, folder: Path) -> Iterator[Samba]:
+    """Run a second domain controller with what the first one has now; see above.
+
+    The first one is stopped for the moment that copying takes.
+    """
+    server.stop()
+    second = Samba(folder, server.folder)
+    server.start()
+    try:
+        second.new_invocation()
+        second.start()
+        yield second
+    finally:
+        second.release()
+
+
+def entry(dn: str, attributes: Mapping[str, str | bytes | Sequence[str]]) -> str:
+    """Return the LDIF that adds one entry."""
+    lines = [_line("dn", dn), "changetype: add"]
+    for name, value in attributes.items():
+        values = [value] if isinstance(value, (str, bytes)) else value
+        lines += [_line(name, each) for each in values]
+    return "\n".join(lines) + "\n\n"
+
+
+def _line(name: str, value: str | bytes) -> str:
+    if isinstance(value, str):
+        if value.isascii() and value.isprintable() and not value.startswith((" ", ":", "<")):
+            return f"{name}: {value}"
+        value = value.encode()
+    return f"{name}:: {base64.b64encode(value).decode()}"
+
+
+def person(name: str, *, below: str = PEOPLE, **attributes: str | Sequence[str]) -> str:
+    """Return the LDIF of an enabled user; it has the password of everybody."""
+    common = {
+        "objectClass": "user",
+        "sAMAccountName": name,
+        "userPrincipalName": f"{name}@hs.test",
+        "userAccountControl": "512",
+    }
+    secret = {"unicodePwd": f'"{PASSWORD}"'.encode("utf-16-le")}
+    return entry(f"CN={name},{below}", {**common, **secret, **attributes})
+
+
+def group(name: str, members: Sequence[str] = (), *, below: str = GROUPS) -> str:
+    """Return the LDIF of a global security group."""
+    attributes: dict[str, str | Sequence[str]] = {"objectClass": "group", "sAMAccountName": name}
+    return entry(f"CN={name},{below}", {**attributes, **({"member": members} if members else {})})
+
+
+# --- provisioning ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a domain that nobody runs: what servers are copies of."""
+    base = tmp_path_factory.getbasetemp()
+    # each worker has a folder of its own in that of the run
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "samba-domain"
+    with (shared / "samba-domain.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "ready").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _provision(folder)
+            (folder / "ready").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def domain_controller(
+    tmp_path_factory: pytest.TempPathFactory, provisioned: Path
+) -> Iterator[Samba]:
+    """A running domain controller, one for all tests of a module."""
+    with started(tmp_path_factory.mktemp("samba") / "dc1", provisioned) as server:
+        yield server
+
+
+def _provision(folder: Path) -> None:
+    folder.mkdir()
+    names = ["--realm=HS.TEST", "--domain=HS", "--host-name=dc1", "--host-ip=127.0.0.1"]
+    role = ["--server-role=dc", "--dns-backend=NONE", "--use-rfc2307", "--quiet"]
+    network = ["--option=interfaces=lo", "--option=bind interfaces only=yes"]
+    speed = ["--option=ldb:nosync=yes"]
+    where = [f"--targetdir={folder}", f"--adminpass={PASSWORD}"]
+    _run(["samba-tool", "domain", "provision", *names, *role, *network, *speed, *where])
+    _configure(folder, "127.0.0.1")
+    command = ["ldbmodify", *_option(folder), "-H", _database(folder)]
+    _run(command, _TREE)
+
+
+def _configure(folder: Path, address: str) -> None:
+    for name in ("cache", "lock", "run", "ncalrpc", "tls"):
+        (folder / name).mkdir(exist_ok=True)
+    text = _CONFIGURATION.format(folder=folder, address=address)
+    (folder / "etc" / "smb.conf").write_text(text)
+
+
+def _option(folder: Path) -> list[str]:
+    return [f"--configfile={folder}/etc/smb.conf"]
+
+
+def _database(folder: Path) -> str:
+    return str(folder / "private" / "sam.ldb")
+
+
+def _sign(folder: Path, address: str) -> None:
+    """Make a certificate that is its own authority: Samba's own says no address."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "dc1.hs.test")])
+    names = [x509.DNSName("dc1.hs.test"), x509.IPAddress(ipaddress.ip_address(address))]
+    today = SystemClock().now()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(secret)
+    (folder / "key.pem").chmod(0o600)
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+
+
+def _claim_address() -> tuple[socket.socket, str]:
+    """Return an address that nobody else runs a domain controller on, and what keeps it so.
+
+    The claim is a name that the kernel forgets with the process that holds it.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for number in range(1, 1_000):
+        address = f"127.{64 + worker % 64}.{number // 250}.{number % 250 + 1}"
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0hypersync-samba-{address}")
+        except OSError:
+            claim.close()
+        else:
+            return claim, address
+    raise AssertionError("every address has a domain controller; end those of earlier runs")
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
+    assert found is not None, f"{name} is missing; install what .ci/system-packages names"
+    return found
+
+
+def _done(
+    command: Sequence[str], text: str = "", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command lines
+        [_program(command[0]), *command[1:]],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=env,
+        check=False,
+    )
+
+
+def _run(command: Sequence[str], text: str = "", env: Mapping[str, str] | None = None) -> str:
+    done = _done(command, text, env)
+    assert done.returncode == 0, f"{command[0]}: {done.stdout} {done.stderr}"
+    return done.stdout
+
+
+_TREE = "".join(
+    (
+        *(
+            entry(dn, {"objectClass": "organizationalUnit"})
+            for dn in (COMPANY, PEOPLE, GROUPS, LEAVERS)
+        ),
+        person("hypersync", below=USERS),
+        person("plain", below=USERS),
+        person("disabled", below=USERS, userAccountControl="514"),
+        f"dn: CN=Domain Admins,{USERS}\nchangetype: modify\n"
+        f"add: member\nmember: CN=hypersync,{USERS}\n\n",
+    )
+)
