@@ -1,6 +1,6 @@
-"""Reads the one LDAP message that comes a hundred thousand times: a search result entry. Pure.
+"""Reads the LDAP message that comes a hundred thousand times, and writes control values. Pure.
 
-RFC 4511, section 4.5.2, in BER with definite lengths, as section 5.1 demands::
+A search result entry (RFC 4511, section 4.5.2) in BER with definite lengths (section 5.1)::
 
     30 .. message
        02 .. message id
@@ -12,11 +12,13 @@ RFC 4511, section 4.5.2, in BER with definite lengths, as section 5.1 demands::
                 31 .. values
                    04 .. value
 
-Everything else is left to the library, whose general decoder takes four times as long.
+Other messages are left to the library, whose general decoder takes four times as long. Values of
+controls are small, and some that the library writes are wrong, so they are written here too.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _MESSAGE, _INTEGER, _ENTRY, _OCTETS, _SEQUENCE, _SET = 0x30, 0x02, 0x64, 0x04, 0x30, 0x31
@@ -84,3 +86,50 @@ def _start(message: bytes, at: int, tag: int) -> tuple[int, int]:
         return at + 2, at + 2 + length
     start = at + 2 + (length & 0x7F)
     return start, start + int.from_bytes(message[at + 2 : start], "big")
+
+
+def element(tag: int, content: bytes) -> bytes:
+    """Write an element in as few bytes as it takes."""
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + content
+
+
+def integer(number: int) -> bytes:
+    """Write an integer, of either sign."""
+    size = number.bit_length() // 8 + 1 if number >= 0 else (-number - 1).bit_length() // 8 + 1
+    return element(_INTEGER, number.to_bytes(size, "big", signed=True))
+
+
+def octets(content: bytes) -> bytes:
+    """Write an octet string."""
+    return element(_OCTETS, content)
+
+
+def sequence(*parts: bytes) -> bytes:
+    """Write a sequence of elements."""
+    return element(_SEQUENCE, b"".join(parts))
+
+
+def parts_of(value: bytes) -> list[bytes]:
+    """Return the contents of the elements in a sequence; raises ``ValueError`` or ``IndexError``.
+
+    The content of an integer is a number in big-endian order.
+    """
+    at, stop = _start(value, 0, _SEQUENCE)
+    if stop != len(value):
+        raise ValueError("the value has another length than it says")
+    parts = []
+    while at < stop:
+        start, at = _start(value, at, value[at])
+        parts.append(value[start:at])
+    if at != stop:
+        raise ValueError("the value is cut off")
+    return parts
+
+
+def filter_for_absence(names: Sequence[str]) -> bytes:
+    """Write the filter (RFC 4511, section 4.5.1.7) that none of the attributes has a value."""
+    return element(0xA0, b"".join(element(0xA2, element(0x87, name.encode())) for name in names))

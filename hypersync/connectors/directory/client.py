@@ -1,4 +1,4 @@
-"""The library ldap3, set up the way `wire` needs it; nobody else imports it.
+"""The library ldap3, set up the way `ldap3_link` needs it; nobody else imports it.
 
 What is changed: entries are read as raw values (`ber`), TLS is checked by the standard
 library, every wait is bounded, and nothing is read from the server unasked.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import ssl
 import warnings
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from hypersync.config.values import Secret
+from hypersync.connectors.directory.address import Address
+from hypersync.connectors.directory.answers import Entry
 from hypersync.connectors.directory.ber import search_entry
 
 with warnings.catch_warnings():
@@ -26,27 +25,20 @@ with warnings.catch_warnings():
         LDAPInvalidFilterError,
         LDAPInvalidValueError,
         LDAPObjectClassError,
-        LDAPStartTLSError,
     )
-    from ldap3.operation.search import compile_filter, parse_filter
+    from ldap3.protocol.sasl.sasl import send_sasl_negotiation
     from ldap3.strategy.base import RESPONSE_COMPLETE, SESSION_TERMINATED_BY_SERVER
     from ldap3.strategy.sync import SyncStrategy
-    from ldap3.utils.asn1 import decode_message_fast, encode
-    from ldap3.utils.conv import escape_filter_chars
+    from ldap3.utils.asn1 import decode_message_fast
 
 __all__ = [
-    "ENTRY",
     "LOCAL_ERRORS",
-    "Address",
     "LDAPException",
-    "LDAPStartTLSError",
-    "compile_filter",
+    "Tls",
     "connection_to",
     "decode_message_fast",
-    "encode",
-    "escape_filter_chars",
     "ldap3",
-    "parse_filter",
+    "send_sasl_negotiation",
 ]
 LOCAL_ERRORS = (
     LDAPAttributeError,
@@ -57,22 +49,9 @@ LOCAL_ERRORS = (
 )
 """What the library raises before it sends anything."""
 
-ENTRY = "searchResEntry"
-_UNFINISHED = (ENTRY, "searchResRef", "intermediateResponse")
+_UNFINISHED = ("searchResRef", "intermediateResponse")
+_OCTETS = 4
 _RECEIVE_SIZE = 1 << 18
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where the server is and how to sign in; ``user`` is ``None`` for nobody."""
-
-    url: str
-    user: str | None = None
-    password: Secret = field(default_factory=lambda: Secret(""))
-    start_tls: bool = False
-    ca_file: Path | None = None
-    verify: bool = True
-    timeout_seconds: int = 60
 
 
 class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no types
@@ -99,50 +78,65 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
             for message in messages:
                 entry = search_entry(message)
                 if entry is not None and entry.message_id == message_id:
-                    found.append({"type": ENTRY, "raw_dn": entry.name, "raw": entry.raw})
+                    found.append(Entry(entry.name.decode(), entry.raw))
                     continue
                 general = decode_message_fast(message)
                 if general["messageID"] != message_id:  # a notice of disconnection, or nonsense
                     return SESSION_TERMINATED_BY_SERVER  # type: ignore[no-any-return] # a text
-                found.append(self.decode_response_fast(general))
+                found.append(self._decoded(general))
                 if found[-1]["type"] not in _UNFINISHED:
                     return [*found, RESPONSE_COMPLETE]
         return SESSION_TERMINATED_BY_SERVER  # type: ignore[no-any-return] # a text
 
+    def _decoded(self, general: Any) -> dict[str, Any]:  # noqa: ANN401 - the library has no types
+        """Decode a message, its controls as they came: the library misreads some of them."""
+        controls = _controls(general["controls"] or ())
+        decoded: dict[str, Any] = self.decode_response_fast({**general, "controls": None})
+        return {**decoded, "controls": controls}
 
-class _Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
-    """TLS with the checks of the standard library; those of ldap3 use what Python 3.12 removed."""
 
-    def __init__(self, address: Address) -> None:
+def _controls(found: Any) -> dict[str, bytes]:  # noqa: ANN401 - tuples of class, form, tag, content
+    return {
+        each[3][0][3].decode(): next((part[3] for part in each[3][1:] if part[2] == _OCTETS), b"")
+        for each in found
+    }
+
+
+class Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
+    """TLS with the checks of the standard library; those of ldap3 use what Python 3.12 removed.
+
+    ``failure`` keeps what went wrong, of which the library only passes on a text.
+    """
+
+    def __init__(self, context: ssl.SSLContext, name: str) -> None:
         super().__init__()
-        self._address = address
+        self._context = context
+        self._name = name
+        self.failure: OSError | ValueError | None = None
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ANN401 - see above
         """Put the connection's socket into TLS; raises ``OSError``, of which TLS errors are."""
-        ca_file = self._address.ca_file
-        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-        if not self._address.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        connection.socket = context.wrap_socket(
-            connection.socket,
-            server_hostname=connection.server.host,
-            do_handshake_on_connect=do_handshake,
-        )
+        try:
+            connection.socket = self._context.wrap_socket(
+                connection.socket, server_hostname=self._name, do_handshake_on_connect=do_handshake
+            )
+        except (OSError, ValueError) as error:
+            self.failure = error
+            raise
 
 
-def connection_to(address: Address) -> Any:  # noqa: ANN401 - the library has no types
+def connection_to(url: str, address: Address, tls: Tls) -> Any:  # noqa: ANN401 - the library has no types
     """Return a connection that is not open yet."""
     server = ldap3.Server(
-        address.url,
-        get_info=ldap3.NONE,
-        connect_timeout=address.timeout_seconds,
-        tls=_Tls(address),
+        url, get_info=ldap3.NONE, connect_timeout=address.timeout_seconds, tls=tls
     )
+    user = None if address.kerberos else address.user
     connection = ldap3.Connection(
         server,
-        user=address.user,
-        password=address.password.reveal() if address.user is not None else None,
+        user=user,
+        password=address.password.reveal() if user is not None else None,
+        authentication=ldap3.SASL if address.kerberos else None,
+        sasl_mechanism=ldap3.KERBEROS if address.kerberos else None,
         auto_bind=ldap3.AUTO_BIND_NONE,
         raise_exceptions=False,
         auto_referrals=False,

@@ -1,145 +1,95 @@
-"""The LDAP protocol for directories: a thin adapter, so that the library can be replaced.
+"""The LDAP protocol for directories: a thin adapter over any `link`, so over any library.
 
-What the library does not do for us (each is a test): it swallows errors after the first page of a
-paged search, and answers False for a search without entries. So there is an own loop over pages
-that believes a search only when the result code is 0 and the cookie is empty, and results are
-values of ours with a sentence for people.
+What libraries do not do for us (each is a test): they swallow errors after the first page of a
+paged search, and answer False for a search without entries. So there is an own loop over pages
+that believes a search only when the result code is 0, the cookie is empty and the server sends
+nobody elsewhere, and results are values of ours with a sentence for people.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import Enum
-from typing import Any, TypeAlias
+from importlib import import_module
+from typing import Protocol, cast
 
-from hypersync.connectors.directory.client import (
-    ENTRY,
-    LOCAL_ERRORS,
-    Address,
-    LDAPException,
-    LDAPStartTLSError,
-    compile_filter,
-    connection_to,
-    encode,
-    escape_filter_chars,
-    ldap3,
-    parse_filter,
+from hypersync.connectors.directory import ber
+from hypersync.connectors.directory.address import Address, WireKind
+from hypersync.connectors.directory.answers import (
+    BASE,
+    ONE_LEVEL,
+    SUBTREE,
+    Answer,
+    Code,
+    Control,
+    Entry,
+    Lost,
+    Raw,
+    Result,
+    Search,
+    Step,
 )
+from hypersync.connectors.directory.link import Link
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 
-Raw: TypeAlias = Mapping[str, Sequence[bytes]]
-Step: TypeAlias = tuple[str, Sequence[bytes]]
+__all__ = [
+    "ASSERTION",
+    "Answer",
+    "Code",
+    "Control",
+    "Entry",
+    "Lost",
+    "Raw",
+    "Result",
+    "Step",
+    "Wire",
+    "escaped",
+]
 ASSERTION = "1.3.6.1.1.12"
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"
-
-
-class Code(Enum):
-    """The result codes (RFC 4511, appendix A) that mean something of their own to us."""
-
-    SUCCESS = 0
-    TIME_LIMIT = 3
-    SIZE_LIMIT = 4
-    REFERRAL = 10
-    ADMIN_LIMIT = 11
-    CONFIDENTIALITY = 13
-    NO_SUCH_ATTRIBUTE = 16
-    CONSTRAINT = 19
-    VALUE_EXISTS = 20
-    NO_SUCH_OBJECT = 32
-    INVALID_CREDENTIALS = 49
-    INSUFFICIENT_ACCESS = 50
-    BUSY = 51
-    UNAVAILABLE = 52
-    NAMING = 64
-    OBJECT_CLASS = 65
-    NOT_ON_NON_LEAF = 66
-    NOT_ON_RDN = 67
-    ENTRY_EXISTS = 68
-    OTHER = 80
-    ASSERTION_FAILED = 122
-
-
-_SENTENCES = {
-    Code.TIME_LIMIT: "the server's time limit was reached",
-    Code.SIZE_LIMIT: "the server's size limit was reached",
-    Code.REFERRAL: "the server refers to another one",
-    Code.ADMIN_LIMIT: "an administrative limit of the server was reached",
-    Code.CONFIDENTIALITY: "the server wants TLS; use ldaps:// or 'tls: {start: true}'",
-    Code.NO_SUCH_OBJECT: "there is no such entry",
-    Code.INVALID_CREDENTIALS: "wrong user or password",
-    Code.INSUFFICIENT_ACCESS: "the account we sign in with has not the right",
-    Code.OBJECT_CLASS: "the schema does not allow it",
-    Code.NOT_ON_NON_LEAF: "the entry has others below it",
-    Code.NOT_ON_RDN: "the attribute is part of the name; rename the object instead",
-    Code.NAMING: "the attribute is part of the name; rename the object instead",
+_LINKS: Mapping[WireKind, str] = {
+    "ldap3": "hypersync.connectors.directory.ldap3_link",
+    "c": "hypersync.connectors.directory.c_link",
 }
+_ESCAPED = {ord(sign): f"\\{ord(sign):02x}" for sign in "*()\\\0"}
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How the server answered; ``code`` is a number of RFC 4511."""
-
-    code: int
-    description: str
-    text: str
-
-    def is_(self, *codes: Code) -> bool:
-        """Tell whether the answer was one of these."""
-        return any(self.code == code.value for code in codes)
-
-    @property
-    def sentence(self) -> str:
-        """The answer for people, with what the server itself says."""
-        known = next((_SENTENCES[code] for code in _SENTENCES if self.is_(code)), "")
-        said = f"{self.description} ({self.code})" + (f": {self.text}" if self.text else "")
-        return f"{known} [{said}]" if known else said
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry as it came: its DN and its raw values by the server's attribute names."""
-
-    dn: str
-    raw: Raw
-
-
-class Lost(Exception):
-    """The connection broke; whether the last request was carried out is unknown."""
+class _LinkModule(Protocol):
+    def open_link(self, url: str, address: Address) -> Link:
+        """Connect to one server and sign in; raises ``SiloUnreachable`` or ``SiloRefused``."""
 
 
 class Wire:
-    """One connection. Not thread-safe."""
+    """One connection to the server at ``url``, from first to last. Not thread-safe."""
 
-    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - the library has no types
-        self._connection = connection
+    def __init__(self, link: Link, url: str = "") -> None:
+        self._link = link
+        self.url = url
 
     @classmethod
     def connect(cls, address: Address) -> Wire:
-        """Connect and sign in; raises `SiloUnreachable` or `SiloRefused` with a sentence."""
-        connection = connection_to(address)
-        try:
-            connection.open(read_server_info=False)
-            if address.start_tls:
-                connection.start_tls(read_server_info=False)
-            connection.bind(read_server_info=False)
-        except (LDAPException, OSError, LookupError, ValueError) as error:
-            connection.strategy.close()
-            is_tls = isinstance(error, LDAPStartTLSError)
-            problem = "does not start TLS" if is_tls else "cannot be reached"
-            raise SiloUnreachable(f"{address.url} {problem}: {error}") from error
-        result = _result(connection)
-        if result.code:
-            connection.unbind()
-            who = address.user or "nobody (no bind: is given)"
-            raise SiloRefused(f"{address.url} refuses {who}: {result.sentence}")
-        return cls(connection)
+        """Connect to the first server that answers, and sign in.
+
+        Raises `SiloUnreachable` when none does, and `SiloRefused` as soon as one refuses us: a
+        wrong password that is tried everywhere locks the account.
+        """
+        module = cast("_LinkModule", import_module(_LINKS[address.wire]))
+        failed: list[str] = []
+        for url in address.urls:
+            try:
+                link = module.open_link(url, address)
+            except SiloUnreachable as error:
+                failed.append(error.message)
+                continue
+            if failed:
+                _log.warning("using %s, because %s", url, "; ".join(failed))
+            return cls(link, url)
+        raise SiloUnreachable("; ".join(failed))
 
     def close(self) -> None:
         """Say goodbye; never raises."""
-        with suppress(LDAPException, OSError):
-            self._connection.unbind()
+        self._link.close()
 
     def pages(
         self,
@@ -149,138 +99,134 @@ class Wire:
         *,
         one_level: bool = False,
         page_size: int = 1_000,
+        controls: Sequence[Control] = (),
+        ignore_references: bool = False,
     ) -> Iterator[list[Entry]]:
         """Search page by page.
 
         Raises `ScanFailed` unless every page was answered with result code 0 and the last one with
-        an empty cookie; `SiloRefused` for a filter that is none.
+        an empty cookie, and when part of it is on another server, unless that is to be ignored;
+        `SiloRefused` for a filter that is none.
         """
-        cookie: bytes | None = None
-        scope = ldap3.LEVEL if one_level else ldap3.SUBTREE
-        while cookie != b"":
-            try:
-                entries, result = self._search(
-                    base, filter_, attributes, scope, page_size=page_size, cookie=cookie or None
+        cookie = b""
+        while True:
+            paged = Control(_PAGED_RESULTS, value=_page_value(page_size, cookie))
+            search = Search(
+                base=base,
+                filter=filter_,
+                attributes=attributes,
+                scope=ONE_LEVEL if one_level else SUBTREE,
+                controls=(*controls, paged),
+            )
+            answer = self._page(search)
+            if answer.references and not ignore_references:
+                raise ScanFailed(
+                    f"part of {base} is on other servers: {', '.join(answer.references[:3])}; scan "
+                    "them as silos of their own and say 'references: ignore' here"
                 )
-            except Lost as error:
-                raise ScanFailed(f"the server went away in the middle of {base}: {error}") from None
-            if result.code:
-                raise ScanFailed(f"the search below {base} did not end well: {result.sentence}")
-            cookie = self._next_cookie()  # before the caller uses the connection for another search
-            yield entries
+            cookie = _cookie_of(answer)
+            yield answer.entries
+            if not cookie:
+                return
 
-    def _next_cookie(self) -> bytes:
-        controls = self._connection.result.get("controls") or {}
-        value = (controls.get(_PAGED_RESULTS) or {}).get("value") or {}
-        return bytes(value.get("cookie") or b"")
+    def _page(self, search: Search) -> Answer:
+        try:
+            answer = self._link.search(search)
+        except Lost as error:
+            raise ScanFailed(
+                f"the server went away in the middle of {search.base}: {error}"
+            ) from None
+        if answer.result.code:
+            where = f"; it names {', '.join(answer.references)}" if answer.references else ""
+            raise ScanFailed(
+                f"the search below {search.base} did not end well: {answer.result.sentence}{where}"
+            )
+        return answer
 
     def find(
-        self, base: str, filter_: str, attributes: Sequence[str], *, base_only: bool = False
+        self,
+        base: str,
+        filter_: str,
+        attributes: Sequence[str],
+        *,
+        base_only: bool = False,
+        controls: Sequence[Control] = (),
     ) -> list[Entry]:
         """Search for a few entries; none when ``base`` is not there.
 
         Raises `Lost`, and `SiloRefused` for every answer but success and no such object.
         """
-        scope = ldap3.BASE if base_only else ldap3.SUBTREE
-        entries, result = self._search(base, filter_, attributes, scope)
-        if result.is_(Code.NO_SUCH_OBJECT):
+        answer = self.search(base, filter_, attributes, base_only=base_only, controls=controls)
+        if answer.result.is_(Code.NO_SUCH_OBJECT):
             return []
-        if result.code:
-            raise SiloRefused(f"the search in {base or 'the root'} failed: {result.sentence}")
-        return entries
+        if answer.result.code:
+            raise SiloRefused(
+                f"the search in {base or 'the root'} failed: {answer.result.sentence}"
+            )
+        return answer.entries
 
-    def _search(
+    def search(
         self,
         base: str,
         filter_: str,
         attributes: Sequence[str],
-        scope: str,
         *,
-        page_size: int | None = None,
-        cookie: bytes | None = None,
-    ) -> tuple[list[Entry], Result]:
-        with _broken_becomes_lost():
-            self._connection.search(
-                base,
-                filter_,
-                search_scope=scope,
-                attributes=list(attributes),
-                paged_size=page_size,
-                paged_criticality=page_size is not None,
-                paged_cookie=cookie,
-            )
-        found = [
-            Entry(each["raw_dn"].decode(), each["raw"])
-            for each in self._connection.response or ()
-            if each["type"] == ENTRY
-        ]
-        return found, _result(self._connection)
+        base_only: bool = False,
+        controls: Sequence[Control] = (),
+    ) -> Answer:
+        """Search once and return whatever comes, the controls of the answer too; raises `Lost`."""
+        scope = BASE if base_only else SUBTREE
+        return self._link.search(
+            Search(base=base, filter=filter_, attributes=attributes, scope=scope, controls=controls)
+        )
 
-    def add(self, dn: str, attributes: Raw) -> Result:
+    def add(self, dn: str, attributes: Raw, *, controls: Sequence[Control] = ()) -> Result:
         """Add an entry; raises `Lost`."""
-        with _broken_becomes_lost():
-            self._connection.add(dn, attributes={k: list(v) for k, v in attributes.items()})
-        return _result(self._connection)
+        return self._link.add(dn, attributes, controls)
 
     def modify(
-        self, dn: str, changes: Mapping[str, Sequence[Step]], *, absent: Sequence[str] = ()
+        self,
+        dn: str,
+        changes: Mapping[str, Sequence[Step]],
+        *,
+        absent: Sequence[str] = (),
+        controls: Sequence[Control] = (),
     ) -> Result:
         """Modify an entry in one request; raises `Lost`.
 
         ``changes`` maps attributes to steps: ``delete``, ``add`` or ``replace`` with values.
         ``absent`` are attributes that must have no value, else nothing is done (RFC 4528).
         """
-        kinds = {
-            "delete": ldap3.MODIFY_DELETE,
-            "add": ldap3.MODIFY_ADD,
-            "replace": ldap3.MODIFY_REPLACE,
-        }
-        steps = {
-            name: [(kinds[kind], list(values)) for kind, values in each]
-            for name, each in changes.items()
-        }
-        with _broken_becomes_lost():
-            self._connection.modify(dn, steps, controls=_assert_absent(absent))
-        return _result(self._connection)
+        asserted = [Control(ASSERTION, value=ber.filter_for_absence(absent))] if absent else []
+        return self._link.modify(dn, changes, [*controls, *asserted])
 
-    def move(self, dn: str, rdn: str, parent: str | None) -> Result:
+    def move(
+        self, dn: str, rdn: str, parent: str | None, *, controls: Sequence[Control] = ()
+    ) -> Result:
         """Rename an entry, and give it another parent unless ``None``; raises `Lost`."""
-        with _broken_becomes_lost():
-            self._connection.modify_dn(dn, rdn, delete_old_dn=True, new_superior=parent)
-        return _result(self._connection)
+        return self._link.move(dn, rdn, parent, controls)
 
-    def delete(self, dn: str) -> Result:
+    def delete(self, dn: str, *, controls: Sequence[Control] = ()) -> Result:
         """Delete an entry; raises `Lost`."""
-        with _broken_becomes_lost():
-            self._connection.delete(dn)
-        return _result(self._connection)
+        return self._link.delete(dn, controls)
 
 
-@contextmanager
-def _broken_becomes_lost() -> Iterator[None]:
-    """Part what could not even be sent (`SiloRefused`) from what broke on the way (`Lost`)."""
+def _page_value(size: int, cookie: bytes) -> bytes:
+    return ber.sequence(ber.integer(size), ber.octets(cookie))
+
+
+def _cookie_of(answer: Answer) -> bytes:
+    """Return where the next page starts, nothing after the last one (RFC 2696)."""
+    value = answer.controls.get(_PAGED_RESULTS)
+    if value is None:  # the server does not page, and has said all
+        return b""
     try:
-        yield
-    except LOCAL_ERRORS as error:
-        raise SiloRefused(f"this is not LDAP: {error}") from error
-    except (LDAPException, OSError, LookupError, ValueError) as error:  # the latter: nonsense
-        raise Lost(str(error) or type(error).__name__) from error
-
-
-def _result(connection: Any) -> Result:  # noqa: ANN401 - the library has no types
-    found = connection.result
-    return Result(int(found["result"]), str(found["description"]), str(found["message"] or ""))
-
-
-def _assert_absent(names: Sequence[str]) -> list[tuple[str, bool, bytes]] | None:
-    """Return the control that lets a request through only if the attributes have no value."""
-    if not names:
-        return None
-    text = "(&" + "".join(f"(!({name}=*))" for name in names) + ")"
-    parsed = parse_filter(text, None, True, True, None, False)
-    return [(ASSERTION, True, encode(compile_filter(parsed.elements[0])))]
+        _, cookie = ber.parts_of(value)
+    except (ValueError, IndexError) as error:
+        raise ScanFailed("the server answered a page with a cookie that is none") from error
+    return cookie
 
 
 def escaped(value: str) -> str:
-    """Return a value as it may stand in a filter."""
-    return str(escape_filter_chars(value))
+    """Return a value as it may stand in a filter (RFC 4515)."""
+    return value.translate(_ESCAPED)

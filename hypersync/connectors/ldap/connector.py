@@ -12,12 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar
 
-from hypersync.config.values import Secret
 from hypersync.connectors.changes import refuse_all
-from hypersync.connectors.directory.client import Address
+from hypersync.connectors.directory.options import remedies
 from hypersync.connectors.directory.tree import Directory
 from hypersync.connectors.directory.wire import Lost, Wire
 from hypersync.connectors.directory.write import Writer
@@ -40,7 +38,7 @@ from hypersync.model.objects import (
 
 @connector("ldap")
 class LdapConnector:
-    """Reads and writes one LDAP server; each session is a connection of its own."""
+    """Reads and writes one directory; each session is a connection to one of its servers."""
 
     options: ClassVar[type[SiloOptions]] = LdapOptions
     can_write: ClassVar[bool] = True
@@ -57,24 +55,11 @@ class LdapConnector:
     @contextmanager
     def open(self) -> Iterator[LdapSession]:
         """Connect and sign in; raises `SiloUnreachable` or `SiloRefused`."""
-        wire = Wire.connect(self._address())
+        wire = Wire.connect(self._options.address(self.settings.root, self.settings.timeout))
         try:
             yield LdapSession(self.settings, self._options, wire)
         finally:
             wire.close()
-
-    def _address(self) -> Address:
-        options = self._options
-        ca_file = options.tls.ca_file
-        return Address(
-            url=options.url,
-            user=None if options.bind is None else options.bind.user,
-            password=Secret("") if options.bind is None else options.bind.password,
-            start_tls=options.tls.start,
-            ca_file=None if ca_file is None else Path(self.settings.root / ca_file),
-            verify=options.tls.verify,
-            timeout_seconds=max(1, int(self.settings.timeout.total_seconds())),
-        )
 
 
 def _silo_options(settings: SiloSettings) -> LdapOptions:
@@ -84,12 +69,13 @@ def _silo_options(settings: SiloSettings) -> LdapOptions:
 
 
 class LdapSession:
-    """One connection's view of the directory."""
+    """One connection's view of the directory; ``server`` is who is at the other end."""
 
     def __init__(self, settings: SiloSettings, options: LdapOptions, wire: Wire) -> None:
         self.settings = settings
         self._options = options
         self.wire = wire
+        self.server = wire.url
 
     @cached_property
     def _directory(self) -> Directory:
@@ -146,16 +132,11 @@ class LdapSession:
         )
 
     def check(self) -> Sequence[Mistake]:
-        """Look at bases, filters, anchors and attributes, and whether a password goes in clear."""
-        mistakes = []
-        if self._options.is_password_in_clear:
-            mistakes.append(
-                Mistake(
-                    f"the password for {self._options.url} goes over the network in clear",
-                    "use ldaps:// or 'tls: {start: true}'",
-                    level=Level.WARNING,
-                )
-            )
+        """Look at bases, filters, anchors and attributes, and how the connection is kept secret."""
+        mistakes = [
+            Mistake(message, remedy, level=Level.WARNING)
+            for message, remedy in remedies(self._options).items()
+        ]
         for each in self.settings.types:
             try:
                 mistakes.extend(self._check_type(each))

@@ -4,40 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
-from hypersync.config.located import Located
-from hypersync.config.values import Filled, Flag, PositiveNumber, SecretText, Span
+from hypersync.config.values import Filled, Span
+from hypersync.connectors.directory.options import DirectoryOptions
 from hypersync.connectors.directory.tree import Place
-from hypersync.connectors.settings import SiloOptions, TypeOptions
+from hypersync.connectors.settings import TypeOptions
 from hypersync.model.objects import ObjectType
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-def _check_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("ldap", "ldaps") or not parts.hostname or parts.path.strip("/"):
-        raise ValueError(f"{url!r} is no LDAP address; write for instance ldaps://ldap.example.org")
-    return url.rstrip("/")
-
-
-class BindOptions(Located):
-    """Who signs in; ``user`` is a DN."""
-
-    user: Filled
-    password: SecretText
-
-
-class TlsOptions(Located):
-    """How the connection is kept secret; ``ca_file`` is a PEM file, the system's when not given."""
-
-    start: Flag = False
-    ca_file: str | None = None
-    verify: Flag = True
 
 
 class LdapTypeOptions(TypeOptions):
@@ -58,28 +33,16 @@ class LdapTypeOptions(TypeOptions):
     placeholder: str | None = None
 
 
-class LdapOptions(SiloOptions):
-    """One directory server."""
+class LdapOptions(DirectoryOptions):
+    """Servers of one directory.
 
-    url: Annotated[str, AfterValidator(_check_url)]
-    bind: BindOptions | None = None
-    tls: TlsOptions = Field(default_factory=TlsOptions)
-    page_size: PositiveNumber = 1_000
+    ``references`` says what an answer means that sends us elsewhere for a part of the directory:
+    that the scan failed, or nothing.
+    """
+
+    references: Literal["fail", "ignore"] = "fail"
     overlap: Span = timedelta(seconds=10)
     types: Mapping[str, LdapTypeOptions] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _check_tls(self) -> Self:
-        if self.url.startswith("ldaps:") and self.tls.start:
-            raise ValueError("ldaps:// is TLS from the start; remove 'start' or write ldap://")
-        return self
-
-    @property
-    def is_password_in_clear(self) -> bool:
-        """Whether a password leaves this machine without TLS."""
-        parts = urlsplit(self.url)
-        is_secret = parts.scheme == "ldaps" or self.tls.start or parts.hostname in _LOOPBACK
-        return self.bind is not None and not is_secret
 
 
 def type_options(kind: ObjectType) -> LdapTypeOptions:

@@ -1,9 +1,9 @@
 """One pass over one type of an LDAP silo: everything, or what changed since a cursor.
 
-The cursor holds the latest change that was met, by which attribute, and the scope; with another
-server or scope it is lost. Deletes leave no trace, so a delta ends with all anchors. What changes
-while a scan runs comes with the next one, because the filter is "at or after" and begins an overlap
-earlier: servers commit changes out of order.
+The cursor holds the latest change that was met, by which attribute, at which server, and the scope;
+at another server, which may lag behind, or with another scope it is lost. Deletes leave no trace,
+so a delta ends with all anchors. What changes while a scan runs comes with the next one, because
+the filter is "at or after" and begins an overlap earlier: servers commit changes out of order.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ class Scan:
                 attributes,
                 one_level=type_options(self._kind).scope == "one",
                 page_size=self._options.page_size,
+                ignore_references=self._options.references == "ignore",
             )
         except SiloRefused as error:
             raise ScanFailed(error.message) from error
@@ -104,7 +105,7 @@ class Scan:
         return values[0].decode("ascii", "replace") if values else ""
 
     def _scope(self) -> str:
-        return fingerprint(self._options.url, scope_of(self._kind))
+        return fingerprint(self._wire.url, scope_of(self._kind))
 
     def _cursor(self) -> str | None:
         """Return where the next delta starts; there is none for a type without entries."""

@@ -1,0 +1,175 @@
+"""The requests of `link` by the library ldap3, which needs nothing but Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from hypersync.connectors.directory import kerberos
+from hypersync.connectors.directory.address import Address
+from hypersync.connectors.directory.answers import (
+    BASE,
+    ONE_LEVEL,
+    SUBTREE,
+    Answer,
+    Code,
+    Control,
+    Entry,
+    Lost,
+    Raw,
+    Result,
+    Search,
+    Step,
+)
+from hypersync.connectors.directory.client import (
+    LOCAL_ERRORS,
+    LDAPException,
+    Tls,
+    connection_to,
+    ldap3,
+)
+from hypersync.connectors.directory.tls import context_of, why
+from hypersync.errors import SiloRefused, SiloUnreachable
+
+_SCOPES = {BASE: ldap3.BASE, ONE_LEVEL: ldap3.LEVEL, SUBTREE: ldap3.SUBTREE}
+_KINDS = {
+    "delete": ldap3.MODIFY_DELETE,
+    "add": ldap3.MODIFY_ADD,
+    "replace": ldap3.MODIFY_REPLACE,
+}
+_BROKEN = (LDAPException, OSError, LookupError, ValueError)
+"""What goes wrong on the way; the last two come of answers that are nonsense."""
+
+
+def open_link(url: str, address: Address) -> Ldap3Link:
+    """Connect to one server and sign in; raises `SiloUnreachable` or `SiloRefused`."""
+    tls = Tls(context_of(address), address.name_of(url))
+    connection = connection_to(url, address, tls)
+    try:
+        _start(connection, url, address, tls)
+    except BaseException:
+        connection.strategy.close()
+        raise
+    return Ldap3Link(connection)
+
+
+def _start(connection: Any, url: str, address: Address, tls: Tls) -> None:  # noqa: ANN401 - see client
+    try:
+        connection.open(read_server_info=False)
+        if address.start_tls:
+            _start_tls(connection, url, tls)
+        if address.kerberos:
+            kerberos.sign_in(connection, address.name_of(url))
+        else:
+            connection.bind(read_server_info=False)
+    except _BROKEN as error:
+        because = str(error) if tls.failure is None else why(tls.failure)
+        raise SiloUnreachable(f"{url} cannot be reached: {because}") from error
+    result = _result(connection)
+    if result.is_(Code.BUSY, Code.UNAVAILABLE):
+        raise SiloUnreachable(f"{url} is not available: {result.sentence}")
+    if result.code:
+        raise SiloRefused(f"{url} refuses {address.who}: {result.sentence}")
+
+
+def _start_tls(connection: Any, url: str, tls: Tls) -> None:  # noqa: ANN401 - see client
+    """Start TLS or raise: nothing may go on in clear."""
+    try:
+        connection.start_tls(read_server_info=False)
+    except LDAPException as error:
+        if tls.failure is not None:
+            raise
+        said = _result(connection).sentence if connection.result else str(error)
+        raise SiloUnreachable(
+            f"{url} does not start TLS: {said}; give the server a certificate, or use ldaps://"
+        ) from error
+    if not connection.tls_started:
+        raise SiloUnreachable(f"{url} does not start TLS")
+
+
+class Ldap3Link:
+    """One connection of the library."""
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - the library has no types
+        self._connection = connection
+
+    def search(self, search: Search) -> Answer:
+        """Search once."""
+        with _broken_becomes_lost():
+            self._connection.search(
+                search.base,
+                search.filter,
+                search_scope=_SCOPES[search.scope],
+                attributes=list(search.attributes),
+                controls=_sent(search.controls),
+            )
+        found = self._connection.response or ()
+        last = self._connection.result
+        references = [
+            uri for each in found if not isinstance(each, Entry) for uri in each.get("uri") or ()
+        ]
+        return Answer(
+            [each for each in found if isinstance(each, Entry)],
+            _result(self._connection),
+            last["controls"],
+            (*references, *(last.get("referrals") or ())),
+        )
+
+    def add(self, dn: str, attributes: Raw, controls: Sequence[Control]) -> Result:
+        """Add an entry."""
+        values = {name: list(each) for name, each in attributes.items()}
+        with _broken_becomes_lost():
+            self._connection.add(dn, attributes=values, controls=_sent(controls))
+        return _result(self._connection)
+
+    def modify(
+        self, dn: str, changes: Mapping[str, Sequence[Step]], controls: Sequence[Control]
+    ) -> Result:
+        """Modify an entry."""
+        steps = {
+            name: [(_KINDS[kind], list(values)) for kind, values in each]
+            for name, each in changes.items()
+        }
+        with _broken_becomes_lost():
+            self._connection.modify(dn, steps, controls=_sent(controls))
+        return _result(self._connection)
+
+    def move(self, dn: str, rdn: str, parent: str | None, controls: Sequence[Control]) -> Result:
+        """Rename an entry."""
+        with _broken_becomes_lost():
+            self._connection.modify_dn(
+                dn, rdn, delete_old_dn=True, new_superior=parent, controls=_sent(controls)
+            )
+        return _result(self._connection)
+
+    def delete(self, dn: str, controls: Sequence[Control]) -> Result:
+        """Delete an entry."""
+        with _broken_becomes_lost():
+            self._connection.delete(dn, controls=_sent(controls))
+        return _result(self._connection)
+
+    def close(self) -> None:
+        """Say goodbye; never raises."""
+        with suppress(LDAPException, OSError):
+            self._connection.unbind()
+
+
+@contextmanager
+def _broken_becomes_lost() -> Iterator[None]:
+    """Part what could not even be sent (`SiloRefused`) from what broke on the way (`Lost`)."""
+    try:
+        yield
+    except LOCAL_ERRORS as error:
+        raise SiloRefused(f"this is not LDAP: {error}") from error
+    except _BROKEN as error:
+        raise Lost(str(error) or type(error).__name__) from error
+
+
+def _sent(controls: Sequence[Control]) -> list[Control] | None:
+    return list(controls) or None
+
+
+def _result(connection: Any) -> Result:  # noqa: ANN401 - the library has no types
+    found = connection.result
+    return Result(int(found["result"]), str(found["message"] or ""))
