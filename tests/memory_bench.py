@@ -1,8 +1,10 @@
 """The silo of `connector_contract` in memory, for tests of what stands on connectors."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from hypersync.connectors.contract import Bench
+from hypersync.connectors.contract import Bench, Fragile
 from hypersync.connectors.memory import (
     MemoryConnector,
     MemoryOptions,
@@ -71,8 +73,15 @@ def make_connector(
 
 
 def bench_of(silo: MemorySilo, connector: Connector | None = None) -> Bench:
+    used = connector or make_connector(silo)
+
+    @contextmanager
+    def fragile() -> Iterator[Fragile]:
+        yield Fragile(connector=used, cut=lambda: setattr(silo.faults, "break_after", 0))
+        silo.faults.break_after = None
+
     return Bench(
-        connector=connector or make_connector(silo),
+        connector=used,
         read_only_connector=make_connector(silo, write=False),
         hands=MemoryHands(silo),
         user=USER,
@@ -81,4 +90,9 @@ def bench_of(silo: MemorySilo, connector: Connector | None = None) -> Bench:
         moved="cn=ann,ou=sales",
         has_deltas=True,
         read_only_attribute="createTimestamp",
+        fragile=fragile,
+        lacks={
+            "server_gone": "what is in memory does not go away while it is used",
+            "duplicate_anchors": "anchors are the keys of a mapping",
+        },
     )

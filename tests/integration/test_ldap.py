@@ -4,13 +4,14 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from hypersync.connectors.contract import Bench, ConnectorContract, seen, succeeded
+from hypersync.connectors.contract import Bench, ConnectorContract, Fragile, seen, succeeded
 from hypersync.connectors.directory.wire import Code
 from hypersync.connectors.ldap.connector import LdapConnector, LdapSession
 from hypersync.connectors.ldap.options import LdapOptions
@@ -31,6 +32,7 @@ from hypersync.model.objects import (
     Succeeded,
     Unknown,
 )
+from tests.ldap_proxy import relaying
 from tests.slapd import (
     GROUPS,
     LEAVERS,
@@ -130,6 +132,13 @@ def server(tmp_path: Path) -> Iterator[Slapd]:
 def bench_of(server: Slapd, connector: LdapConnector | None = None, **more: object) -> Bench:
     connector = connector or connect(server.url)
     (user,), (group_type,) = connector.streams()
+    wrong = {"user": SERVICE, "password": "wrong"}
+
+    @contextmanager
+    def fragile() -> Iterator[Fragile]:
+        with relaying(server.port) as proxy:
+            yield Fragile(connector=connect(proxy.url, page_size=1), cut=proxy.close)
+
     return Bench(
         connector=connector,
         read_only_connector=connect(server.url, write=False),
@@ -146,6 +155,9 @@ def bench_of(server: Slapd, connector: LdapConnector | None = None, **more: obje
         has_deltas=True,
         read_only_attribute="createTimestamp",
         references={name: f"cn={name},{PEOPLE}" for name in ("ann", "bob", "zoë")},
+        wrong_password=connect(server.url, bind=wrong),
+        fragile=fragile,
+        lacks={"duplicate_anchors": "the server gives every entry its own entryUUID (RFC 4530)"},
         **more,
     )
 

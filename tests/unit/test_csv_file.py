@@ -1,12 +1,13 @@
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from hypersync.connectors.contract import Bench, ConnectorContract
+from hypersync.connectors.contract import Bench, ConnectorContract, Fragile
 from hypersync.connectors.csv_file.connector import CsvConnector, CsvOptions
 from hypersync.connectors.csv_file.table import Format
 from hypersync.connectors.csv_file.write import Table
@@ -77,6 +78,17 @@ class TestCsvFile(ConnectorContract):
         }
         connector = connect(tmp_path, **types)
         (user,), (group,) = connector.streams()
+
+        @contextmanager
+        def fragile() -> Iterator[Fragile]:
+            yield Fragile(connector=connector, cut=lambda: cut_off(tmp_path / "users.csv"))
+            (tmp_path / "users.csv").write_text(USERS)
+
+        def duplicate() -> str:
+            with (tmp_path / "users.csv").open("a") as file:
+                file.write("bob,Boss,IT,active,\n")
+            return "bob"
+
         return Bench(
             connector=connector,
             read_only_connector=connect(tmp_path, write=False, **types),
@@ -84,7 +96,15 @@ class TestCsvFile(ConnectorContract):
             user=user,
             group=group,
             new_user={"uid": "new", "title": "Trainee", "employeeType": "active"},
+            fragile=fragile,
+            duplicate=duplicate,
         )
+
+
+def cut_off(path: Path) -> None:
+    """Shorten a file while somebody may be reading it, then take it away."""
+    os.truncate(path, 20)
+    path.unlink()
 
 
 Scan = Callable[..., list[ScanEvent]]
