@@ -391,6 +391,7 @@ def _engine(
             events=Webhooks(configuration.webhooks.allow, configuration.webhooks.private),
             settle={name: silo.settle for name, silo in configuration.silos.items()},
             read_only=frozenset(n for n, silo in configuration.silos.items() if not silo.write),
+            parallel={name: silo.parallel for name, silo in configuration.silos.items()},
         ),
         types=_types(configuration, types),
         guards=GuardSettings(

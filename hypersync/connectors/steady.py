@@ -2,12 +2,13 @@
 
 Opening is tried again, with growing and random pauses, while the silo does not answer and never
 longer than its ``timeout``; a refusal (a wrong password) is not tried again, which would lock the
-account. Writes are spread to ``writes_per_second``, counted per session. What a connector answers
-to single changes is left to the caller, who knows what else waits.
+account. Writes are spread to ``writes_per_second``, over all sessions together. What a connector
+answers to single changes is left to the caller, who knows what else waits.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from pydantic import BaseModel
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
+from hypersync.connectors.settings import batches
 from hypersync.errors import SiloUnreachable
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
@@ -48,8 +50,8 @@ class SteadyConnector:
     ) -> None:
         self._connector = connector
         self._timeout = timeout
-        self._rate = writes_per_second
         self._pause = pause or Pause()
+        self._pace = None if writes_per_second is None else Pace(writes_per_second, self._pause)
         self.options: type[BaseModel] = connector.options
         self.can_write: bool = connector.can_write
         self.recreates: bool = recreates(connector)
@@ -70,17 +72,34 @@ class SteadyConnector:
         )
         with ExitStack() as stack:
             session: Session = attempts(lambda: stack.enter_context(self._connector.open()))
-            yield session if self._rate is None else PacedSession(session, self._rate, self._pause)
+            yield session if self._pace is None else PacedSession(session, self._pace)
+
+
+class Pace:
+    """How fast one silo may be written, by whatever sessions. Thread-safe."""
+
+    def __init__(self, per_second: int, pause: Pause) -> None:
+        self.per_second = per_second
+        self._pause = pause
+        self._free_at = pause.monotonic()
+        self._lock = threading.Lock()
+
+    def wait(self, writes: int) -> None:
+        """Wait until so many writes, a second's worth at most, may begin."""
+        with self._lock:
+            now = self._pause.monotonic()
+            begins = max(self._free_at, now)
+            self._free_at = begins + writes / self.per_second
+        if begins > now:
+            self._pause.sleep(begins - now)
 
 
 class PacedSession:
     """Another session, ``wrapped``, whose writes are spread over time."""
 
-    def __init__(self, session: Session, per_second: int, pause: Pause) -> None:
+    def __init__(self, session: Session, pace: Pace) -> None:
         self.wrapped = session
-        self._per_second = per_second
-        self._pause = pause
-        self._free_at = pause.monotonic()
+        self._pace = pace
 
     def schema(self) -> Schema:
         """Return the schema of the session."""
@@ -101,17 +120,10 @@ class PacedSession:
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write a second's worth at a time, and wait in between."""
         outcomes: list[Outcome] = []
-        for start in range(0, len(changes), self._per_second):
-            some = changes[start : start + self._per_second]
-            self._wait()
+        for some in batches(changes, self._pace.per_second):
+            self._pace.wait(len(some))
             outcomes += self.wrapped.apply(some)
-            self._free_at = self._pause.monotonic() + len(some) / self._per_second
         return outcomes
-
-    def _wait(self) -> None:
-        seconds = self._free_at - self._pause.monotonic()
-        if seconds > 0:
-            self._pause.sleep(seconds)
 
     def check(self) -> Sequence[Mistake]:
         """Check as the session does."""

@@ -24,10 +24,10 @@ from hypersync.model.objects import (
     Operation,
     Outcome,
     Refused,
-    Unknown,
 )
+from hypersync.pipeline.lanes import Lanes
 from hypersync.pipeline.outcomes import TYPE_GONE, Execution, Recorder
-from hypersync.pipeline.silos import Reach, Silos
+from hypersync.pipeline.silos import Silos
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.leases import Fence
@@ -94,7 +94,7 @@ class _Terms:
 
 
 class _Worker:
-    """Carries out the actions of one silo over one session, opened when the first is there."""
+    """Carries out the actions of one silo, over sessions that are opened when they are needed."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class _Worker:
         self._clock = terms.clock
         self._progress = progress
         self._report = report
-        self._reach = Reach(silos, silo, stack)
+        self._lanes = Lanes(silos, silo, stack)
         self._recorder = Recorder(silos, silo, terms.worker, report)
 
     def work(self) -> None:
@@ -165,16 +165,9 @@ class _Worker:
         if not self._silo:
             return [self._silos.events.fire(action) for action in batch]
         known = [action for action in batch if (action.silo, action.type) in self._silos.types]
-        session = self._reach.opened()
         with self._store.snapshot() as unit:
-            changes = [self._reach.change(unit, action) for action in known]
-        outcomes: Sequence[Outcome]
-        try:
-            outcomes = session.apply(changes)
-        except SiloError as error:
-            # the call broke off: what it did before that has to be read back
-            self._reach.broke_off()
-            outcomes = [Unknown(error.message)] * len(known)
+            changes = [self._lanes.reach.change(unit, action) for action in known]
+        outcomes = self._lanes.apply(changes)
         answers = dict(zip((action.id for action in known), outcomes, strict=True))
         return [answers.get(action.id, Refused(TYPE_GONE)) for action in batch]
 

@@ -33,7 +33,8 @@ class EventSink(Protocol):
 class Silos:
     """The silos as execution needs them: connectors, object types by (silo, type), joins.
 
-    ``read_only`` are those that the configuration does not let anybody write.
+    ``read_only`` are those that the configuration does not let anybody write, ``parallel`` says
+    over how many sessions at once one is written (1 when it says nothing).
     """
 
     connectors: Mapping[str, Connector]
@@ -43,6 +44,7 @@ class Silos:
     events: EventSink
     settle: Mapping[str, timedelta] = field(default_factory=dict)
     read_only: frozenset[str] = frozenset()
+    parallel: Mapping[str, int] = field(default_factory=dict)
 
 
 class Reach:

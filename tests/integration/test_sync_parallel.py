@@ -1,0 +1,146 @@
+"""Writing over several sessions at once: what runs together, what stays in order, what breaks."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+import pytest
+
+from hypersync.errors import SiloUnreachable
+from hypersync.model.objects import Change, ObjectType, Operation, Succeeded, Unknown
+from hypersync.pipeline.lanes import Lanes
+from tests.worlds import TITLES, World
+
+USER = ObjectType(silo="dir", name="user")
+
+
+class Recorder:
+    """A silo that notes which thread did what, and is told which of its sessions fail."""
+
+    recreates = False
+
+    def __init__(self, *, together: int = 1, closed=(), broken=()) -> None:
+        self.opened: list[int] = []
+        self.closed: list[int] = []
+        self.applied: dict[int, list[str]] = {}
+        self._meet = threading.Barrier(together, timeout=10)
+        self._refused, self._broken = set(closed), set(broken)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def open(self):
+        with self._lock:
+            number = len(self.opened)
+            self.opened.append(threading.get_ident())
+        if number in self._refused:
+            raise SiloUnreachable("no more sessions")
+        yield _Session(self, number)
+        self.closed.append(threading.get_ident())
+
+    def apply(self, number, changes):
+        self._meet.wait()
+        with self._lock:
+            self.applied.setdefault(number, []).extend(each.key for each in changes)
+        if number in self._broken:
+            raise SiloUnreachable("gone in the middle")
+        return [Succeeded(None) for _ in changes]
+
+
+class _Session:
+    def __init__(self, silo, number):
+        self._silo, self._number = silo, number
+
+    def apply(self, changes):
+        return self._silo.apply(self._number, changes)
+
+
+@pytest.fixture
+def silos(world):
+    def build(silo, parallel):
+        known = world.app.engine.silos
+        return replace(known, connectors={"dir": silo}, parallel={"dir": parallel})
+
+    return build
+
+
+def update(key, anchor="a"):
+    return Change(
+        key=key, operation=Operation.UPDATE, type=USER, anchor=anchor, before={}, after={"x": "y"}
+    )
+
+
+def create(key, dn):
+    return Change(
+        key=key, operation=Operation.CREATE, type=USER, anchor=None, before=None, after={"dn": dn}
+    )
+
+
+def apply(silos, changes):
+    with ExitStack() as stack:
+        return Lanes(silos, "dir", stack).apply(changes)
+
+
+def test_as_many_sessions_write_at_once_as_the_silo_allows(silos):
+    silo = Recorder(together=3)  # nobody passes unless three are inside at once
+    outcomes = apply(silos(silo, 3), [update(str(n), anchor=str(n)) for n in range(9)])
+    assert outcomes == [Succeeded(None)] * 9
+    assert sorted(len(keys) for keys in silo.applied.values()) == [3, 3, 3]
+    assert Counter(silo.closed) == Counter(silo.opened)  # each in the thread that opened it
+
+
+def test_changes_of_one_object_stay_in_their_order_over_one_session(silos):
+    silo = Recorder(together=2)
+    apply(silos(silo, 2), [update("1"), update("x", "b"), update("2"), update("y", "b")])
+    assert sorted(silo.applied.values()) == [["1", "2"], ["x", "y"]]
+
+
+def test_what_is_created_below_something_new_follows_it(silos):
+    silo = Recorder(together=2)
+    changes = [
+        create("unit", "OU=New,DC=x"),
+        create("other", "CN=Other,DC=x"),
+        create("team", "ou=Team, ou=new,dc=x"),
+        create("person", "CN=P,OU=Team,OU=New,DC=x"),
+    ]
+    apply(silos(silo, 2), changes)
+    assert sorted(silo.applied.values()) == [["other"], ["unit", "team", "person"]]
+
+
+def test_a_session_that_cannot_be_opened_leaves_its_share_to_the_first(silos):
+    silo = Recorder(closed={1})
+    outcomes = apply(silos(silo, 2), [update(str(n), anchor=str(n)) for n in range(4)])
+    assert outcomes == [Succeeded(None)] * 4
+    assert silo.applied == {0: ["0", "2", "1", "3"]}
+
+
+def test_a_session_that_breaks_off_leaves_only_its_own_share_in_doubt(silos):
+    silo = Recorder(together=2, broken={1})
+    outcomes = apply(silos(silo, 2), [update(str(n), anchor=str(n)) for n in range(4)])
+    doubt = Unknown("gone in the middle")
+    assert outcomes == [Succeeded(None), doubt, Succeeded(None), doubt]
+
+
+def test_nothing_is_written_when_not_even_the_first_session_opens(silos):
+    silo = Recorder(closed={0})
+    with pytest.raises(SiloUnreachable):
+        apply(silos(silo, 2), [update("1")])
+    assert silo.applied == {}
+
+
+def test_a_run_writes_in_parallel_where_the_configuration_says_so(tmp_path):
+    limits = "    parallel: 4\n"
+    world = World(tmp_path, TITLES.replace("limit: 2", "limit: 50"), limits=limits)
+    world.people(range(10), title="old")
+    for number in range(10):
+        world.account(number, title="old")
+    world.run()
+    assert world.app.engine.silos.parallel["dir"] == 4
+    for number in range(10):
+        world.change(number, title="new")
+    run = world.run()
+    assert run.counts.succeeded == 10
+    assert {world.get(number)["title"] for number in range(10)} == {"new"}
+    world.close()
