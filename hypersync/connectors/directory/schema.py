@@ -45,6 +45,7 @@ class AttributeType:
     is_read_only: bool = False
     is_binary: bool = False
     is_comparable: bool = True
+    syntax: str = ""
 
 
 def parse_types(descriptions: Iterable[bytes]) -> dict[str, AttributeType]:
@@ -92,6 +93,7 @@ def _attribute_type(described: _Described, by_name: Mapping[str, _Described]) ->
         is_read_only="NO-USER-MODIFICATION" in described.flags,
         is_binary=words.get("SYNTAX", "") in _BINARY,
         is_comparable="EQUALITY" in words,
+        syntax=words.get("SYNTAX", ""),
     )
 
 

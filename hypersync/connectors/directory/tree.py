@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from hypersync.connectors.directory.names import is_below, normal
@@ -37,6 +37,14 @@ class Place:
                 except UnicodeDecodeError:
                     return None
         return None
+
+    def anchor_filter(self, anchor: str) -> str:
+        """Return the filter that finds an object by its anchor."""
+        return f"({self.anchor}={escaped(anchor)})"
+
+    def asked(self, names: Collection[str]) -> set[str]:
+        """Return what the server is asked for when these attributes are wanted."""
+        return {*names, self.anchor} - {"dn"}
 
     def hide_placeholder(self, attributes: dict[str, Value]) -> None:
         """Take the placeholder out of the members."""
@@ -104,16 +112,15 @@ class Directory:
 
         Raises `Lost`, and `SiloRefused` when several entries have the anchor.
         """
-        filter_ = f"({place.anchor}={escaped(anchor)})"
-        wanted = sorted({*attributes, place.anchor} - {"dn"})
-        found = self.wire.find(self._context(place.base), filter_, wanted)
+        wanted = sorted(place.asked(set(attributes)))
+        found = self.wire.find(self._context(place.base), place.anchor_filter(anchor), wanted)
         if len(found) > 1:
             raise SiloRefused(f"{len(found)} entries have the {place.anchor} {anchor}")
         return found[0] if found else None
 
     def at(self, place: Place, dn: str, attributes: Iterable[str]) -> Entry | None:
         """Find an entry by its DN; ``None`` when it is not there. Raises `Lost`, `SiloRefused`."""
-        wanted = sorted({*attributes, place.anchor} - {"dn"})
+        wanted = sorted(place.asked(set(attributes)))
         found = self.wire.find(dn, ANY, wanted, base_only=True)
         return found[0] if found else None
 
