@@ -4,6 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.graph import graph, graph_server
 from tests.postgresql import database_url, postgresql_server
 from tests.samba import domain_controller, provisioned
 from tests.slapd import company_slapd
@@ -13,6 +14,8 @@ __all__ = [
     "company_slapd",
     "database_url",
     "domain_controller",
+    "graph",
+    "graph_server",
     "postgresql_server",
     "provisioned",
     "world",

@@ -1,15 +1,22 @@
 """The local Microsoft Graph for tests: one server of a session, an empty tenant for each test."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.services.graph.service import GraphService, running
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.services.graph.service import GraphService
 
 
 @pytest.fixture(scope="session")
 def graph_server() -> Iterator[GraphService]:
     """The server that all tests of a worker share; take `graph` in a test."""
+    from tests.services.graph.service import running
+
     with running() as service:
         yield service
 
