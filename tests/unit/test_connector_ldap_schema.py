@@ -40,7 +40,8 @@ RAW = {
 
 
 def test_types_follow_their_supertypes():
-    assert TYPES["member"] == AttributeType(name="member", is_comparable=True)
+    syntax = "1.3.6.1.4.1.1466.115.121.1.12"
+    assert TYPES["member"] == AttributeType(name="member", is_comparable=True, syntax=syntax)
     assert TYPES["surname"] is TYPES["sn"]
     assert TYPES["sn"].aliases == ("surname",)
     assert not TYPES["jpegphoto"].is_comparable
