@@ -29,6 +29,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "internal": "hypersync.connectors.internal",
         "ldap": "hypersync.connectors.ldap.connector",
         "memory": "hypersync.connectors.memory",
+        "scim": "hypersync.connectors.scim.connector",
     }
 )
 _registered: dict[str, ConnectorClass] = {}
