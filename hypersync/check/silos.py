@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from hypersync.config.models import Configuration, SiloConfig
 
-_OF_OTHER_PACKAGES = frozenset({"ad", "msgraph", "scim", "sql", "ldif"})
+_KNOWN = frozenset({"ad", "ldif", "msgraph", "scim", "sql"})
+"""Connectors whose parts may be installed elsewhere; a check of the files can do without."""
 
 
 def option_mistakes(
@@ -27,15 +28,14 @@ def option_mistakes(
     section = configuration.place("silos", name, "connector")
     try:
         connector = registry.lookup(silo.connector)
-    except HyperSyncError:
-        is_known = silo.connector in _OF_OTHER_PACKAGES
-        yield Mistake(
-            f"the connector {silo.connector!r} is not installed here",
-            "its options were not checked" if is_known else _connectors(silo.connector),
-            section.file,
-            section.line,
-            Level.WARNING if is_known and offline else Level.ERROR,
-        )
+    except HyperSyncError as error:
+        is_known = silo.connector in _KNOWN
+        message, _, remedy = error.message.partition("; ")
+        if silo.connector not in registry.names():
+            message = f"the connector {silo.connector!r} is not installed here"
+            remedy = _connectors(silo.connector)
+        level = Level.WARNING if is_known and offline else Level.ERROR
+        yield Mistake(message, remedy, section.file, section.line, level)
         return
     if silo.write and not connector.can_write:
         place = configuration.place("silos", name, "write")

@@ -8,27 +8,35 @@ never loads an LDAP library. Others come from installed packages, by the entry p
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from pydantic import Field, ValidationError, create_model
+
+from hypersync.config.mistakes import known_keys, mistakes_of
 from hypersync.config.models import SiloConfig
 from hypersync.connectors.settings import ConnectorClass, SiloOptions, SiloSettings, object_types
 from hypersync.connectors.steady import SteadyConnector
-from hypersync.errors import UsageError
+from hypersync.errors import ConfigurationError, UsageError
+from hypersync.model.mistake import Mistake
+from hypersync.model.objects import ObjectType
 from hypersync.ports.connector import Connector
 
 C = TypeVar("C")
 ENTRY_POINTS = "hypersync.connectors"
+_PARTS = ("options", "can_write", "streams", "open")
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
         "csv": "hypersync.connectors.csv_file.connector",
         "internal": "hypersync.connectors.internal",
         "ldap": "hypersync.connectors.ldap.connector",
         "memory": "hypersync.connectors.memory",
+        "sql": "hypersync.connectors.sql_database.connector",
         "scim": "hypersync.connectors.scim.connector",
     }
 )
@@ -65,13 +73,53 @@ def lookup(name: str) -> ConnectorClass:
 
 
 def _load(name: str) -> None:
-    if name in _BUILT_IN:
-        import_module(_BUILT_IN[name])
-        return
-    for entry in entry_points(group=ENTRY_POINTS, name=name):
-        loaded = entry.load()
-        if name not in _registered:
+    entries = list(entry_points(group=ENTRY_POINTS, name=name))
+    own = ["hypersync itself"] if name in _BUILT_IN else []
+    if len(packages := own + sorted(map(_package, entries))) > 1:
+        raise UsageError(
+            f"the connector {name!r} comes from several packages: {' and '.join(packages)}; "
+            "remove all but one"
+        )
+    if own:
+        _import_own(name)
+    for entry in entries:
+        loaded = _loaded(entry)
+        if name not in _registered:  # else importing it has registered it
             connector(name)(loaded)
+
+
+def _import_own(name: str) -> None:
+    try:
+        import_module(_BUILT_IN[name])
+    except ModuleNotFoundError as error:
+        if (error.name or "hypersync").startswith("hypersync"):
+            raise
+        raise UsageError(
+            f"the connector {name!r} needs {error.name}, which is not installed; "
+            f"install the extra: pip install 'hypersync[{name}]'"
+        ) from error
+
+
+def _loaded(entry: EntryPoint) -> type[ConnectorClass]:
+    """Import the connector of another package; raises `UsageError` when it is none."""
+    who = f"the connector {entry.name!r} of the package {_package(entry)}"
+    try:
+        loaded = entry.load()
+    except Exception as error:  # code of others: whatever it raises, it cannot be used
+        problem = f"{type(error).__name__}: {error}"
+        raise UsageError(f"{who} cannot be imported ({problem}); mend or remove it") from error
+    lacking = [part for part in _PARTS if not hasattr(loaded, part)]
+    if not isinstance(loaded, type) or lacking:
+        lacks = f": it has no {', '.join(lacking)}" if lacking else ""
+        raise UsageError(f"{who} is no connector{lacks}; {entry.value} must name its class")
+    options = loaded.options  # type: ignore[attr-defined] # one of _PARTS
+    if not isinstance(options, type) or not issubclass(options, SiloOptions):
+        raise UsageError(f"{who} is no connector; its options must be a kind of SiloOptions")
+    return loaded
+
+
+def _package(entry: EntryPoint) -> str:
+    return "?" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
 
 
 def build(
@@ -84,14 +132,61 @@ def build(
     """Build the connector of a silo, patient and paced; nothing is reached for yet.
 
     ``needed`` maps each type to the attributes that joins and rules name. Raises `UsageError` for
-    an unknown connector and pydantic's ``ValidationError`` for wrong options.
+    an unknown connector and `ConfigurationError` for wrong options.
     """
     kind = lookup(config.connector)
-    options: SiloOptions = kind.options.model_validate(config.connector_options())
+    options = _options(silo, config, kind.options)
+    types = object_types(silo, options, needed)
+    return _built(silo, config, kind, options, types, root)
+
+
+def build_to_discover(silo: str, config: SiloConfig, *, root: Path) -> Connector:
+    """Build the connector of a silo that may have no types yet; it reads all their attributes.
+
+    Raises what `build` raises.
+    """
+    kind = lookup(config.connector)
+    options = _options(silo, config, _without_need_of_types(kind.options))
+    types = [replace(each, attributes=frozenset()) for each in object_types(silo, options, {})]
+    return _built(silo, config, kind, options, tuple(types), root)
+
+
+def _options(silo: str, config: SiloConfig, model: type[SiloOptions]) -> SiloOptions:
+    try:
+        return model.model_validate(config.connector_options())
+    except ValidationError as error:
+        raise ConfigurationError(_mistakes(silo, config, model, error)) from error
+
+
+def _mistakes(
+    silo: str, config: SiloConfig, model: type[SiloOptions], error: ValidationError
+) -> list[Mistake]:
+    if tree := config.given():
+        return mistakes_of(error, model, tree, ("silos", silo), known_keys(type(config), ()))
+    return [  # made in code, not read from a file
+        Mistake(f"silos.{silo}.{'.'.join(map(str, each['loc']))}: {each['msg']}")
+        for each in error.errors(include_url=False)
+    ]
+
+
+def _without_need_of_types(model: type[SiloOptions]) -> type[SiloOptions]:
+    """Return the same options with ``types`` that may be empty."""
+    types: Any = model.model_fields["types"].annotation
+    return create_model(model.__name__, __base__=model, types=(types, Field(default_factory=dict)))
+
+
+def _built(
+    silo: str,
+    config: SiloConfig,
+    kind: ConnectorClass,
+    options: SiloOptions,
+    types: tuple[ObjectType, ...],
+    root: Path,
+) -> Connector:
     settings = SiloSettings(
         silo=silo,
         options=options,
-        types=object_types(silo, options, needed),
+        types=types,
         root=root,
         write=config.write,
         timeout=config.timeout,
