@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 
-from tests.services.graph.service import DOMAINS, running
+from tests.services.graph.service import running
+from tests.services.graph.world import DOMAINS
 
 
 def main() -> int:

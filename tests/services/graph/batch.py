@@ -19,7 +19,10 @@ _METHODS = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
 
 
 def answer(request: Request, answer_one: Callable[[Request], Reply]) -> Reply:
-    """Answer a batch; a request whose dependencies failed is 424, the others are independent."""
+    """Answer a batch; a request whose dependencies failed is 424, the others are independent.
+
+    The answers come in the opposite order: it is documented that they may.
+    """
     items = request.json().get("requests")
     if not isinstance(items, list) or not items:
         raise _bad("Invalid batch payload format.")
@@ -44,7 +47,7 @@ def answer(request: Request, answer_one: Callable[[Request], Reply]) -> Reply:
             reply = answer_one(_request(item, request))
         status[key] = reply.status
         responses.append(_response(item["id"], reply))
-    return Reply.of({"responses": responses})
+    return Reply.of({"responses": responses[::-1]})
 
 
 def _check(items: list[Any]) -> None:

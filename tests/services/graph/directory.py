@@ -8,7 +8,6 @@ https://learn.microsoft.com/graph/api/directory-deleteditems-list. Pure, but for
 
 from __future__ import annotations
 
-import copy
 import uuid
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
@@ -24,7 +23,10 @@ KEPT_FOR = timedelta(days=30)
 
 @dataclass(slots=True)
 class Entry:
-    """One user or group. A property that was never set is not in ``values``; cleared it is None."""
+    """One user or group. A property that was never set is not in ``values``; cleared it is None.
+
+    Neither ``values`` nor what is in it is ever changed in place.
+    """
 
     kind: Kind
     id: str
@@ -69,7 +71,7 @@ class Directory:
         self.number = 0
         self.kinds: dict[str, Kind] = {}
         """Of all there ever were."""
-        self._names: dict[str, str] = {}
+        self._claims: dict[str, str] = {}
         self._groups_of: dict[str, dict[str, None]] = {}
         self._reports_of: dict[str, dict[str, None]] = {}
 
@@ -77,7 +79,8 @@ class Directory:
 
     def live(self, kind: Kind | None, key: str) -> Entry | None:
         """Return what is there by id, or a user by its name; ``None`` when it is not."""
-        entry = self.entries.get(key.lower()) or self.entries.get(self._names.get(key.lower(), ""))
+        named = self._claims.get(f"userPrincipalName:{key.lower()}", "")
+        entry = self.entries.get(key.lower()) or self.entries.get(named)
         if entry is None or not entry.is_live or (kind is not None and entry.kind is not kind):
             return None
         return entry
@@ -117,14 +120,9 @@ class Directory:
         events = self.events[kind]
         return events[bisect_right(events, number, key=lambda event: event.number) :]
 
-    def holder_of(self, name: str, value: str, kind: Kind) -> Entry | None:
-        """Return who has a value that must be unique."""
-        if name == "userPrincipalName":
-            return self.live(Kind.USER, value)
-        return next(
-            (e for e in self.all(kind) if str(e.values.get(name, "")).lower() == value.lower()),
-            None,
-        )
+    def holder_of(self, claim: str) -> Entry | None:
+        """Return who has what only one may have; see `claims`."""
+        return self.entries.get(self._claims.get(claim, ""))
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -132,20 +130,19 @@ class Directory:
         self, kind: Kind, values: Mapping[str, Any], now: datetime, *, id_: str | None = None
     ) -> Entry:
         """Add an object; it is valid, and references are added afterwards."""
-        given = {**copy.deepcopy(PROPERTIES[kind].at_first), "createdDateTime": stamp(now)}
+        given = {**PROPERTIES[kind].at_first, "createdDateTime": stamp(now)}
         if kind is Kind.GROUP:
             given["renewedDateTime"] = stamp(now)
         entry = Entry(kind, id_ or str(uuid.uuid4()), given | _readable(values))
         self.entries[entry.id] = entry
         self.kinds[entry.id] = kind
         self.order[kind].append(entry.id)
-        self._name(entry)
+        self._claim(entry)
         self._note(entry, CAME)
         return entry
 
     def update(self, entry: Entry, values: Mapping[str, Any]) -> None:
         """Set properties; None clears."""
-        before = entry.values.get("userPrincipalName")
         changed = {
             name: value
             for name, value in _readable(values).items()
@@ -153,10 +150,9 @@ class Directory:
         }
         if not changed:
             return
+        self._disclaim(entry)
         entry.values = entry.values | changed
-        if before is not None and "userPrincipalName" in changed:
-            self._names.pop(before.lower(), None)
-            self._name(entry)
+        self._claim(entry)
         self._note(entry, frozenset(changed))
 
     def delete(self, entry: Entry, now: datetime) -> None:
@@ -164,9 +160,9 @@ class Directory:
         if not entry.is_kept_when_deleted:
             self.purge(entry)
             return
+        self._disclaim(entry)
         entry.deleted = now
         entry.values = entry.values | {"deletedDateTime": stamp(now)}
-        self._names.pop(str(entry.values.get("userPrincipalName", "")).lower(), None)
         self._note(entry, WENT)
         self._note_references(entry)
 
@@ -174,14 +170,15 @@ class Directory:
         """Bring a deleted object back, with the references it had."""
         entry.deleted = None
         entry.values = {k: v for k, v in entry.values.items() if k != "deletedDateTime"}
-        self._name(entry)
+        self._claim(entry)
         self._note(entry, CAME)
         self._note_references(entry)
 
     def purge(self, entry: Entry) -> None:
         """Delete an object for good."""
         was_live = entry.is_live
-        self._names.pop(str(entry.values.get("userPrincipalName", "")).lower(), None)
+        if was_live:
+            self._disclaim(entry)
         del self.entries[entry.id]
         self._note(entry, WENT)
         if was_live:
@@ -229,10 +226,12 @@ class Directory:
 
     # --- remembering -------------------------------------------------------------------------
 
-    def _name(self, entry: Entry) -> None:
-        name = entry.values.get("userPrincipalName")
-        if name:
-            self._names[name.lower()] = entry.id
+    def _claim(self, entry: Entry) -> None:
+        self._claims |= dict.fromkeys(claims(entry.values), entry.id)
+
+    def _disclaim(self, entry: Entry) -> None:
+        for claim in claims(entry.values):
+            self._claims.pop(claim, None)
 
     def _note(self, entry: Entry, what: frozenset[str], other: str = "") -> None:
         self.number += 1
@@ -244,6 +243,14 @@ class Directory:
             self._note(group, MEMBERS, entry.id)
         for report in self.reports_of(entry.id):
             self._note(report, MANAGER, entry.id)
+
+
+def claims(values: Mapping[str, Any]) -> list[str]:
+    """Return what only one object may have: its name, and each of its addresses."""
+    name = values.get("userPrincipalName")
+    found = [f"userPrincipalName:{name.lower()}"] if name else []
+    addresses = values.get("proxyAddresses") or ()
+    return found + [f"proxyAddresses:{address.lower()}" for address in addresses]
 
 
 def _readable(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
-from tests.services.graph.directory import Entry
+from tests.services.graph.directory import Entry, claims
 from tests.services.graph.filters import parsed
 from tests.services.graph.properties import Kind
 from tests.services.graph.query import (
@@ -25,19 +25,20 @@ from tests.services.graph.query import (
 )
 from tests.services.graph.references import bound, not_found, referred, refuse_members
 from tests.services.graph.tenant import Tenant
-from tests.services.graph.validate import check_change, check_new
+from tests.services.graph.validate import check_change, check_new, conflict
 from tests.services.graph.wire import Problem, Reply, Request
 
 
 def find(tenant: Tenant, kind: Kind | None, key: str) -> Entry:
-    """Return an object that a request names; one that is too new to be seen is not there."""
-    entry = tenant.directory.live(kind, key)
-    if entry is None:
+    """Return an object that a request names, as reads see it while the service lags."""
+    directory = tenant.directory
+    entry = directory.live(kind, key)
+    held = entry or directory.entries.get(key.lower())
+    seen = None if held is None or kind not in (None, held.kind) else tenant.lag.before(held.id)
+    found = entry if seen is None else seen.value
+    if found is None:
         raise not_found(key)
-    seen = tenant.lag.before(entry.id)
-    if seen is not None and seen.value is None:
-        raise not_found(key)
-    return entry if seen is None else seen.value
+    return found
 
 
 # --- one ---------------------------------------------------------------------------------------
@@ -105,14 +106,17 @@ def update(tenant: Tenant, request: Request, kind: Kind, key: str) -> Reply:
 def delete(tenant: Tenant, request: Request, kind: Kind, key: str) -> Reply:
     """``DELETE /users/{id}``."""
     entry = current(tenant, kind, key)
+    tenant.lag.wrote(entry.id, copy.copy(entry))
     tenant.directory.delete(entry, tenant.clock.now())
     return Reply(status=204)
 
 
 def current(tenant: Tenant, kind: Kind | None, key: str) -> Entry:
     """Return what a write is about, as it truly is; what is too new is not there for it either."""
-    found = find(tenant, kind, key)
-    return tenant.directory.entries[found.id]
+    found = tenant.directory.entries[find(tenant, kind, key).id]
+    if not found.is_live:
+        raise not_found(key)
+    return found
 
 
 # --- lists -------------------------------------------------------------------------------------
@@ -156,6 +160,9 @@ def paged(
     typed_items: bool = False,
 ) -> Reply:
     """Return a page. Its nextLink repeats the query and says after which object the next begins."""
+    for option in ("$search", "$orderby"):
+        if option in request.query:
+            raise Problem(400, "Request_UnsupportedQuery", f"{option} is not supported here.")
     select = selection(request, kind)
     found = _matching(entries(), request, kind)
     start = _start(tenant, request, found)
@@ -240,17 +247,9 @@ def deleted_read(tenant: Tenant, request: Request, key: str) -> Reply:
 def restore(tenant: Tenant, request: Request, key: str) -> Reply:
     """``POST /directory/deletedItems/{id}/restore``."""
     entry = _deleted(tenant, key)
-    name = entry.values.get("userPrincipalName")
-    if name is not None and tenant.directory.live(Kind.USER, name) is not None:
-        message = (
-            "Another object with the same value for property userPrincipalName already exists."
-        )
-        raise Problem(
-            400,
-            "Request_BadRequest",
-            message,
-            details=[{"code": "ObjectConflict", "message": message, "target": "userPrincipalName"}],
-        )
+    for claim in claims(entry.values):
+        if tenant.directory.holder_of(claim) is not None:
+            raise conflict(claim.partition(":")[0])
     tenant.directory.restore(entry)
     body = {"@odata.context": context(request, "directoryObjects") + "/$entity"}
     return Reply.of(body | typed(entry, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,8 +36,8 @@ def selection(request: Request, kind: Kind) -> Selection | None:
 
 def expansion(request: Request) -> frozenset[str]:
     """Return what ``$expand`` names, without the options in parentheses."""
-    text = request.query.get("$expand", "")
-    return frozenset(part.strip().partition("(")[0] for part in text.split(",") if part.strip())
+    text = re.sub(r"\([^)]*\)", "", request.query.get("$expand", ""))
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
 
 
 def page_size(request: Request, usual: int = USUAL_PAGE) -> int:

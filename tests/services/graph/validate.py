@@ -7,10 +7,10 @@ words of single messages are as people have reported them.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.services.graph.directory import Directory, Entry
+from tests.services.graph.directory import Directory, Entry, claims
 from tests.services.graph.properties import PROPERTIES, Kind
 from tests.services.graph.wire import Problem
 
@@ -39,7 +39,7 @@ def refused(message: str, *, target: str = "", code: str = "") -> Problem:
 
 
 def check_new(
-    directory: Directory, kind: Kind, body: Mapping[str, Any], domains: Collection[str]
+    directory: Directory, kind: Kind, body: Mapping[str, Any], domains: Sequence[str]
 ) -> dict[str, Any]:
     """Return the properties of a new object; raises `Problem`."""
     values = _properties(kind, body, is_new=True)
@@ -56,20 +56,23 @@ def check_new(
             target="passwordProfile",
             code="PropertyRequired",
         )
-    _check(directory, kind, values, domains, None)
-    return values
+    return _checked(directory, kind, values, domains, None)
 
 
 def check_change(
-    directory: Directory, entry: Entry, body: Mapping[str, Any], domains: Collection[str]
+    directory: Directory, entry: Entry, body: Mapping[str, Any], domains: Sequence[str]
 ) -> dict[str, Any]:
     """Return the properties that change; raises `Problem`."""
     values = _properties(entry.kind, body, is_new=False)
     for name in PROPERTIES[entry.kind].required:
         if name in values and values[name] is None:
             raise _invalid(entry.kind, name)
-    _check(directory, entry.kind, values, domains, entry)
-    return values
+    if entry.values.get("onPremisesSyncEnabled") and values.keys() - {"passwordProfile"}:
+        raise refused(
+            "Unable to update the specified properties for on-premises mastered Directory Sync "
+            "objects or objects currently undergoing migration."
+        )
+    return _checked(directory, entry.kind, values, domains, entry)
 
 
 def _properties(kind: Kind, body: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def _properties(kind: Kind, body: Mapping[str, Any], *, is_new: bool) -> dict[st
             raise refused(f"Invalid property '{name}'.")
         if value is not None and not _fits(kind, name, value):
             raise _invalid(kind, name)
-    return values
+    return {n: [] if v is None and n in known.lists else v for n, v in values.items()}
 
 
 def _fits(kind: Kind, name: str, value: object) -> bool:
@@ -96,7 +99,9 @@ def _fits(kind: Kind, name: str, value: object) -> bool:
     if name in known.flags:
         return isinstance(value, bool)
     if name in known.lists:
-        return isinstance(value, list) and all(isinstance(each, str) and each for each in value)
+        one = name == "businessPhones"  # a list that takes one number
+        texts = isinstance(value, list) and all(isinstance(each, str) and each for each in value)
+        return texts and not (one and len(value) > 1)
     if name in known.objects:
         return isinstance(value, dict | list)
     return isinstance(value, str) and 0 < len(value) <= LONGEST.get(name, 2048)
@@ -110,22 +115,50 @@ def _invalid(kind: Kind, name: str) -> Problem:
     )
 
 
-def _check(
+def _checked(
     directory: Directory,
     kind: Kind,
-    values: Mapping[str, Any],
-    domains: Collection[str],
+    values: dict[str, Any],
+    domains: Sequence[str],
     entry: Entry | None,
-) -> None:
+) -> dict[str, Any]:
+    """Return the values with the addresses that come of them, if nobody else has any of it."""
     if kind is Kind.USER:
         _check_name(values, domains)
         _check_password(values)
-        _check_unique(directory, kind, values, "userPrincipalName", entry)
     else:
         _check_group(values, entry)
     nickname = values.get("mailNickname")
     if nickname and (not _NICKNAME.fullmatch(nickname) or _has_forbidden(kind, nickname)):
         raise _invalid(kind, "mailNickname")
+    values = values | _addresses(values, domains, is_new=entry is None)
+    for claim in claims(values):
+        holder = directory.holder_of(claim)
+        if holder is not None and holder is not entry:
+            raise conflict(claim.partition(":")[0])
+    return values
+
+
+def conflict(name: str) -> Problem:
+    """Return the error of a value that somebody else has."""
+    return refused(
+        f"Another object with the same value for property {name} already exists.",
+        target=name,
+        code="ObjectConflict",
+    )
+
+
+def _addresses(
+    values: Mapping[str, Any], domains: Sequence[str], *, is_new: bool
+) -> dict[str, Any]:
+    """Return the mail of a new Microsoft 365 group, and the addresses that follow a mail."""
+    mail = values.get("mail")
+    if is_new and "Unified" in (values.get("groupTypes") or ()):
+        mail = f"{values['mailNickname']}@{domains[0]}"
+        return {"mail": mail, "proxyAddresses": [f"SMTP:{mail}"]}
+    if "mail" in values:
+        return {"proxyAddresses": [f"SMTP:{mail}"] if mail else []}
+    return {}
 
 
 def _has_forbidden(kind: Kind, nickname: str) -> bool:
@@ -134,7 +167,7 @@ def _has_forbidden(kind: Kind, nickname: str) -> bool:
     return bool(forbidden & set(nickname))
 
 
-def _check_name(values: Mapping[str, Any], domains: Collection[str]) -> None:
+def _check_name(values: Mapping[str, Any], domains: Sequence[str]) -> None:
     name = values.get("userPrincipalName")
     if name is None:
         return
@@ -179,16 +212,3 @@ def _check_group(values: Mapping[str, Any], entry: Entry | None) -> None:
         raise refused("Mail-enabled security groups and distribution lists cannot be managed here.")
     if not mail and "Unified" in kinds:
         raise refused("The value of 'mailEnabled' must be true for a Microsoft 365 group.")
-
-
-def _check_unique(
-    directory: Directory, kind: Kind, values: Mapping[str, Any], name: str, entry: Entry | None
-) -> None:
-    value = values.get(name)
-    holder = None if value is None else directory.holder_of(name, value, kind)
-    if holder is not None and holder is not entry:
-        raise refused(
-            f"Another object with the same value for property {name} already exists.",
-            target=name,
-            code="ObjectConflict",
-        )
