@@ -1,0 +1,1 @@
+"""Reads and writes services that speak SCIM 2.0; the way in is `connector`."""

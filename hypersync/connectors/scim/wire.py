@@ -1,0 +1,247 @@
+"""HTTP to one SCIM service: requests, answers, and what went wrong as a sentence.
+
+Nothing is followed: neither redirects nor locations in answers, so that tokens go to the configured
+address only. What is no JSON is no answer. A service that asks to wait (429, 503) is waited for
+when something is read, within the silo's timeout; when something is written the caller decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import orjson
+import requests
+import urllib3
+from requests.auth import AuthBase
+
+from hypersync.config.values import Secret
+from hypersync.connectors.steady import Pause
+from hypersync.errors import SiloRefused, SiloUnreachable
+
+_MEDIA: Final = "application/scim+json"
+_LONGEST_TEXT: Final = 300
+_LATER: Final = timedelta(seconds=30)
+_ATTEMPTS: Final = 5
+_SENTENCES: Final = {
+    401: "the service does not accept the token or password",
+    403: "the account we sign in with has not the right",
+    404: "there is nothing",
+    409: "another object has it already",
+    412: "it was changed in the service meanwhile",
+    413: "the request is too large for the service",
+    429: "the service asks to wait",
+    500: "the service failed",
+    501: "the service does not have this operation",
+    503: "the service is not available",
+}
+
+
+class Lost(Exception):
+    """No answer came; whether the request was carried out is unknown."""
+
+
+class NotSent(Exception):
+    """The service could not be reached; nothing was carried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the service is and how to sign in: ``headers`` are secret, so is the password."""
+
+    url: str
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    user: str | None = None
+    password: Secret = field(default_factory=lambda: Secret(""))
+    verify: bool | str = True
+    timeout: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How the service answered; ``body`` is ``None`` when there is none, or no JSON."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+    sentence: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the request was carried out."""
+        return 200 <= self.status < 300
+
+    @property
+    def scim_type(self) -> str:
+        """The kind of error as RFC 7644, section 3.12, names it."""
+        said = self.body.get("scimType") if isinstance(self.body, dict) else None
+        return said if isinstance(said, str) else ""
+
+    @property
+    def asks_to_wait(self) -> bool:
+        """Whether the same request may be well later."""
+        return self.status in (429, 503)
+
+    @property
+    def wait(self) -> timedelta:
+        """How long the service wants to be left alone; half a minute when it does not say."""
+        said = self.headers.get("Retry-After", "").strip()
+        if said.isdecimal():
+            return timedelta(seconds=min(int(said), 86_400))
+        with suppress(ValueError, TypeError):
+            until, now = parsedate_to_datetime(said), self.headers.get("Date", "")
+            return max(until - parsedate_to_datetime(now), timedelta(0))
+        return _LATER
+
+
+class _Auth(AuthBase):
+    """Signs requests; that there is one keeps the library from looking into ``.netrc``."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        address = self._address
+        if address.user is not None:
+            basic = requests.auth.HTTPBasicAuth(
+                address.user.encode(), address.password.reveal().encode()
+            )
+            request = basic(request)
+        for name, value in address.headers.items():
+            request.headers[name] = value.reveal()
+        return request
+
+
+class Wire:
+    """One connection. Not thread-safe."""
+
+    def __init__(self, address: Address, pause: Pause | None = None) -> None:
+        self.url = address.url
+        self._address = address
+        self._pause = pause or Pause()
+        self._http = requests.Session()
+        self._http.auth = _Auth(address)
+        self._http.headers.update({"Accept": f"{_MEDIA}, application/json;q=0.9"})
+        if address.verify is False:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        """Read; waits where the service asks for it, within the timeout. Raises as `send`."""
+        patience = self._address.timeout
+        for _ in range(_ATTEMPTS - 1):
+            answer = self.send("GET", path, query=query)
+            if not answer.asks_to_wait or answer.wait > patience:
+                return answer
+            patience -= answer.wait
+            self._pause.sleep(answer.wait.total_seconds())
+        return self.send("GET", path, query=query)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        version: str | None = None,
+    ) -> Answer:
+        """Send one request, if ``version`` is still that of the resource.
+
+        Raises `Lost`, `NotSent`, and `SiloRefused` when what answers is no SCIM service.
+        """
+        headers = {"If-Match": version} if version is not None else {}
+        if body is not None:
+            headers["Content-Type"] = _MEDIA
+        seconds = max(1.0, self._address.timeout.total_seconds())
+        try:
+            response = self._http.request(
+                method,
+                self.url + path,
+                params=query,
+                data=None if body is None else orjson.dumps(body),
+                headers=headers,
+                timeout=(seconds, seconds),
+                verify=self._address.verify,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise self._failure(error) from error
+        return self._answer(response)
+
+    def _failure(self, error: Exception) -> Exception:
+        """Tell a request that never left from one that was not answered; without secrets."""
+        reason = getattr(error.args[0] if error.args else None, "reason", None)
+        is_unsent = isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidSchema)
+        unsent = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError)
+        said = self._shown(_words(reason if isinstance(reason, Exception) else error))
+        if is_unsent or isinstance(reason, unsent):
+            return NotSent(f"{self.url} cannot be reached: {said}")
+        return Lost(said or type(error).__name__)
+
+    def _answer(self, response: requests.Response) -> Answer:
+        status = response.status_code
+        if 300 <= status < 400:
+            raise SiloRefused(self._redirect(response))
+        body, is_json = _json(response.content)
+        if not is_json and 200 <= status < 300 and (response.content or status == 200):
+            kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+            raise SiloRefused(
+                f"{self.url} answers with {self._shown(kind)} that is no JSON (a login page, "
+                "perhaps); is this the base address of the service?"
+            )
+        return Answer(status, body, response.headers, self._sentence(status, body))
+
+    def _redirect(self, response: requests.Response) -> str:
+        where = urlsplit(response.headers.get("Location", ""))
+        target = f"{where.scheme}://{where.hostname}" if where.hostname else "another path"
+        return (
+            f"{self.url} redirects to {self._shown(target)}, which is not followed; "
+            "write the address itself into 'url:'"
+        )
+
+    def _sentence(self, status: int, body: object) -> str:
+        known = _SENTENCES.get(status, "the service failed" if status >= 500 else "refused")
+        said = [str(status)]
+        if isinstance(body, dict):
+            said += [str(body[key]) for key in ("scimType", "detail") if body.get(key)]
+        return self._shown(f"{known} [{': '.join(said)}]")
+
+    def _shown(self, text: str) -> str:
+        """Return a text of the service's as it may be shown: short, one line, without secrets."""
+        for secret in (*self._address.headers.values(), self._address.password):
+            for part in {secret.reveal(), secret.reveal().rpartition(" ")[2]} - {""}:
+                text = text.replace(part, "***")
+        line = "".join(each if each.isprintable() else " " for each in text)
+        return line if len(line) <= _LONGEST_TEXT else line[:_LONGEST_TEXT] + "..."
+
+
+def _words(error: Exception) -> str:
+    """Return what an error of the library says, without the objects it names."""
+    text = str(error)
+    return text.partition(": ")[2] if text.startswith(("<", "HTTP")) else text
+
+
+def _json(content: bytes) -> tuple[Any, bool]:
+    try:
+        return orjson.loads(content), True
+    except orjson.JSONDecodeError:
+        return None, False
+
+
+def segment(text: str) -> str:
+    """Return an id as part of an address."""
+    return quote(text, safe="")
+
+
+def unreachable(error: Exception) -> SiloUnreachable:
+    """Return the error for a service that went away while something was read."""
+    return SiloUnreachable(str(error) if isinstance(error, NotSent) else f"no answer: {error}")
