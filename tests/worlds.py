@@ -29,7 +29,9 @@ from hypersync.model.scans import ScanState
 from hypersync.store import bulk
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import prepare
+from tests.compiled import share_compiled_statements
 
+share_compiled_statements()
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 CONFIGURATION = """\
