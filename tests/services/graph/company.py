@@ -21,9 +21,11 @@ def group_id(number: int) -> str:
 
 
 def fill(tenant: Tenant, *, users: int = 0, groups: int = 0, managers: bool = False) -> None:
-    """Add numbered users, E000000 and on, and groups that share them evenly."""
+    """Let there be so many numbered users, E000000 and on, and groups that share them evenly."""
     directory, now, domain = tenant.directory, tenant.clock.now(), tenant.domains[0]
     for number in range(users):
+        if user_id(number) in directory.entries:
+            continue
         values = {
             "accountEnabled": True,
             "city": f"City {number % 50}",
@@ -46,6 +48,8 @@ def fill(tenant: Tenant, *, users: int = 0, groups: int = 0, managers: bool = Fa
         if managers and number >= 10:
             directory.set_manager(entry, user_id(number // 10))
     for number in range(groups):
+        if group_id(number) in directory.entries:
+            continue
         values = {
             "displayName": f"Department {number:02}",
             "mailEnabled": False,

@@ -145,7 +145,7 @@ def _matching(entries: Iterable[Entry], request: Request, kind: Kind) -> list[En
     text = request.query.get("$filter", "").strip()
     if not text:
         return list(entries)
-    advanced = is_eventual(request)
+    advanced = is_advanced(request)
     test = parsed(text, kind, advanced=advanced)
     return [entry for entry in entries if test({**entry.values, "id": entry.id})]
 

@@ -227,7 +227,8 @@ class SignIn:
                 token = jwt.decode(assertion, key, algorithms=["PS256", "RS256"])
             except (JoseError, ValueError):
                 continue
-            named = {token.header.get("x5t#S256"), token.header.get("x5t")}
+            names = (token.header.get("x5t#S256"), token.header.get("x5t"))
+            named = {str(name).rstrip("=") for name in names}
             if named & thumbprints(certificate):
                 self._check_claims(application, token.claims)
                 return
