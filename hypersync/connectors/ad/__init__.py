@@ -1,0 +1,1 @@
+"""Reads and writes Active Directory; the way in is `connector`."""

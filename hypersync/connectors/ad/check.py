@@ -1,0 +1,83 @@
+"""What is wrong, or unwise, about how the configuration sees a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from hypersync.connectors.ad.directory import AdDirectory
+from hypersync.connectors.ad.dirsync import RIGHT, DirSync, NoRight
+from hypersync.connectors.ad.options import AdOptions
+from hypersync.connectors.ad.place import AdPlace, place_of
+from hypersync.connectors.ad.usn import Numbers
+from hypersync.connectors.directory.options import remedies
+from hypersync.connectors.directory.tree import ANY
+from hypersync.connectors.directory.wire import Lost
+from hypersync.connectors.settings import SiloSettings
+from hypersync.errors import SiloError
+from hypersync.model.mistake import Level, Mistake
+from hypersync.model.objects import ObjectType
+
+
+def check(settings: SiloSettings, options: AdOptions, directory: AdDirectory) -> Iterator[Mistake]:
+    """Look at the connection, at every type, and at how changes will be found."""
+    for message, remedy in remedies(options).items():
+        yield Mistake(message, remedy, level=Level.WARNING)
+    contexts = {}
+    for kind in settings.types:
+        place = place_of(kind)
+        contexts[place.context.lower()] = place.context
+        try:
+            yield from _check_type(kind, place, directory)
+        except (SiloError, Lost) as error:
+            remedy = f"see the type {kind.name!r} of the silo {settings.silo!r}"
+            yield Mistake(str(error), remedy)
+    for context in contexts.values():
+        yield from _check_deltas(context, options.delta, directory, settings.silo)
+
+
+def _check_type(kind: ObjectType, place: AdPlace, directory: AdDirectory) -> Iterator[Mistake]:
+    wire = directory.wire
+    wire.find(place.context, f"(&(!(objectClass=*)){place.filter})", ["1.1"], base_only=True)
+    if not wire.find(place.base, ANY, ["1.1"], base_only=True):
+        yield Mistake(f"there is no entry {place.base!r}", f"mend the base of {place.name!r}")
+    shown = directory.representation(place)
+    named = {*kind.attributes, *place.multi, *place.single} - {"dn"}
+    for name in sorted(named):
+        if not shown.is_known(name):
+            yield Mistake(
+                f"the schema has no attribute {name!r}", f"mend it in the type {kind.name!r}"
+            )
+        elif directory.is_computed(name):
+            yield Mistake(
+                f"{name!r} is computed when it is read, so deltas do not notice its changes",
+                f"read the other side, such as the members of groups, or scan {kind.name!r} in "
+                "full more often",
+                level=Level.WARNING,
+            )
+
+
+def _check_deltas(
+    context: str, way: Literal["auto", "dirsync", "usn"], directory: AdDirectory, silo: str
+) -> Iterator[Mistake]:
+    """Say what the account lacks for deltas."""
+    try:
+        if way != "usn":
+            DirSync(directory.wire, context, ["name"]).start()
+    except NoRight:
+        level = Level.ERROR if way == "dirsync" else Level.WARNING
+        yield Mistake(
+            f"the account has not the right {RIGHT!r} on {context}",
+            f"grant it, or write 'delta: usn' in the silo {silo!r}",
+            level=level,
+        )
+    except SiloError as error:
+        yield Mistake(error.message, f"see the silo {silo!r}")
+    else:
+        if way != "usn" or Numbers(directory.wire, context, 1).sees_deleted():
+            return
+        yield Mistake(
+            f"no deleted object is shown in {context}, so deltas read all anchors",
+            "let the account list and read 'CN=Deleted Objects' (dsacls), if there are any",
+            level=Level.WARNING,
+        )

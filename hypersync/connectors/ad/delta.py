@@ -1,0 +1,197 @@
+"""What becomes of the objects that a domain controller says have changed.
+
+Each is looked up by its GUID, deleted or not, and read again with the base and filter of every type
+that it may be of: what is found was seen, what lives and is not found is out of scope, which is not
+deleted. Three changes are seen at one object and happen to others, which are then read too:
+
+* a container that got another name or place: everything below it has another name;
+* an object that got another name or place, or came back: whoever refers to it (a group to its
+  member, somebody to a manager) shows another name, and changes in no other way;
+* an object that was deleted: groups lose it as a member and do not change otherwise. Which ones
+  nobody says, so all groups are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
+
+from hypersync.connectors.ad.directory import AdDirectory
+from hypersync.connectors.ad.dirsync import Touched
+from hypersync.connectors.ad.members import number_of
+from hypersync.connectors.ad.place import ANCHOR, AdPlace, any_of, chunks, first, guid_filter
+from hypersync.connectors.ad.reading import Reader
+from hypersync.connectors.ad.representation import references_of
+from hypersync.connectors.ad.usn import SHOW_DELETED
+from hypersync.connectors.ad.values import escaped_bytes, guid_text
+from hypersync.connectors.directory.wire import Entry, Lost, escaped
+from hypersync.errors import ScanFailed, SiloRefused
+from hypersync.model.objects import Batch, Deleted, DeletionKind, ScanEvent
+
+T = TypeVar("T")
+AT_ONCE: Final = 100
+"""How many objects are asked for by one filter."""
+_FOUND = (ANCHOR, "isDeleted", "objectClass", "objectSid", "primaryGroupID", "uSNChanged")
+_LEAVES = frozenset({"user", "computer", "inetorgperson", "contact", "group"})
+
+
+class Changes:
+    """One delta of one stream; ``owes_groups`` tells that a deletion was met."""
+
+    def __init__(self, directory: AdDirectory, places: Sequence[AdPlace], reader: Reader) -> None:
+        self._directory = directory
+        self._wire = directory.wire
+        self._places = places
+        self._context = places[0].context
+        self._reader = reader
+        self._references = {
+            place.name: references_of(directory.types, place.attributes - {"dn"})
+            for place in places
+        }
+        self.owes_groups = False
+
+    def events(self, touched: Sequence[Touched]) -> Iterator[Batch]:
+        """Report what became of objects, and of those that their changes happen to.
+
+        Raises `ScanFailed`.
+        """
+        by_guid = {each.guid: each for each in touched}
+        for some in chunks(by_guid, AT_ONCE):
+            yield from self._some({guid: by_guid[guid] for guid in some}, is_below_moved=False)
+
+    def groups(self) -> Iterator[Batch]:
+        """Report all objects that have members; raises `ScanFailed`."""
+        for place in self._places:
+            if place.members is not None:
+                yield from self._reader.objects(place, place.filter)
+
+    def anchors(self, place: AdPlace) -> frozenset[str]:
+        """Return the anchors of all objects of a type; raises `ScanFailed`."""
+        found: set[str] = set()
+        for page in self._wire.pages(
+            place.base,
+            place.filter,
+            [ANCHOR],
+            one_level=place.is_one_level,
+            ignore_references=True,
+        ):
+            found.update(anchor for each in page if (anchor := place.anchor_of(each)))
+        return frozenset(found)
+
+    # --- one chunk -----------------------------------------------------------------------------
+
+    def _some(self, touched: Mapping[bytes, Touched], *, is_below_moved: bool) -> Iterator[Batch]:
+        located = self._located(list(touched))
+        live = {guid: each for guid, each in located.items() if not _is_deleted(each)}
+        for place in self._places:
+            yield self._of(place, touched, located, live)
+        moved = [each for guid, each in live.items() if touched[guid].was_moved]
+        yield from self._referring(moved)
+        if not is_below_moved:
+            yield from self._below(moved)
+
+    def _located(self, guids: Sequence[bytes]) -> dict[bytes, Entry]:
+        """Find objects wherever they are now, deleted or not."""
+        filter_ = any_of([guid_filter(each) for each in guids])
+        answer = self._asked(
+            lambda: self._wire.find(self._context, filter_, _FOUND, controls=[SHOW_DELETED])
+        )
+        found = {}
+        for entry in answer:
+            self._reader.remember(entry)
+            guid = first(entry.raw, ANCHOR)
+            if guid is not None:
+                found[guid] = entry
+        return found
+
+    def _of(
+        self,
+        place: AdPlace,
+        touched: Mapping[bytes, Touched],
+        located: Mapping[bytes, Entry],
+        live: Mapping[bytes, Entry],
+    ) -> Batch:
+        """Say of each object whether it is of a type now."""
+        here = [
+            guid
+            for guid, each in live.items()
+            if place.may_be(_classes(each)) and place.holds(each.dn)
+        ]
+        events = self._read(place, here)
+        seen = {each.anchor for each in events}  # type: ignore[union-attr] # seen or invalid
+        for guid, change in touched.items():
+            anchor, found = guid_text(guid), located.get(guid)
+            if anchor in seen or not place.may_be(_classes(found)):
+                continue
+            is_gone = change.is_deleted if found is None else _is_deleted(found)
+            self.owes_groups |= is_gone
+            kind = DeletionKind.SOFT if is_gone else DeletionKind.OUT_OF_SCOPE
+            events.append(Deleted(place.name, anchor, kind))
+        return events
+
+    def _read(self, place: AdPlace, guids: Sequence[bytes]) -> list[ScanEvent]:
+        if not guids:
+            return []
+        filter_ = f"(&{place.filter}{any_of([guid_filter(each) for each in guids])})"
+        return self._asked(
+            lambda: self._reader.events(
+                place, self._wire.find(place.base, filter_, place.requested)
+            )
+        )
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        try:
+            return ask()
+        except (Lost, SiloRefused) as error:
+            raise ScanFailed(f"a changed object could not be read: {error}") from error
+
+    # --- what happens to others ----------------------------------------------------------------
+
+    def _below(self, moved: Sequence[Entry]) -> Iterator[Batch]:
+        """Report what is below containers that have another name now."""
+        kinds = {place.kind for place in self._places}
+        filter_ = "(objectClass=*)"
+        if "" not in kinds:
+            filter_ = any_of([f"(objectClass={each})" for each in sorted(kinds)])
+        for container in moved:
+            if not _LEAVES.isdisjoint(_names(container)):
+                continue
+            for page in self._wire.pages(
+                container.dn, filter_, [ANCHOR], page_size=AT_ONCE, ignore_references=True
+            ):
+                guids = [guid for each in page if (guid := first(each.raw, ANCHOR))]
+                touched = {guid: Touched(guid, was_moved=True) for guid in guids}
+                if touched:
+                    yield from self._some(touched, is_below_moved=True)
+
+    def _referring(self, moved: Sequence[Entry]) -> Iterator[Batch]:
+        """Report who refers to objects that have another name now."""
+        if not moved:
+            return
+        for place in self._places:
+            names = self._references[place.name]
+            terms = [f"({name}={escaped(each.dn)})" for each in moved for name in names]
+            terms += self._primary_groups(moved) if place.primary_members else []
+            if terms:
+                yield from self._reader.objects(place, f"(&{place.filter}{any_of(terms)})")
+
+    def _primary_groups(self, moved: Sequence[Entry]) -> list[str]:
+        """Return the filters that find the primary groups of accounts."""
+        sids = set()
+        for each in moved:
+            sid, number = first(each.raw, "objectSid"), first(each.raw, "primaryGroupID")
+            if sid is not None and number is not None and number_of(sid):
+                sids.add(sid[:-4] + int(number).to_bytes(4, "little"))
+        return [f"(objectSid={escaped_bytes(sid)})" for sid in sorted(sids)]
+
+
+def _is_deleted(entry: Entry) -> bool:
+    return (first(entry.raw, "isDeleted") or b"").upper() == b"TRUE"
+
+
+def _classes(entry: Entry | None) -> Sequence[bytes]:
+    return () if entry is None else entry.raw.get("objectClass", ())
+
+
+def _names(entry: Entry) -> set[str]:
+    return {each.decode("ascii", "replace").lower() for each in _classes(entry)}
