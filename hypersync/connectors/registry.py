@@ -32,6 +32,7 @@ ENTRY_POINTS = "hypersync.connectors"
 _PARTS = ("options", "can_write", "streams", "open")
 _BUILT_IN: Mapping[str, str] = MappingProxyType(
     {
+        "ad": "hypersync.connectors.ad.connector",
         "csv": "hypersync.connectors.csv_file.connector",
         "internal": "hypersync.connectors.internal",
         "ldap": "hypersync.connectors.ldap.connector",
