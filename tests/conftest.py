@@ -5,17 +5,23 @@ import os
 from hypothesis import HealthCheck, settings
 
 from tests.graph import graph, graph_server
+from tests.mariadb import mariadb_server
 from tests.postgresql import database_url, postgresql_server
 from tests.samba import domain_controller, provisioned
 from tests.slapd import company_slapd
+from tests.sql import database, mariadb_for_silos, postgresql_for_silos
 from tests.worlds import world
 
 __all__ = [
     "company_slapd",
+    "database",
     "database_url",
     "domain_controller",
     "graph",
     "graph_server",
+    "mariadb_for_silos",
+    "mariadb_server",
+    "postgresql_for_silos",
     "postgresql_server",
     "provisioned",
     "world",

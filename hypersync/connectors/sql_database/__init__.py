@@ -1,0 +1,1 @@
+"""Reads and writes SQL databases; the way in is `connector`."""

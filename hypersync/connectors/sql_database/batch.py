@@ -1,0 +1,306 @@
+"""The changes of one batch, each written or not within the transaction of all.
+
+Each change has a savepoint of its own: what is refused takes nothing else with it. An object is
+locked and read first; what already is as wanted has succeeded, what is no longer as it was is a
+conflict. Objects are read back when the whole batch is written, each once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+
+from hypersync.connectors.changes import differing, is_missing, reference, settled, written
+from hypersync.connectors.sql_database.columns import anchor_text
+from hypersync.connectors.sql_database.rows import Locked, Moved, Rows
+from hypersync.connectors.sql_database.source import Source
+from hypersync.connectors.sql_database.trouble import Meaning, Trouble, trouble
+from hypersync.errors import SiloRefused
+from hypersync.model.objects import (
+    Attributes,
+    Change,
+    Conflict,
+    Operation,
+    Outcome,
+    Refused,
+    RetryAfter,
+    Scalar,
+    SiloObject,
+    Succeeded,
+    Unknown,
+    Value,
+)
+
+_LATER = timedelta(seconds=30)
+
+
+class Broken(Exception):
+    """The transaction is at its end; nothing of it was written."""
+
+    def __init__(self, found: Trouble) -> None:
+        super().__init__(found.sentence)
+        self.sentence = found.sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Done, when the transaction is committed; ``anchor`` is ``None`` for what was deleted."""
+
+    source: Source
+    anchor: str | None
+
+
+class Batch:
+    """Changes within one transaction."""
+
+    def __init__(
+        self, connection: Connection, source_of: Callable[[Connection, str], Source]
+    ) -> None:
+        self._connection = connection
+        self._source_of = source_of
+
+    def apply(self, change: Change) -> Outcome | Written:
+        """Write one change, or nothing of it; raises `Broken` when the transaction is lost."""
+        try:
+            savepoint = self._connection.begin_nested()
+            try:
+                outcome = self._operation(change)(
+                    change, self._source_of(self._connection, change.type.name)
+                )
+            except (ValueError, SiloRefused) as error:
+                savepoint.rollback()
+                return Refused(str(error))
+            except Moved:
+                savepoint.rollback()
+                return Conflict("changed in the silo meanwhile")
+            except DBAPIError as error:
+                return self._refusal(change, savepoint.rollback, error)
+            savepoint.commit()
+        except DBAPIError as error:
+            raise Broken(trouble(error)) from error
+        return outcome
+
+    def _refusal(self, change: Change, roll_back: Callable[[], None], error: DBAPIError) -> Outcome:
+        found = trouble(error)
+        if found.meaning in (Meaning.GONE, Meaning.ABORTED):
+            raise Broken(found) from error
+        roll_back()
+        if found.meaning is Meaning.LATER:
+            return RetryAfter(_LATER, found.sentence)
+        is_new = change.operation in (Operation.CREATE, Operation.ADD_MEMBER)
+        if found.meaning is Meaning.TAKEN and is_new:
+            return Conflict(found.sentence)
+        return Refused(found.sentence)
+
+    def read_back(self, done: Sequence[Outcome | Written]) -> list[Outcome]:
+        """Return the outcomes with the objects as they are now; each object is read once."""
+        try:
+            found: dict[tuple[str, str], Outcome] = {}
+            return [self._read_back(each, found) for each in done]
+        except DBAPIError as error:
+            raise Broken(trouble(error)) from error
+
+    def _read_back(self, each: Outcome | Written, found: dict[tuple[str, str], Outcome]) -> Outcome:
+        if not isinstance(each, Written):
+            return each
+        if each.anchor is None:
+            return Succeeded(None)
+        key = (each.source.kind.name, each.anchor)
+        if key not in found:
+            try:
+                read = each.source.object(self._connection, each.anchor)
+            except SiloRefused as error:
+                found[key] = Unknown(f"written, and could not be read back: {error}")
+            else:
+                gone = Unknown("written, and not there when it was read back")
+                found[key] = gone if read is None else Succeeded(read)
+        return found[key]
+
+    def _operation(self, change: Change) -> Callable[[Change, Source], Outcome | Written]:
+        match change.operation:
+            case Operation.CREATE:
+                return self._create
+            case Operation.DELETE:
+                return self._delete
+            case Operation.ADD_MEMBER | Operation.REMOVE_MEMBER:
+                return self._member
+            case Operation.EVENT:
+                raise ValueError("an event is not written to a silo")
+            case _:
+                return self._update
+
+    # --- one operation each --------------------------------------------------------------------
+
+    def _create(self, change: Change, source: Source) -> Outcome | Written:
+        rows = Rows(self._connection, source)
+        after = _normal(source, change.after)
+        _check_writable(source, after)
+        anchor = self._known_anchor(rows, source, after)
+        if anchor is not None:
+            current = source.object(self._connection, anchor, {*after})
+            outcome = settled(replace(change, after=after), current)
+            if outcome is not None:
+                return self._shown(outcome, source, anchor)
+        given = after.get(source.anchor)
+        values = {
+            name: value
+            for name, value in after.items()
+            if name not in source.lists and not is_missing(value)
+        }
+        new = rows.insert(values, None if given is None else anchor_text(given))
+        self._change_lists(rows, source, new, after, {})
+        return Written(source, new)
+
+    def _known_anchor(self, rows: Rows, source: Source, after: Attributes) -> str | None:
+        """Return the anchor of a new object, where it is known before it is there.
+
+        Raises ``ValueError`` when a retry could not tell that it is there already.
+        """
+        given = after.get(source.anchor)
+        if given is not None:
+            return anchor_text(given)
+        key = source.options.key
+        if key is None:
+            raise ValueError(
+                f"a new {source.kind.name} needs its anchor: set {source.anchor!r}; where the "
+                "database gives it, name in 'key' the column by which a new row is found again"
+            )
+        if is_missing(after.get(key)):
+            raise ValueError(f"a new {source.kind.name} needs {key!r}, the 'key' of its type")
+        return rows.with_key(key, after[key])
+
+    def _update(self, change: Change, source: Source) -> Outcome | Written:
+        rows = Rows(self._connection, source)
+        anchor = _anchor(change)
+        before, after = _normal(source, change.before), _normal(source, change.after)
+        _check_writable(source, {**after, source.anchor: None})
+        if after.get(source.anchor) is not None and anchor_text(after[source.anchor]) != anchor:
+            raise ValueError(f"the anchor {source.anchor!r} of an object cannot be changed")
+        locked, current = self._locked(rows, source, anchor, {*before, *after})
+        outcome = settled(replace(change, before=before, after=after), current)
+        if outcome is not None or locked is None or current is None:
+            return self._shown(outcome or _gone(change), source, anchor)
+        names = differing(after, current.attributes)
+        columns = {name: after[name] for name in names if name not in source.lists}
+        if columns:
+            rows.update(locked, columns)
+        self._change_lists(rows, source, anchor, after, current.attributes)
+        return Written(source, anchor)
+
+    def _delete(self, change: Change, source: Source) -> Outcome | Written:
+        rows = Rows(self._connection, source)
+        anchor = _anchor(change)
+        before = _normal(source, change.before)
+        locked, current = self._locked(rows, source, anchor, {*before})
+        outcome = settled(replace(change, before=before), current)
+        if outcome is not None or locked is None:
+            return self._shown(outcome or Succeeded(None), source, anchor)
+        rows.delete(locked)
+        return Written(source, None)
+
+    def _member(self, change: Change, source: Source) -> Outcome | Written:
+        members = source.kind.members
+        if members is None:
+            raise ValueError(
+                f"the type {source.kind.name!r} has no members; name them with 'members:'"
+            )
+        member = reference(change)
+        if members not in source.lists:
+            return self._member_of_column(change, source, members)
+        rows = Rows(self._connection, source)
+        anchor = _anchor(change)
+        if rows.lock(anchor, ()) is None:
+            return _gone(change)
+        is_wanted = change.operation is Operation.ADD_MEMBER
+        if rows.holds(members, anchor, member) != is_wanted:
+            changed = [member]
+            rows.change_list(
+                members,
+                anchor,
+                added=changed if is_wanted else (),
+                removed=() if is_wanted else changed,
+            )
+        return Written(source, anchor)
+
+    def _member_of_column(self, change: Change, source: Source, name: str) -> Outcome | Written:
+        """Change a column that holds all members, as an array or as JSON."""
+        current = source.object(self._connection, _anchor(change), {name})
+        outcome = settled(change, current)
+        if outcome is not None or current is None:
+            return self._shown(outcome or _gone(change), source, _anchor(change))
+        held = {name: current.attributes.get(name)}
+        after = {name: written(change, current.attributes).get(name)}
+        whole = replace(change, operation=Operation.UPDATE, before=held, after=after)
+        return self._update(whole, source)
+
+    # --- what they share -----------------------------------------------------------------------
+
+    def _locked(
+        self, rows: Rows, source: Source, anchor: str, names: set[str]
+    ) -> tuple[Locked | None, SiloObject | None]:
+        """Lock an object and read it."""
+        locked = rows.lock(anchor, names)
+        if locked is None:
+            return None, None
+        return locked, source.object(self._connection, anchor, names)
+
+    def _change_lists(
+        self, rows: Rows, source: Source, anchor: str, after: Attributes, current: Attributes
+    ) -> None:
+        for name in set(after) & set(source.lists):
+            wanted, held = _values(after[name]), _values(current.get(name))
+            rows.change_list(name, anchor, added=wanted - held, removed=held - wanted)
+
+    def _shown(self, outcome: Outcome, source: Source, anchor: str) -> Outcome | Written:
+        """Put the object into an outcome as a scan reports it."""
+        match outcome:
+            case Succeeded(object=None):
+                return outcome
+            case Succeeded():
+                return Written(source, anchor)
+            case Conflict(object=SiloObject()):
+                return replace(outcome, object=source.object(self._connection, anchor))
+            case _:
+                return outcome
+
+
+def _anchor(change: Change) -> str:
+    if change.anchor is None:
+        raise ValueError("the change names no object")
+    return change.anchor
+
+
+def _gone(change: Change) -> Conflict:
+    return Conflict(f"{change.type.name} {change.anchor} is not there any more")
+
+
+def _values(value: Value) -> set[Scalar]:
+    if is_missing(value) or value is None:
+        return set()
+    return set(value) if isinstance(value, tuple) else {value}
+
+
+def _normal(source: Source, attributes: Attributes | None) -> dict[str, Value]:
+    """Return the values of a change as the type reports them; raises ``ValueError``."""
+    out: dict[str, Value] = {}
+    for name, value in (attributes or {}).items():
+        if name in source.lists:
+            out[name] = source.lists[name].normal(value)
+        elif name in source.columns:
+            out[name] = source.columns[name].normal(value)
+        elif is_missing(value):
+            out[name] = None
+        else:
+            raise ValueError(f"there is no column {name!r}")
+    return out
+
+
+def _check_writable(source: Source, attributes: Mapping[str, Value]) -> None:
+    for name, value in attributes.items():
+        is_named = name in source.columns or not is_missing(value)
+        if is_named and name != source.anchor and not source.is_writable(name):
+            raise ValueError(f"{name!r} is read-only")
