@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import signal
 import sys
 import threading
@@ -25,6 +26,7 @@ def main() -> int:
         signal.signal(each, lambda *_: stop.set())
     with running(port=options.port, domains=options.domain or ()) as service:
         service.fill(users=options.users, groups=options.groups)
+        gc.freeze()  # what is there stays: no use in looking whether it is garbage
         service.tenant.sign_in.required = not options.open
         application = service.tenant.sign_in.application
         lines = {

@@ -50,7 +50,8 @@ class Delta:
         self._rounds: OrderedDict[int, Round] = OrderedDict()
         self._last_round = 0
         self._pages: dict[object, bytes] = {}
-        self._pages_of = -1
+        self._rows: dict[object, list[Row]] = {}
+        self._kept_at = -1
         self.held_at: int | None = None
         """The last event that deltas know of, while they lag behind."""
         self.expired = "syncStateNotFound"
@@ -81,7 +82,7 @@ class Delta:
             )
         else:
             tracked = _tracked(request, kind)
-            rows = all_rows(self._directory, tracked, self.members_of_a_page)
+            rows = self._all_rows(tracked)
         self._last_round += 1
         self._rounds[self._last_round] = Round(
             tracked=tracked,
@@ -109,6 +110,20 @@ class Delta:
                 "value": [],
             }
         )
+
+    def _all_rows(self, tracked: Tracked) -> list[Row]:
+        """Return the rows of a first round, kept while nothing changes."""
+        self._forget_what_is_old()
+        key = (tracked, self.members_of_a_page)
+        if key not in self._rows:
+            self._rows[key] = all_rows(self._directory, tracked, self.members_of_a_page)
+        return self._rows[key]
+
+    def _forget_what_is_old(self) -> None:
+        if self._kept_at != self._directory.number:
+            self._pages.clear()
+            self._rows.clear()
+            self._kept_at = self._directory.number
 
     # --- pages -------------------------------------------------------------------------------
 
@@ -145,9 +160,7 @@ class Delta:
 
     def _items(self, here: Round, start: int, stop: int, *, minimal: bool) -> bytes:
         """Return the items of a page; those of a first round are kept while nothing changes."""
-        if self._pages_of != self._directory.number:
-            self._pages.clear()
-            self._pages_of = self._directory.number
+        self._forget_what_is_old()
         key = (here.tracked, self.members_of_a_page, start, stop)
         keeps = here.is_first and here.number == self._directory.number
         if keeps and key in self._pages:

@@ -25,7 +25,7 @@ def main(database: str) -> None:
         MIDDLEWARE=[f"{here}.adapters.LetIn"],
         ROOT_URLCONF=f"{here}.urls",
         ALLOWED_HOSTS=["127.0.0.1"],
-        SECRET_KEY="of a server of the tests",
+        SECRET_KEY="of a server of the tests",  # noqa: S106 - which lives for a minute
         USE_TZ=True,
         LOGGING_CONFIG=None,
         SCIM_SERVICE_PROVIDER={

@@ -10,7 +10,7 @@ from django_scim.constants import SchemaURI
 from tests.services.scim_django.models import Crowd, Person
 
 PLAIN = {"title": "title", "userType": "user_type"}
-PHONE = ("phoneNumbers", "value", None)
+PHONE = ("phoneNumbers", "type", None)
 DEPARTMENT = ("department", None, SchemaURI.ENTERPRISE_USER)
 
 
@@ -27,7 +27,9 @@ class PersonAdapter(SCIMUser):
         found["schemas"].append(SchemaURI.ENTERPRISE_USER)
         found |= {name: getattr(self.obj, field) for name, field in PLAIN.items()}
         found[SchemaURI.ENTERPRISE_USER] = {"department": self.obj.department}
-        found["phoneNumbers"] = [{"type": "work", "value": self.obj.phone}] if self.obj.phone else []
+        found["phoneNumbers"] = (
+            [{"type": "work", "value": self.obj.phone}] if self.obj.phone else []
+        )
         return found
 
     def from_dict(self, given):
