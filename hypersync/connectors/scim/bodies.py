@@ -25,14 +25,30 @@ def new_resource(values: Attributes, names: Names) -> dict[str, Any]:
 
 
 def replacement(resource: Resource, values: Attributes, names: Names) -> dict[str, Any]:
-    """Return the whole resource with other values, without what nobody may write."""
-    body = deepcopy(dict(resource))
+    """Return the whole resource with other values, without what nobody may write.
+
+    Blanks are left out: some services send them, and do not take them back.
+    """
+    body = {name: _filled(held) for name, held in resource.items()}
     for name, value in values.items():
         assign(body, names.path(name), value, names)
     for name in [n for n, each in names.shape.core.items() if each.is_read_only and n in body]:
         if name not in ("schemas", "id"):
             del body[name]
     return _with_schemas(body)
+
+
+def _filled(held: Any) -> Any:  # noqa: ANN401 - JSON of the wire
+    """Copy what a resource holds, without blanks."""
+    if isinstance(held, dict):
+        return {name: _filled(each) for name, each in held.items() if each not in ("", None)}
+    if isinstance(held, list):
+        return [_filled(each) for each in held if not _is_blank(each)]
+    return held
+
+
+def _is_blank(entry: object) -> bool:
+    return entry in ("", None) or (isinstance(entry, dict) and entry.get(_VALUE, entry) == "")
 
 
 def _with_schemas(body: dict[str, Any]) -> dict[str, Any]:
