@@ -267,6 +267,13 @@ def test_null_clears_and_what_is_not_named_stays(world):
     assert (stored["jobTitle"], stored["city"], stored["department"]) == (None, "Ulm", "X")
 
 
+def test_of_a_value_with_parts_only_those_that_are_named_change(world):
+    user = world.add_user("adele", employeeOrgData={"division": "A", "costCenter": "1"})
+    change = {"employeeOrgData": {"division": "B"}}
+    assert world.ask("PATCH", f"/users/{user}", change).status == 204
+    assert world.values(user)["employeeOrgData"] == {"division": "B", "costCenter": "1"}
+
+
 def test_a_change_that_is_refused_in_part_changes_nothing(world):
     user = world.add_user("adele", city="Ulm")
     answer = world.ask("PATCH", f"/users/{user}", {"city": "Bonn", "id": "x"})

@@ -143,9 +143,10 @@ class Directory:
 
     def update(self, entry: Entry, values: Mapping[str, Any]) -> None:
         """Set properties; None clears."""
+        wanted = {n: _merged(entry.values.get(n), v) for n, v in _readable(values).items()}
         changed = {
             name: value
-            for name, value in _readable(values).items()
+            for name, value in wanted.items()
             if name not in entry.values or entry.values[name] != value
         }
         if not changed:
@@ -251,6 +252,11 @@ def claims(values: Mapping[str, Any]) -> list[str]:
     found = [f"userPrincipalName:{name.lower()}"] if name else []
     addresses = values.get("proxyAddresses") or ()
     return found + [f"proxyAddresses:{address.lower()}" for address in addresses]
+
+
+def _merged(before: object, value: object) -> object:
+    """Return a value with parts, of which only some are set; all others are taken as they are."""
+    return before | value if isinstance(before, dict) and isinstance(value, dict) else value
 
 
 def _readable(values: Mapping[str, Any]) -> dict[str, Any]:

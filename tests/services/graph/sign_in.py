@@ -134,7 +134,7 @@ class SignIn:
             raise _unauthorized("Access token validation failure. Invalid signature.") from error
         if claims["exp"] <= self._clock.true().timestamp():
             raise _unauthorized("Lifetime validation failed, the token is expired.")
-        if claims["aud"].rstrip("/") not in self.audiences | {base}:
+        if claims["aud"].rstrip("/") not in self.audiences | {base, base.rpartition(":")[0]}:
             raise _unauthorized("Access token validation failure. Invalid audience.")
         return Caller(application=claims["appid"], roles=frozenset(claims["roles"]))
 
