@@ -12,6 +12,7 @@ import click
 
 from hypersync.cli.frame import Exit, Invocation, command
 from hypersync.cli.output import print_answer
+from hypersync.cli.silo_discover import discover
 from hypersync.errors import SiloError, UsageError
 from hypersync.model.mistake import Level, Mistake
 from hypersync.ports.store.events import Event
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group("silo")
 def silo() -> None:
-    """Reach a silo, stop what is written to it, let it go on."""
+    """Reach a silo, see what it has, stop what is written to it, let it go on."""
 
 
 @command("test")
@@ -122,6 +123,7 @@ def _test_text(state: Mapping[str, object], found: Sequence[Mistake]) -> str:
     return "\n".join([f"{state['silo']} {reached}", *map(str, found), _state_text(state)])
 
 
+silo.add_command(discover)
 silo.add_command(test)
 silo.add_command(pause)
 silo.add_command(resume)

@@ -37,6 +37,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "internal": "hypersync.connectors.internal",
         "ldap": "hypersync.connectors.ldap.connector",
         "memory": "hypersync.connectors.memory",
+        "msgraph": "hypersync.connectors.msgraph.connector",
         "sql": "hypersync.connectors.sql_database.connector",
         "scim": "hypersync.connectors.scim.connector",
     }
@@ -141,15 +142,17 @@ def build(
     return _built(silo, config, kind, options, types, root)
 
 
-def build_to_discover(silo: str, config: SiloConfig, *, root: Path) -> Connector:
+def build_to_discover(
+    silo: str, config: SiloConfig, *, root: Path
+) -> tuple[Connector, SiloOptions]:
     """Build the connector of a silo that may have no types yet; it reads all their attributes.
 
-    Raises what `build` raises.
+    Its options come with it, as they were validated. Raises what `build` raises.
     """
     kind = lookup(config.connector)
     options = _options(silo, config, _without_need_of_types(kind.options))
     types = [replace(each, attributes=frozenset()) for each in object_types(silo, options, {})]
-    return _built(silo, config, kind, options, tuple(types), root)
+    return _built(silo, config, kind, options, tuple(types), root), options
 
 
 def _options(silo: str, config: SiloConfig, model: type[SiloOptions]) -> SiloOptions:

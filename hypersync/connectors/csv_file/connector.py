@@ -13,20 +13,18 @@ writers of HyperSync take; a file that somebody else changed meanwhile is left a
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice, repeat
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-
-from hypersync.config.values import Filled
 from hypersync.connectors.changes import refuse_all
+from hypersync.connectors.csv_file.discover import other_files
+from hypersync.connectors.csv_file.options import CsvOptions, CsvTypeOptions
 from hypersync.connectors.csv_file.table import (
     Columns,
     Format,
@@ -37,15 +35,16 @@ from hypersync.connectors.csv_file.table import (
     read_header,
 )
 from hypersync.connectors.csv_file.write import Table, apply_changes
+from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import (
     BATCH_SIZE,
     SiloOptions,
     SiloSettings,
-    TypeOptions,
     fingerprint,
 )
 from hypersync.errors import CursorLost, ScanFailed, SiloError
+from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
     AttributeSchema,
@@ -61,52 +60,6 @@ from hypersync.model.objects import (
 )
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-
-
-def _check_mark(text: str) -> str:
-    mark = "\t" if text in ("tab", "\\t") else text
-    if len(mark) != 1 or mark in '"\r\n':
-        raise ValueError(f"{text!r} separates nothing; write one character such as ';', or tab")
-    return mark
-
-
-def _check_encoding(name: str) -> str:
-    try:
-        found = codecs.lookup(name).name
-    except LookupError:
-        raise ValueError(f"{name!r} is no encoding; write for instance utf-8") from None
-    return "utf-8-sig" if found in ("utf-8", "utf-8-sig") else found
-
-
-Mark = Annotated[str, AfterValidator(_check_mark)]
-Encoding = Annotated[str, AfterValidator(_check_encoding)]
-
-
-class CsvTypeOptions(TypeOptions):
-    """One file: ``multi`` maps columns that hold several values to what separates these.
-
-    ``columns`` are further columns that must be there, besides those that are used.
-    """
-
-    path: Filled
-    anchor: Filled
-    delimiter: Mark = ","
-    quote: Annotated[str, Field(min_length=1, max_length=1), BeforeValidator(str)] = '"'
-    encoding: Encoding = "utf-8-sig"
-    multi: Mapping[str, Mark] = Field(default_factory=dict)
-    columns: tuple[Filled, ...] = ()
-
-    @model_validator(mode="after")
-    def _check_marks(self) -> Self:
-        if self.quote == self.delimiter:
-            raise ValueError("the quote is the delimiter; write another one")
-        return self
-
-
-class CsvOptions(SiloOptions):
-    """A silo of CSV files; everything is said per type."""
-
-    types: Mapping[str, CsvTypeOptions] = Field(min_length=1)
 
 
 @connector("csv")
@@ -182,6 +135,14 @@ class CsvSession:
             format_ = self._format(some[0].type)
             outcomes.update(zip(positions, apply_changes(format_, some), strict=True))
         return [outcomes[position] for position in range(len(changes))]
+
+    def discover(self) -> Sequence[FoundType]:
+        """Look into the files of the types, and into the other CSV files of their folders."""
+        types = self._settings.types
+        schema = self.schema()
+        found = [each for kind in types for each in discover_by_scan(self, [kind], schema)]
+        known = {self._format(each).path for each in types}
+        return [*found, *other_files(self._settings, known)]
 
     def check(self) -> Sequence[Mistake]:
         """Look at every file and its header, and whether it may be replaced."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -19,11 +20,14 @@ from hypersync.connectors.directory.options import remedies
 from hypersync.connectors.directory.tree import Directory
 from hypersync.connectors.directory.wire import Lost, Wire
 from hypersync.connectors.directory.write import Writer
+from hypersync.connectors.discovery import discover_by_scan
+from hypersync.connectors.ldap.discover import other_kinds
 from hypersync.connectors.ldap.options import LdapOptions, filter_of, place_of, scope_of
 from hypersync.connectors.ldap.scan import Scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.errors import SiloError, SiloUnreachable
+from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import (
     AttributeSchema,
@@ -130,6 +134,17 @@ class LdapSession:
         return Writer(self._directory, {each.name: place_of(each) for each in self.settings.types})(
             changes
         )
+
+    def discover(self) -> Sequence[FoundType]:
+        """Look at some objects of each type, and at what else the directory has."""
+        types = self.settings.types
+        with _lost_is_unreachable():
+            others = other_kinds(self.wire, self.settings.silo, types, self._look)
+            return [*map(self._look, types), *others]
+
+    def _look(self, kind: ObjectType) -> FoundType:
+        (found,) = discover_by_scan(self, [kind], Schema({kind.name: self._attributes(kind)}))
+        return replace(found, anchors=(place_of(kind).anchor, *found.anchors))
 
     def check(self) -> Sequence[Mistake]:
         """Look at bases, filters, anchors and attributes, and how the connection is kept secret."""
