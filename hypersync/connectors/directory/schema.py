@@ -30,6 +30,7 @@ CUSTOMARILY_SINGLE = frozenset(
 _BINARY = frozenset(
     f"1.3.6.1.4.1.1466.115.121.1.{number}" for number in (4, 5, 8, 9, 10, 23, 28, 40, 49)
 )
+DN_SYNTAX = "1.3.6.1.4.1.1466.115.121.1.12"
 _NAMES = re.compile(r"\bNAME\s+(?:'([^']+)'|\(\s*([^)]+)\))")
 _WORD = re.compile(r"\b(SUP|EQUALITY|SYNTAX)\s+'?([A-Za-z0-9.-]+)")
 _QUOTED = re.compile(r"'[^']*'")
@@ -106,6 +107,7 @@ class Reported:
     is_binary: bool
     is_read_only: bool = False
     is_comparable: bool = True
+    is_name: bool = False
 
 
 class Representation:
@@ -149,7 +151,20 @@ class Representation:
             is_binary=kind.is_binary,
             is_read_only=kind.is_read_only,
             is_comparable=kind.is_comparable,
+            is_name=kind.syntax == DN_SYNTAX,
         )
+
+    def stored(self, name: str, value: Value) -> list[bytes]:  # noqa: ARG002 - see AD
+        """Return the values that the server stores; raises ``ValueError`` when it cannot."""
+        return [encoded(each) for each in values_of(value)]
+
+    def as_written(self, name: str, value: Value) -> Value:
+        """Return a value as it is reported once it is written; raises what `stored` raises."""
+        found = self.reported(name)
+        raw = self.stored(name, value)
+        if not raw:
+            return None
+        return decoded(replace(found, is_multi=found.is_multi or len(raw) > 1), raw)
 
     def is_known(self, name: str) -> bool:
         """Tell whether the server's schema has the attribute."""
@@ -186,6 +201,14 @@ def decoded(found: Reported, values: Sequence[bytes]) -> Value:
     if found.is_binary:
         return tuple(sorted(set(values)))
     return sorted_values(text for text in map(_text, values) if text != "")
+
+
+def values_of(value: Value) -> tuple[Scalar, ...]:
+    """Return the single values of a value; what is empty is none, since it cannot be stored."""
+    if value is None:
+        return ()
+    each = value if isinstance(value, tuple) else (value,)
+    return tuple(one for one in each if one != "")
 
 
 def _text(value: bytes) -> str | bytes:

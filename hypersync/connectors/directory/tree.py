@@ -99,13 +99,12 @@ class Directory:
     def representation(self, place: Place) -> Representation:
         """Return how the attributes of a type are reported."""
         if place not in self._shown:
-            self._shown[place] = Representation(
-                self.types,
-                wanted=place.attributes - {"dn"},
-                single=place.single,
-                multi=place.multi,
-            )
+            self._shown[place] = self.representation_of(place, place.attributes - {"dn"})
         return self._shown[place]
+
+    def representation_of(self, place: Place, wanted: Collection[str]) -> Representation:
+        """Return how these attributes of a type are reported, by the names they have here."""
+        return Representation(self.types, wanted=wanted, single=place.single, multi=place.multi)
 
     def entry(self, place: Place, anchor: str, attributes: Iterable[str]) -> Entry | None:
         """Find an entry by its anchor, anywhere in the naming context of its type's base.

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hypersync.connectors.changes import is_missing, sorted_values
-from hypersync.connectors.directory.names import naming_values, normal
-from hypersync.connectors.directory.schema import Reported, Representation, encoded
+from hypersync.connectors.directory.names import NormalName, naming_values, normal
+from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Place
 from hypersync.connectors.directory.wire import Entry, Step
 from hypersync.model.objects import Attributes, Change, Scalar, Value
 
-PASSWORD = "userpassword"  # noqa: S105 - the name of the attribute
+PASSWORDS = frozenset({"userpassword", "unicodepwd"})
+"""The attributes that hold passwords, in lower case."""
 
 
 def compared_names(change: Change) -> set[str]:
@@ -40,7 +41,7 @@ def without_passwords(attributes: Attributes | None) -> Attributes | None:
     """Leave out passwords."""
     if attributes is None:
         return None
-    return {name: value for name, value in attributes.items() if name.lower() != PASSWORD}
+    return {name: value for name, value in attributes.items() if name.lower() not in PASSWORDS}
 
 
 def _side(
@@ -54,32 +55,46 @@ def _side(
             is_same = entry is not None and normal(str(value)) == normal(entry.dn)
             out[name] = entry.dn if is_same and entry is not None else value
         else:
-            out[name] = _value(value, shown.reported(name))
+            out[name] = _value(name, value, shown, entry)
     return out
 
 
-def _value(value: Value, found: Reported) -> Value:
-    values = _values(value)
-    if found.is_multi or len(values) > 1:
-        return sorted_values(_scalar(each, found) for each in values)
-    return _scalar(values[0], found) if values else None
+def _value(name: str, value: Value, shown: Representation, entry: Entry | None) -> Value:
+    """Write a value as the directory reports it; names of objects as they are spelled there."""
+    written = shown.as_written(name, value)
+    if entry is None or written is None or not shown.reported(name).is_name:
+        return written
+    spelled = _spelled(name, shown, entry)
+    if isinstance(written, tuple):
+        return sorted_values(_as_spelled(each, spelled) for each in written)
+    return _as_spelled(written, spelled)
 
 
-def _values(value: Value) -> tuple[Scalar, ...]:
-    if value is None or is_missing(value):
-        return ()
-    return value if isinstance(value, tuple) else (value,)
+def _as_spelled(value: Scalar, spelled: dict[NormalName, str]) -> Scalar:
+    return spelled.get(normal(value), value) if isinstance(value, str) else value
 
 
-def _scalar(value: Scalar, found: Reported) -> Scalar:
-    return encoded(value) if found.is_binary else encoded(value).decode("utf-8", "replace")
+def _spelled(name: str, shown: Representation, entry: Entry) -> dict[NormalName, str]:
+    """Return the names that an attribute holds as they are spelled, by what is equal for them."""
+    held = raw_values(name, shown, entry)
+    return {normal(each): each for each in (raw.decode("utf-8", "replace") for raw in held)}
+
+
+def raw_values(name: str, shown: Representation, entry: Entry) -> list[bytes]:
+    """Return what the server holds of an attribute, by whatever name it calls that."""
+    canonical = shown.canonical(name)
+    return [
+        value
+        for known, values in entry.raw.items()
+        if shown.canonical(known) == canonical
+        for value in values
+    ]
 
 
 def steps_of(
     after: Attributes, shown: Representation, entry: Entry
 ) -> tuple[dict[str, list[Step]], list[str]]:
     """Return the steps of a modify, and the attributes that must have no value before it."""
-    raw = {shown.canonical(name): list(values) for name, values in entry.raw.items()}
     steps: dict[str, list[Step]] = {}
     absent = []
     for name, value in after.items():
@@ -88,9 +103,9 @@ def steps_of(
         found = shown.reported(name)
         if found.is_read_only:
             raise ValueError(f"{name!r} is read-only in this directory")
-        old = raw.get(shown.canonical(name), [])
-        new = [encoded(each) for each in _values(value)]
-        if name.lower() == PASSWORD or not found.is_comparable:
+        old = raw_values(name, shown, entry)
+        new = shown.stored(name, value)
+        if name.lower() in PASSWORDS or not found.is_comparable:
             steps[name] = [("replace", new)]
         elif old != new:
             steps[name] = _difference(old, new)
@@ -106,10 +121,12 @@ def _difference(old: Sequence[bytes], new: Sequence[bytes]) -> list[Step]:
     return [*steps, ("add", come)] if come else steps
 
 
-def new_entry(change: Change, place: Place, dn: str) -> dict[str, list[bytes]]:
+def new_entry(
+    change: Change, place: Place, dn: str, shown: Representation
+) -> dict[str, list[bytes]]:
     """Return the attributes of a new entry: classes, naming values and placeholder included."""
     out = {
-        name: [encoded(each) for each in _values(value)]
+        name: shown.stored(name, value)
         for name, value in (change.after or {}).items()
         if name != "dn" and not is_missing(value)
     }

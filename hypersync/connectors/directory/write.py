@@ -6,14 +6,14 @@ one modify deletes exactly the old values and adds the new ones, so it fails whe
 and where there was no value it asserts (RFC 4528) that there is none, if the server can.
 Memberships add or remove one value and read nothing, whatever the size of the group. When the
 connection breaks during a write, its outcome is unknown and nothing more is tried.
+
+A kind of directory that does some of this in a way of its own overrides the methods of `Writer`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from hypersync.connectors.changes import is_missing, reference, settled
 from hypersync.connectors.directory.names import normal, split
@@ -27,8 +27,16 @@ from hypersync.connectors.directory.values import (
     without_passwords,
 )
 from hypersync.connectors.directory.wire import Code, Entry, Lost, Result, Step
+from hypersync.connectors.directory.writing import (
+    LATER,
+    Unsure,
+    Written,
+    refused_or_later,
+    writing,
+)
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
+    Attributes,
     Change,
     Conflict,
     Operation,
@@ -40,29 +48,7 @@ from hypersync.model.objects import (
     Unknown,
 )
 
-_LATER = timedelta(seconds=30)
 _MEANWHILE = "changed in the silo meanwhile"
-
-
-class _Unsure(Exception):
-    """The connection broke while something was written."""
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except Lost as error:
-        raise _Unsure(str(error)) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """Done; the object is read once the whole batch is written. One of anchor and DN is known."""
-
-    place: Place
-    anchor: str | None = None
-    dn: str = ""
 
 
 class Writer:
@@ -73,16 +59,16 @@ class Writer:
         self._wire = directory.wire
         self._places = places
         self._is_lost = False
-        self._objects: dict[_Written, SiloObject | None] = {}
+        self._objects: dict[Written, SiloObject | None] = {}
 
     def __call__(self, changes: Sequence[Change]) -> list[Outcome]:
         """Return one outcome for each change."""
         done = [self._apply(change) for change in changes]
-        return [self._read_back(each) if isinstance(each, _Written) else each for each in done]
+        return [self._read_back(each) if isinstance(each, Written) else each for each in done]
 
-    def _apply(self, change: Change) -> Outcome | _Written:
+    def _apply(self, change: Change) -> Outcome | Written:
         if self._is_lost:
-            return RetryAfter(_LATER, "the server went away before this was tried")
+            return RetryAfter(LATER, "the server went away before this was tried")
         place = self._places[change.type.name]
         try:
             return self._operation(change)(change, place)
@@ -90,12 +76,12 @@ class Writer:
             return Refused(str(error))
         except Lost as error:
             self._is_lost = True
-            return RetryAfter(_LATER, f"the server went away before this was written: {error}")
-        except _Unsure as error:
+            return RetryAfter(LATER, f"the server went away before this was written: {error}")
+        except Unsure as error:
             self._is_lost = True
             return Unknown(f"the server went away while this was written: {error}")
 
-    def _operation(self, change: Change) -> Callable[[Change, Place], Outcome | _Written]:
+    def _operation(self, change: Change) -> Callable[[Change, Place], Outcome | Written]:
         match change.operation:
             case Operation.CREATE:
                 return self._create
@@ -110,7 +96,7 @@ class Writer:
             case Operation.EVENT:
                 raise ValueError("an event is not written to a silo")
 
-    def _read_back(self, written: _Written) -> Outcome:
+    def _read_back(self, written: Written) -> Outcome:
         if written not in self._objects:
             try:
                 self._objects[written] = self._object(written)
@@ -119,7 +105,7 @@ class Writer:
         found = self._objects[written]
         return Unknown("written, and gone when it was read back") if not found else Succeeded(found)
 
-    def _object(self, written: _Written) -> SiloObject | None:
+    def _object(self, written: Written) -> SiloObject | None:
         place = written.place
         if written.anchor is not None:
             return self._directory.object(place, written.anchor)
@@ -128,7 +114,7 @@ class Writer:
 
     # --- one operation each --------------------------------------------------------------------
 
-    def _update(self, change: Change, place: Place) -> Outcome | _Written:
+    def _update(self, change: Change, place: Place) -> Outcome | Written:
         shown = self._representation(change, place)
         entry = self._entry(change, place)
         change = as_reported(change, shown, entry)
@@ -138,32 +124,37 @@ class Writer:
         after = change.after or {}
         if not is_missing(after.get("dn")) and after["dn"] != entry.dn:
             raise ValueError("the dn changes by a move or a rename only")
-        steps, absent = steps_of(after, shown, entry)
-        with _writing():
-            result = self._wire.modify(entry.dn, steps, absent=self._assertable(absent))
+        steps, absent = self._steps(after, place, shown, entry)
+        with writing():
+            result = self._wire.modify(
+                self._address(entry, place), steps, absent=self._assertable(absent)
+            )
         return self._answer(result, change, place)
 
-    def _create(self, change: Change, place: Place) -> Outcome | _Written:
+    def _create(self, change: Change, place: Place) -> Outcome | Written:
         dn = (change.after or {}).get("dn")
         if not isinstance(dn, str) or not dn:
             raise ValueError(f"a new {place.name} needs its place: set 'dn'")
         shown = self._representation(change, place)
-        found = self._directory.at(place, dn, compared_names(change) or ["1.1"])
+        found = self._directory.at(place, dn, self._compared(change) or ["1.1"])
         if found is not None:
             change = replace(change, after=without_passwords(change.after))
             change = as_reported(change, shown, found)
             return self._settled(change, place, shown, found) or Conflict(f"{dn} is there already")
-        with _writing():
-            result = self._wire.add(dn, new_entry(change, place, dn))
+        with writing():
+            result = self._wire.add(dn, self._new_entry(change, place, dn, shown))
         if result.code == 0:
-            return _Written(place, dn=dn)
+            return Written(place, dn=dn)
+        return self._not_created(result, place, dn)
+
+    def _not_created(self, result: Result, place: Place, dn: str) -> Outcome:  # noqa: ARG002 - see AD
         if result.is_(Code.ENTRY_EXISTS):
             return Conflict(f"{dn} is there already")
         if result.is_(Code.NO_SUCH_OBJECT):
             return Refused(f"there is no entry {split(dn)[1]} to create it in")
-        return _refused_or_later(result)
+        return self._refused(result)
 
-    def _move(self, change: Change, place: Place) -> Outcome | _Written:
+    def _move(self, change: Change, place: Place) -> Outcome | Written:
         target = (change.after or {}).get("dn")
         if not isinstance(target, str) or set(change.after or {}) != {"dn"}:
             raise ValueError("a move or a rename writes the dn, and nothing else")
@@ -175,28 +166,28 @@ class Writer:
         if outcome is not None or entry is None:
             return outcome or Conflict(f"{change.type.name} {change.anchor} is not there any more")
         is_elsewhere = normal(parent) != normal(split(entry.dn)[1])
-        with _writing():
+        with writing():
             result = self._wire.move(entry.dn, rdn, parent if is_elsewhere else None)
         if result.is_(Code.ENTRY_EXISTS):
             return Conflict(f"{target} is there already", self._whole(change, place))
-        if result.is_(Code.NO_SUCH_OBJECT) and is_elsewhere:
+        if result.code and is_elsewhere and self._lacks(place, parent):
             return Refused(f"there is no entry {parent} to move it to")
         return self._answer(result, change, place)
 
-    def _delete(self, change: Change, place: Place) -> Outcome | _Written:
+    def _delete(self, change: Change, place: Place) -> Outcome | Written:
         shown = self._representation(change, place)
         entry = self._entry(change, place)
         change = as_reported(change, shown, entry)
         outcome = self._settled(change, place, shown, entry)
         if outcome is not None or entry is None:
             return outcome or Succeeded(None)
-        with _writing():
-            result = self._wire.delete(entry.dn)
+        with writing():
+            result = self._wire.delete(self._address(entry, place))
         if result.is_(Code.SUCCESS, Code.NO_SUCH_OBJECT):
             return Succeeded(None)
-        return _refused_or_later(result)
+        return self._refused(result)
 
-    def _member(self, change: Change, place: Place) -> Outcome | _Written:
+    def _member(self, change: Change, place: Place) -> Outcome | Written:
         if place.members is None:
             raise ValueError(f"the type {place.name!r} has no members; name them with 'members:'")
         member = reference(change).encode()
@@ -205,44 +196,74 @@ class Writer:
             return Conflict(f"{change.type.name} {change.anchor} is not there any more")
         is_added = change.operation is Operation.ADD_MEMBER
         steps: list[Step] = [("add" if is_added else "delete", [member])]
-        result = self._modify_members(entry, place.members, steps)
+        result = self._modify_members(entry, place, steps)
         if result.is_(Code.OBJECT_CLASS) and not is_added:
             if place.placeholder is None:
                 return Refused(
                     "a group of this kind needs a member; give its type a 'placeholder' (a DN)"
                 )
             steps.append(("add", [place.placeholder.encode()]))
-            result = self._modify_members(entry, place.members, steps)
+            result = self._modify_members(entry, place, steps)
         if result.is_(Code.VALUE_EXISTS if is_added else Code.NO_SUCH_ATTRIBUTE):
-            return _Written(place, change.anchor)
+            return Written(place, change.anchor)
         return self._answer(result, change, place)
 
-    def _modify_members(self, entry: Entry, attribute: str, steps: Sequence[Step]) -> Result:
-        with _writing():
-            return self._wire.modify(entry.dn, {attribute: steps})
+    def _modify_members(self, entry: Entry, place: Place, steps: Sequence[Step]) -> Result:
+        with writing():
+            return self._wire.modify(self._address(entry, place), {str(place.members): steps})
 
     # --- what they share -----------------------------------------------------------------------
 
+    def _address(self, entry: Entry, place: Place) -> str:  # noqa: ARG002 - see AD
+        """Return by what name a request finds the entry that was read."""
+        return entry.dn
+
+    def _compared(self, change: Change) -> set[str]:
+        """Return the attributes to read before a write."""
+        return compared_names(change)
+
+    def _steps(
+        self,
+        after: Attributes,
+        place: Place,  # noqa: ARG002 - see AD
+        shown: Representation,
+        entry: Entry,
+    ) -> tuple[dict[str, list[Step]], list[str]]:
+        """Return the steps of a modify, and the attributes that must have no value before it.
+
+        Raises ``ValueError`` with a sentence for what cannot be written.
+        """
+        return steps_of(after, shown, entry)
+
+    def _new_entry(
+        self, change: Change, place: Place, dn: str, shown: Representation
+    ) -> dict[str, list[bytes]]:
+        """Return the raw attributes of a new object; raises ``ValueError`` with a sentence."""
+        return new_entry(change, place, dn, shown)
+
+    def _refused(self, result: Result) -> Outcome:
+        """Say why the server did not do it."""
+        return refused_or_later(result, result.sentence)
+
+    def _lacks(self, place: Place, dn: str) -> bool:
+        return self._directory.at(place, dn, ["1.1"]) is None
+
     def _representation(self, change: Change, place: Place) -> Representation:
         """Return how the attributes of the change are reported, by the names it uses."""
-        return Representation(
-            self._directory.types,
-            wanted=compared_names(change) or {"objectClass"},
-            single=place.single,
-            multi=place.multi,
-        )
+        wanted = compared_names(change) or {"objectClass"}
+        return self._directory.representation_of(place, wanted)
 
     def _entry(self, change: Change, place: Place) -> Entry | None:
         """Read what the change is compared with; of a group no members."""
         if change.anchor is None:
             raise ValueError("the change names no object")
         is_membership = change.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER)
-        names = set() if is_membership else compared_names(change)
+        names = set() if is_membership else self._compared(change)
         return self._directory.entry(place, change.anchor, names or ["1.1"])
 
     def _settled(
         self, change: Change, place: Place, shown: Representation, entry: Entry | None
-    ) -> Outcome | _Written | None:
+    ) -> Outcome | Written | None:
         """Decide before writing, with the whole object in the answer."""
         anchor = None if entry is None else place.anchor_of(entry)
         if entry is None or anchor is None:
@@ -250,28 +271,22 @@ class Writer:
         current = SiloObject(place.name, anchor, shown.attributes(entry.dn, entry.raw))
         outcome = settled(change, current)
         if isinstance(outcome, Succeeded) and change.operation is not Operation.DELETE:
-            return _Written(place, anchor)
+            return Written(place, anchor)
         if isinstance(outcome, Conflict):
             return replace(outcome, object=self._directory.object(place, anchor))
         return outcome
 
-    def _answer(self, result: Result, change: Change, place: Place) -> Outcome | _Written:
+    def _answer(self, result: Result, change: Change, place: Place) -> Outcome | Written:
         if result.code == 0:
-            return _Written(place, change.anchor)
+            return Written(place, change.anchor)
         if result.is_(Code.NO_SUCH_OBJECT):
             return Conflict(f"{change.type.name} {change.anchor} is not there any more")
         if result.is_(Code.NO_SUCH_ATTRIBUTE, Code.VALUE_EXISTS, Code.ASSERTION_FAILED):
             return Conflict(_MEANWHILE, self._whole(change, place))
-        return _refused_or_later(result)
+        return self._refused(result)
 
     def _whole(self, change: Change, place: Place) -> SiloObject | None:
         return None if change.anchor is None else self._directory.object(place, change.anchor)
 
     def _assertable(self, absent: Sequence[str]) -> Sequence[str]:
         return absent if self._directory.has_assertions else ()
-
-
-def _refused_or_later(result: Result) -> Outcome:
-    if result.is_(Code.BUSY, Code.UNAVAILABLE, Code.TIME_LIMIT, Code.ADMIN_LIMIT):
-        return RetryAfter(_LATER, result.sentence)
-    return Refused(result.sentence)
