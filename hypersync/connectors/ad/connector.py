@@ -21,9 +21,10 @@ from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.ad.place import place_of, scope_of
 from hypersync.connectors.ad.scan import Scan
 from hypersync.connectors.ad.sign_in import in_words
+from hypersync.connectors.ad.write import AdWriter
 from hypersync.connectors.changes import refuse_all
+from hypersync.connectors.directory.address import is_tls as is_tls_url
 from hypersync.connectors.directory.wire import Lost, Wire
-from hypersync.connectors.directory.write import Writer
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.errors import SiloRefused, SiloUnreachable
@@ -45,7 +46,7 @@ class AdConnector:
 
     options: ClassVar[type[SiloOptions]] = AdOptions
     can_write: ClassVar[bool] = True
-    recreates: ClassVar[bool] = False
+    recreates: ClassVar[bool] = True
 
     def __init__(self, settings: SiloSettings) -> None:
         if not isinstance(settings.options, AdOptions):
@@ -170,7 +171,8 @@ class AdSession:
         if not self.settings.write:
             return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
         places = {each.name: place_of(each) for each in self.settings.types}
-        return Writer(self.directory, places)(changes)
+        is_tls = is_tls_url(self.wire.url) or self._options.tls.start
+        return AdWriter(self.directory, places, is_tls=is_tls)(changes)
 
     def check(self) -> Sequence[Mistake]:
         """Look at bases, filters, attributes and rights, and how the connection is kept secret."""

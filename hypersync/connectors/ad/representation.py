@@ -18,13 +18,22 @@ from hypersync.connectors.ad.values import (
     CONTROL,
     DESCRIPTOR_SYNTAX,
     DN_SYNTAX,
+    FILETIMES,
+    Coding,
     coding,
     is_enabled,
 )
-from hypersync.connectors.directory.schema import AttributeType, Reported, Representation
+from hypersync.connectors.directory.schema import (
+    AttributeType,
+    Reported,
+    Representation,
+    decoded,
+    values_of,
+)
 from hypersync.model.objects import Value
 
 _SWITCH: Final = ACCOUNT_ENABLED.lower()
+_NEVER: Final = b"0"
 RESTLESS: Final = frozenset(
     """
     badpasswordtime badpwdcount dscorepropagationdata lastlogoff lastlogon lastlogontimestamp
@@ -90,6 +99,33 @@ class AdRepresentation(Representation):
                 out[self._switch] = is_enabled(control)
         return out
 
+    def stored(self, name: str, value: Value) -> list[bytes]:
+        """Return the values that the server stores; a time that is cleared is never."""
+        plain, found = self._pair(name)
+        if found is None:
+            return super().stored(name, value)
+        texts = [str(each).encode() for each in values_of(value)]
+        if plain not in FILETIMES:
+            return [found[1](each) for each in texts]
+        return [each if each == _NEVER else found[1](each) for each in texts] or [_NEVER]
+
+    def as_written(self, name: str, value: Value) -> Value:
+        """Return a value as it is reported once it is written."""
+        if self.canonical(name) == _SWITCH:
+            return _truth(value)
+        _, found = self._pair(name)
+        raw = self.stored(name, value)
+        texts = raw if found is None else [text for text in map(found[0], raw) if text]
+        if not texts:
+            return None
+        known = self.reported(name)
+        return decoded(replace(known, is_multi=known.is_multi or len(texts) > 1), texts)
+
+    def _pair(self, name: str) -> tuple[str, Coding | None]:
+        plain = self.canonical(name).partition(";")[0]
+        kind = self._types.get(plain)
+        return plain, coding(plain, kind.syntax if kind else "")
+
     def _texts(self, name: str, values: Sequence[bytes]) -> Sequence[bytes]:
         if name not in self._codings:
             self._codings[name] = self._coding(name)
@@ -99,12 +135,14 @@ class AdRepresentation(Representation):
         return [text for text in map(decode, values) if text]
 
     def _coding(self, name: str) -> Callable[[bytes], bytes] | None:
-        plain = self.canonical(name).partition(";")[0]
-        kind = self._types.get(plain)
-        found = coding(plain, kind.syntax if kind else "")
+        found = self._pair(name)[1]
         return None if found is None or self._choose(name) is None else found[0]
 
     def _choose(self, name: str) -> Reported | None:
         if not self._wanted and self.canonical(name) in RESTLESS:
             return None
         return super()._choose(name)
+
+
+def _truth(value: Value) -> Value:
+    return value.lower() == "true" if isinstance(value, str) and value else value

@@ -30,7 +30,7 @@ _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _GENERALIZED = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,6})\d*)?Z")
 _GUIDS = frozenset({"objectguid", "parentguid"})
 _SIDS = frozenset({"objectsid", "sidhistory", "securityidentifier", "tokengroups"})
-_FILETIMES = frozenset(
+FILETIMES = frozenset(
     {
         "accountexpires",
         "badpasswordtime",
@@ -147,7 +147,7 @@ CODINGS: Final[Mapping[str, Coding]] = MappingProxyType(
     {
         **dict.fromkeys(_GUIDS, _GUID),
         **dict.fromkeys(_SIDS, _SID),
-        **dict.fromkeys(_FILETIMES, _FILETIME),
+        **dict.fromkeys(FILETIMES, _FILETIME),
     }
 )
 """How attributes are stored that are something else than text, by name in lower case."""
