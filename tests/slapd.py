@@ -2,6 +2,7 @@
 
 import base64
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -103,6 +104,16 @@ class Slapd:
         self._process.kill()
         self._process.wait(timeout=20)
         self._process = None
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Let the server accept and answer nothing for a while."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def modify(self, changes: str) -> None:
         """Apply LDIF change records as root; entries without ``changetype`` are added."""

@@ -1,7 +1,5 @@
 import select
-import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +68,12 @@ BIND = {"user": SERVICE, "password": PASSWORD}
 
 
 def connect(
-    url: str, *, write: bool = True, timeout: int = 20, types: object = None, **options: object
+    url: str | list[str],
+    *,
+    write: bool = True,
+    timeout: int = 20,
+    types: object = None,
+    **options: object,
 ) -> LdapConnector:
     found = LdapOptions.model_validate(
         {"url": url, "bind": BIND, "types": types or TYPES, **options}
@@ -129,19 +132,21 @@ def server(tmp_path: Path) -> Iterator[Slapd]:
         yield started
 
 
-def bench_of(server: Slapd, connector: LdapConnector | None = None, **more: object) -> Bench:
-    connector = connector or connect(server.url)
+def bench_of(
+    server: Slapd, connector: LdapConnector | None = None, *, wire: str = "ldap3", **more: object
+) -> Bench:
+    connector = connector or connect(server.url, wire=wire)
     (user,), (group_type,) = connector.streams()
     wrong = {"user": SERVICE, "password": "wrong"}
 
     @contextmanager
     def fragile() -> Iterator[Fragile]:
         with relaying(server.port) as proxy:
-            yield Fragile(connector=connect(proxy.url, page_size=1), cut=proxy.close)
+            yield Fragile(connector=connect(proxy.url, page_size=1, wire=wire), cut=proxy.close)
 
     return Bench(
         connector=connector,
-        read_only_connector=connect(server.url, write=False),
+        read_only_connector=connect(server.url, write=False, wire=wire),
         hands=LdapHands(server),
         user=user,
         group=group_type,
@@ -155,7 +160,7 @@ def bench_of(server: Slapd, connector: LdapConnector | None = None, **more: obje
         has_deltas=True,
         read_only_attribute="createTimestamp",
         references={name: f"cn={name},{PEOPLE}" for name in ("ann", "bob", "zoë")},
-        wrong_password=connect(server.url, bind=wrong),
+        wrong_password=connect(server.url, bind=wrong, wire=wire),
         fragile=fragile,
         lacks={"duplicate_anchors": "the server gives every entry its own entryUUID (RFC 4530)"},
         **more,
@@ -351,51 +356,6 @@ def test_a_password_in_clear_is_a_warning(server: Slapd):
         session = LdapSession(away.settings, away.settings.options, here.wire)
         (mistake,) = session.check()
     assert mistake.level is Level.WARNING
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that signs itself, and its key beside it."""
-    folder = tmp_path_factory.mktemp("tls")
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    openssl = shutil.which("openssl")
-    assert openssl is not None
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *files, *subject]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command line
-    return folder / "cert.pem"
-
-
-def test_tls_is_started_and_the_certificate_is_checked(tmp_path: Path, certificate: Path):
-    key = certificate.with_name("key.pem")
-    top = f"TLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}"
-    with running(tmp_path / "slapd", STAFF, top=top) as server:
-        trusted = connect(server.url, tls={"start": "true", "ca_file": str(certificate)})
-        assert len(scan(trusted)) == 4
-        refused = pytest.raises(SiloUnreachable, match="self-signed certificate")
-        with refused, connect(server.url, tls={"start": "true"}).open():
-            pass
-        unchecked = connect(server.url, tls={"start": "true", "verify": "false"})
-        assert len(scan(unchecked)) == 4
-        assert len(scan(connect(server.tls_url, tls={"ca_file": str(certificate)}))) == 4
-        with refused, connect(server.tls_url).open():
-            pass
-
-
-def test_a_certificate_for_another_name_is_refused(tmp_path: Path, certificate: Path):
-    key = certificate.with_name("key.pem")
-    top = f"TLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}"
-    with running(tmp_path / "slapd", STAFF, top=top) as server:
-        by_name = server.url.replace("127.0.0.1", "localhost")
-        connector = connect(by_name, tls={"start": "true", "ca_file": str(certificate)})
-        with pytest.raises(SiloUnreachable, match="mismatch"), connector.open():
-            pass
-
-
-def test_a_server_without_tls_is_not_asked_for_the_password(server: Slapd):
-    connector = connect(server.url, tls={"start": "true"})
-    with pytest.raises(SiloUnreachable, match="does not start TLS"), connector.open():
-        pass
 
 
 @pytest.mark.parametrize(

@@ -47,25 +47,49 @@ def open_link(url: str, address: Address) -> Ldap3Link:
     tls = Tls(context_of(address), address.name_of(url))
     connection = connection_to(url, address, tls)
     try:
-        _start(connection, url, address, tls)
+        with _broken_is_unreachable(url, tls):
+            _open(connection, url, address, tls)
+            _sign_in(connection, url, address)
     except BaseException:
         connection.strategy.close()
         raise
     return Ldap3Link(connection)
 
 
-def _start(connection: Any, url: str, address: Address, tls: Tls) -> None:  # noqa: ANN401 - see client
+def why_unreachable(url: str, address: Address) -> str:
+    """Say why a server cannot be reached, nothing if it can; nobody signs in."""
+    tls = Tls(context_of(address), address.name_of(url))
+    connection = connection_to(url, address, tls)
     try:
-        connection.open(read_server_info=False)
-        if address.start_tls:
-            _start_tls(connection, url, tls)
-        if address.kerberos:
-            kerberos.sign_in(connection, address.name_of(url))
-        else:
-            connection.bind(read_server_info=False)
+        with _broken_is_unreachable(url, tls):
+            _open(connection, url, address, tls)
+    except SiloUnreachable as error:
+        return error.message
+    finally:
+        connection.strategy.close()
+    return ""
+
+
+@contextmanager
+def _broken_is_unreachable(url: str, tls: Tls) -> Iterator[None]:
+    try:
+        yield
     except _BROKEN as error:
         because = str(error) if tls.failure is None else why(tls.failure)
         raise SiloUnreachable(f"{url} cannot be reached: {because}") from error
+
+
+def _open(connection: Any, url: str, address: Address, tls: Tls) -> None:  # noqa: ANN401 - see client
+    connection.open(read_server_info=False)
+    if address.start_tls:
+        _start_tls(connection, url, tls)
+
+
+def _sign_in(connection: Any, url: str, address: Address) -> None:  # noqa: ANN401 - see client
+    if address.kerberos:
+        kerberos.sign_in(connection, address.name_of(url))
+    else:
+        connection.bind(read_server_info=False)
     result = _result(connection)
     if result.is_(Code.BUSY, Code.UNAVAILABLE):
         raise SiloUnreachable(f"{url} is not available: {result.sentence}")

@@ -74,7 +74,7 @@ class Wire:
         Raises `SiloUnreachable` when none does, and `SiloRefused` as soon as one refuses us: a
         wrong password that is tried everywhere locks the account.
         """
-        module = cast("_LinkModule", import_module(_LINKS[address.wire]))
+        module = _link_module(address.wire)
         failed: list[str] = []
         for url in address.urls:
             try:
@@ -209,6 +209,15 @@ class Wire:
     def delete(self, dn: str, *, controls: Sequence[Control] = ()) -> Result:
         """Delete an entry; raises `Lost`."""
         return self._link.delete(dn, controls)
+
+
+def _link_module(kind: WireKind) -> _LinkModule:
+    try:
+        return cast("_LinkModule", import_module(_LINKS[kind]))
+    except ModuleNotFoundError as error:
+        if error.name != "ldap":
+            raise
+        raise SiloRefused("'wire: c' needs another package; install 'hypersync[ldap-c]'") from error
 
 
 def _page_value(size: int, cookie: bytes) -> bytes:

@@ -1,0 +1,206 @@
+"""What both libraries have to do for the wire, and what each of them does wrong by itself."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from hypersync.config.values import Secret
+from hypersync.connectors.contract import Bench, ConnectorContract
+from hypersync.connectors.directory.address import Address, WireKind
+from hypersync.connectors.directory.wire import Code, Control, Lost, Wire
+from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
+from tests.integration.test_ldap import STAFF, bench_of, connect, scan
+from tests.slapd import PASSWORD, PEOPLE, SERVICE, SUFFIX, Slapd, entry, person, running
+
+ANY = "(objectClass=*)"
+MANY = "".join(person(f"p{number:02}") for number in range(50))
+ANN = f"cn=ann,{PEOPLE}"
+
+
+@pytest.fixture(params=get_args(WireKind))
+def kind(request: pytest.FixtureRequest) -> WireKind:
+    return request.param  # type: ignore[no-any-return] # one of the above
+
+
+def address(url: str, kind: WireKind, timeout: int = 20) -> Address:
+    return Address(
+        urls=(url,),
+        user=SERVICE,
+        password=Secret(PASSWORD),
+        wire=kind,
+        timeout_seconds=timeout,
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Slapd]:
+    with running(tmp_path / "slapd", STAFF) as started:
+        yield started
+
+
+@pytest.fixture
+def wire(server: Slapd, kind: WireKind) -> Iterator[Wire]:
+    found = Wire.connect(address(server.url, kind))
+    yield found
+    found.close()
+
+
+class TestLdapByTheCWire(ConnectorContract):
+    @pytest.fixture
+    def bench(self, server: Slapd) -> Bench:
+        connector = connect(server.url, page_size=2, wire="c")
+        return bench_of(server, connector, wire="c", many_members=10_000)
+
+
+def test_an_installation_without_the_c_library_is_told_what_to_install(
+    server: Slapd, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delitem(sys.modules, "hypersync.connectors.directory.c_link", raising=False)
+    monkeypatch.setitem(sys.modules, "ldap", None)
+    with pytest.raises(SiloRefused, match=r"install 'hypersync\[ldap-c\]'"):
+        Wire.connect(address(server.url, "c"))
+
+
+# --- searches ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", ["size.hard=20", "size.hard=20 size.prtotal=20"])
+def test_a_size_limit_on_a_later_page_fails_the_scan(tmp_path: Path, kind: WireKind, limit: str):
+    extra = f'limits dn.exact="{SERVICE}" size.soft=20 {limit}'
+    with running(tmp_path / "slapd", MANY, extra=extra) as server:
+        connector = connect(server.url, page_size=15, wire=kind)
+        with connector.open() as session:
+            stream = session.scan(connector.streams()[0], None)
+            with pytest.raises(ScanFailed, match=r"size limit was reached \[sizeLimitExceeded"):
+                list(stream)
+
+
+def test_a_server_that_dies_in_the_middle_fails_the_scan(tmp_path: Path, kind: WireKind):
+    with running(tmp_path / "slapd", MANY) as server:
+        connector = connect(server.url, page_size=10, wire=kind)
+        with connector.open() as session:
+            stream = session.scan(connector.streams()[0], None)
+            assert len(next(stream)) == 10
+            server.kill()
+            with pytest.raises(ScanFailed, match="went away in the middle"):
+                list(stream)
+
+
+def test_a_base_that_is_not_there_fails_the_scan(wire: Wire):
+    with pytest.raises(ScanFailed, match="there is no such entry"):
+        list(wire.pages(f"ou=peple,{SUFFIX}", ANY, ["*"]))
+
+
+@pytest.mark.parametrize("filter_", ["(&(cn=x)", "(x", "()", ""])
+def test_a_filter_that_is_none_is_refused_before_it_is_sent(wire: Wire, filter_: str):
+    with pytest.raises(SiloRefused, match="this is not LDAP: "):
+        list(wire.pages(PEOPLE, filter_, ["*"]))
+
+
+def test_a_base_that_is_no_dn_is_refused(wire: Wire):
+    with pytest.raises(ScanFailed, match="invalidDNSyntax"):
+        list(wire.pages("nonsense", ANY, ["*"]))
+
+
+def test_attributes_that_nobody_knows_are_absent(wire: Wire):
+    (ann,) = wire.find(ANN, ANY, ["tilte", "cn"], base_only=True)
+    assert ann.raw == {"cn": [b"ann"]}
+
+
+def test_no_attributes_are_none_and_not_all(wire: Wire):
+    (ann,) = wire.find(ANN, ANY, [], base_only=True)
+    assert ann.raw == {}
+
+
+def test_a_part_that_is_elsewhere_fails_the_scan_unless_it_is_to_be_ignored(
+    tmp_path: Path, kind: WireKind
+):
+    away = {"objectClass": ["referral", "extensibleObject"], "ou": "away"}
+    there = entry(f"ou=away,{PEOPLE}", {**away, "ref": f"ldap://other.example.org/{PEOPLE}"})
+    with running(tmp_path / "slapd", STAFF + there) as server:
+        with pytest.raises(ScanFailed, match=r"on other servers: ldap://other\.example\.org"):
+            scan(connect(server.url, wire=kind))
+        assert len(scan(connect(server.url, wire=kind, references="ignore"))) == 4
+
+
+def test_a_base_that_is_elsewhere_names_the_other_server(tmp_path: Path, kind: WireKind):
+    with running(tmp_path / "slapd", STAFF, top="referral ldap://other.example.org") as server:
+        wire = Wire.connect(address(server.url, kind))
+        with pytest.raises(ScanFailed, match=r"refers to another .* names ldap://other\.example"):
+            list(wire.pages("dc=elsewhere,dc=org", ANY, ["*"]))
+        wire.close()
+
+
+def test_names_and_values_come_as_they_are(wire: Wire):
+    dn = f"cn=zoë,{PEOPLE}"
+    (zoe,) = wire.find(PEOPLE, "(cn=zoë)", ["cn", "title"])
+    assert zoe.dn == dn
+    assert zoe.raw == {"cn": ["zoë".encode()], "title": [b"Clerk"]}
+
+
+# --- writes ------------------------------------------------------------------------------------
+
+
+def test_the_server_answers_in_the_same_words(wire: Wire):
+    title = {"title": [("add", [b"Boss"])]}
+    answers = [
+        wire.modify(ANN, title, absent=["title"]),
+        wire.modify(ANN, {"title": [("delete", [b"Boss"])]}),
+        wire.modify(f"cn=eve,{PEOPLE}", title),
+        wire.modify(ANN, {"tilte": [("add", [b"x"])]}),
+        wire.add(ANN, {"objectClass": [b"inetOrgPerson"], "sn": [b"ann"]}),
+        wire.delete(PEOPLE),
+        wire.move(ANN, "cn=bob", None),
+        wire.delete(ANN, controls=[Control("1.2.3.4")]),
+    ]
+    assert [each.description for each in answers] == [
+        "assertionFailed",
+        "noSuchAttribute",
+        "noSuchObject",
+        "undefinedAttributeType",
+        "entryAlreadyExists",
+        "notAllowedOnNonLeaf",
+        "entryAlreadyExists",
+        "unavailableCriticalExtension",
+    ]
+    assert answers[1].is_(Code.NO_SUCH_ATTRIBUTE)
+    assert answers[1].text == "modify/delete: title: no such value"
+
+
+def test_a_step_without_values_takes_all_away(wire: Wire):
+    assert wire.modify(ANN, {"title": [("delete", [])]}).code == 0
+    assert wire.modify(ANN, {"employeeType": [("replace", [])]}).code == 0
+    (ann,) = wire.find(ANN, ANY, ["title", "employeeType", "departmentNumber"])
+    assert ann.raw == {"departmentNumber": [b"Sales"]}
+
+
+# --- what never ends, and what ended -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
+def test_a_server_that_never_answers_is_unreachable_in_time(kind: WireKind, scheme: str):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(SiloUnreachable, match="cannot be reached"):
+            Wire.connect(address(url, kind, timeout=1))
+
+
+def test_a_server_that_stops_answering_is_lost_in_time(server: Slapd, kind: WireKind):
+    wire = Wire.connect(address(server.url, kind, timeout=1))
+    with server.suspended(), pytest.raises(Lost):
+        wire.find(ANN, ANY, ["cn"])
+    wire.close()
+
+
+def test_a_connection_that_broke_does_not_go_on_as_nobody(server: Slapd, kind: WireKind):
+    wire = Wire.connect(address(server.url, kind))
+    server.kill()
+    server.start()
+    for _ in range(3):
+        with pytest.raises(Lost):  # the root is for everybody to read
+            wire.find("", ANY, ["namingContexts"], base_only=True)
+    wire.close()
