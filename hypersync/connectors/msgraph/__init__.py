@@ -1,0 +1,1 @@
+"""Microsoft Graph: users and groups of an Entra ID tenant, over HTTP with JSON."""

@@ -1,0 +1,157 @@
+"""What the answers to a job's steps mean, and what its object looks like afterwards. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from hypersync.connectors.changes import is_same, present, reference, sorted_values
+from hypersync.connectors.msgraph.answers import LATER, Answer, NotGraph, failure
+from hypersync.connectors.msgraph.job import Job
+from hypersync.connectors.msgraph.properties import MEMBERS, PASSWORD
+from hypersync.connectors.msgraph.read import found
+from hypersync.connectors.msgraph.steps import ids_of
+from hypersync.connectors.msgraph.wire import NotAnswered, Result
+from hypersync.model.objects import (
+    Conflict,
+    Operation,
+    Outcome,
+    Refused,
+    RetryAfter,
+    SiloObject,
+    Succeeded,
+    Unknown,
+    Value,
+)
+
+GONE_FOR_GOOD = "it is not among the deleted objects any more, so nothing brings it back"
+
+
+def judge(job: Job, results: Sequence[Result], now: Callable[[], datetime]) -> Outcome | None:
+    """Note what the answers say.
+
+    Of a creation that failed because something of that name is there, or whose answer was lost,
+    return the outcome that it has unless the object is found.
+    """
+    if job.is_creation:
+        _take_created(job, results[0])
+    bad = next((n for n, each in enumerate(results) if not _is_good(job, n, each)), None)
+    if bad is None:
+        job.is_done = job.change.operation is not Operation.DELETE
+        job.outcome = None if job.is_done else Succeeded(None)
+        return None
+    outcome = _failed(job, results[bad], now)
+    if bad:
+        job.why = f"only partly written: {said(results[bad])}"
+    elif job.is_creation and (isinstance(outcome, Unknown) or _is_duplicate(results[0])):
+        return outcome
+    elif isinstance(outcome, Conflict):
+        job.why = outcome.why
+    elif not job.is_waiting_for_member:
+        job.outcome = outcome
+    return None
+
+
+def judge_more(job: Job, results: Sequence[Result], now: Callable[[], datetime]) -> None:
+    """Note what the answers to the changes of single members say."""
+    bad = [each for each in results if not (isinstance(each, Answer) and _is_settled(each))]
+    if not bad:
+        job.is_done = True
+        return
+    job.is_done = False
+    if not job.steps and len(bad) == len(results):
+        job.outcome = _failed(job, bad[0], now)
+        return
+    job.why = f"only partly written: {said(bad[0])}"
+
+
+def _is_settled(answer: Answer) -> bool:
+    return answer.is_good or answer.status == 404
+
+
+def _take_created(job: Job, result: Result) -> None:
+    if not (isinstance(result, Answer) and result.is_good):
+        return
+    try:
+        item = result.json()
+    except NotGraph:
+        return
+    if isinstance(anchor := item.get("id"), str):
+        job.anchor = anchor
+        job.answered = found(job.place, anchor, item, [])
+
+
+def _is_good(job: Job, number: int, result: Result) -> bool:
+    if isinstance(result, NotAnswered):
+        return False
+    if result.is_good:
+        return not job.is_creation or job.answered is not None
+    if job.change.operation is Operation.ADD_MEMBER:
+        return result.is_duplicate
+    is_gone = result.status == 404 and job.change.operation in (
+        Operation.DELETE,
+        Operation.REMOVE_MEMBER,
+    )
+    # a manager that is to be taken away, and is not there
+    return is_gone or (result.status == 404 and job.steps[number].method == "DELETE")
+
+
+def _is_duplicate(result: Result) -> bool:
+    return isinstance(result, Answer) and result.is_duplicate
+
+
+def said(result: Result) -> str:
+    """Return why something was not done."""
+    return result.sentence if isinstance(result, Answer) else result.why
+
+
+def _failed(job: Job, result: Result, now: Callable[[], datetime]) -> Outcome:
+    if isinstance(result, NotAnswered):
+        if not result.is_sent:
+            return RetryAfter(LATER, result.why)
+        return Unknown(f"nobody knows whether it was done: {result.why}")
+    if result.is_good:
+        return Unknown("it was done, and the answer does not say which object it made")
+    if result.status == 404 and job.change.operation is Operation.ADD_MEMBER:
+        job.is_waiting_for_member = True
+    elif result.status == 404 and job.is_restored:
+        return Refused(GONE_FOR_GOOD)
+    elif result.status == 404 and not job.is_creation:
+        return Conflict(f"{job.change.type.name} {job.anchor} is not there any more")
+    one_of = " or ".join(job.place.resource.writing)
+    return failure(result, now(), permissions=f"it needs {one_of}")
+
+
+# --- the object afterwards -----------------------------------------------------------------------
+
+
+def shown(job: Job, there: SiloObject | None, moved: Sequence[Job]) -> SiloObject | None:
+    """Return a job's object as it is now: what was written lies over what is still the old value.
+
+    ``moved`` are all memberships of this group that were just changed. A new object that no read
+    shows is as Graph answered.
+    """
+    if there is None and job.answered is not None:
+        there = job.answered.object
+    if there is None:
+        return None
+    attributes: dict[str, Value] = dict(there.attributes)
+    if job.is_done and not job.is_membership:
+        before = {} if job.before is None else job.before.object.attributes
+        for name, value in (job.change.after or {}).items():
+            is_old = is_same(before.get(name), attributes.get(name))
+            if is_old and name in job.place.names and name != PASSWORD:
+                attributes[name] = value
+    if moved and MEMBERS in job.place.names:
+        attributes[MEMBERS] = _moved(attributes.get(MEMBERS), moved)
+    return SiloObject(there.type, there.anchor, present(attributes))
+
+
+def _moved(value: Value, moved: Sequence[Job]) -> Value:
+    members = set(ids_of(value))
+    for job in moved:
+        if job.change.operation is Operation.ADD_MEMBER:
+            members.add(reference(job.change))
+        else:
+            members.discard(reference(job.change))
+    return sorted_values(members)

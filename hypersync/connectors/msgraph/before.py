@@ -1,0 +1,143 @@
+"""Looks at objects before they are written, and decides what is to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypersync.connectors.changes import is_same, settled
+from hypersync.connectors.msgraph.answers import LATER
+from hypersync.connectors.msgraph.find import find_each
+from hypersync.connectors.msgraph.job import Job
+from hypersync.connectors.msgraph.properties import MEMBERS
+from hypersync.connectors.msgraph.read import Found, Read, path_of
+from hypersync.connectors.msgraph.reads import Reads
+from hypersync.connectors.msgraph.steps import Steps, ids_of
+from hypersync.connectors.msgraph.values import compared
+from hypersync.connectors.msgraph.wire import Wire
+from hypersync.errors import SiloError, SiloUnreachable
+from hypersync.model.objects import (
+    Change,
+    Conflict,
+    Operation,
+    Outcome,
+    Refused,
+    RetryAfter,
+    SiloObject,
+    Succeeded,
+)
+
+
+class Before:
+    """Compares jobs with what is there, and gives them their steps."""
+
+    def __init__(self, wire: Wire, steps: Steps, reads: Reads) -> None:
+        self._wire = wire
+        self._steps = steps
+        self._reads = reads
+
+    def look(self, jobs: Sequence[Job]) -> None:
+        """Look at all of them."""
+        self._find([job for job in jobs if job.is_open and job.is_creation])
+        known = [job for job in jobs if job.is_open and job.anchor and not job.is_membership]
+        for job, read in zip(known, self._reads.each(known, whole=False), strict=True):
+            self._compare(job, read)
+        for job in jobs:
+            if job.is_open and job.is_membership:
+                job.steps = [self._steps.member(job.change, job.place)]
+
+    def _find(self, jobs: Sequence[Job]) -> None:
+        """Look for objects that have the names of new ones."""
+        wanted = [(job.place, str((job.change.after or {})[job.place.key])) for job in jobs]
+        for job, (place, name), ids in zip(
+            jobs, wanted, find_each(self._wire, wanted), strict=True
+        ):
+            if isinstance(ids, SiloError):
+                job.outcome = not_read(ids)
+            elif len(ids) > 1:
+                text = f"there are {len(ids)} {place.resource.name} whose {place.key} is {name}"
+                job.outcome = Conflict(text)
+            elif ids:
+                job.anchor = ids[0]
+            else:
+                job.steps, job.members_left = self._steps.create(job.change, place)
+
+    def find_again(self, job: Job) -> bool:
+        """Look once more for an object that may be there after all, and compare it if it is."""
+        wanted = [(job.place, str((job.change.after or {})[job.place.key]))]
+        (ids,) = find_each(self._wire, wanted)
+        if isinstance(ids, SiloError) or len(ids) != 1:
+            return False
+        job.anchor, job.members_left = ids[0], []
+        (read,) = self._reads.each([job], whole=False)
+        if read is None or isinstance(read, SiloError):
+            return False
+        self._compare(job, read)
+        return True
+
+    def _compare(self, job: Job, read: Read) -> None:
+        if isinstance(read, SiloError):
+            job.outcome = not_read(read)
+            return
+        job.before = read
+        change = compared(job.change)
+        current = None if read is None else read.object
+        if change.operation in (Operation.CREATE, Operation.DELETE):
+            outcome = settled(change, current)
+        else:
+            outcome = _settled_update(job.change, current)
+        if outcome is not None:
+            self._end(job, outcome)
+        elif job.is_creation:
+            job.outcome = RetryAfter(LATER, "an object of that name comes and goes")
+        elif change.operation is Operation.CREATE:
+            job.is_restored = True
+            job.steps = [self._steps.restore(job.anchor or "")]
+        elif read is not None:
+            self._write(job, read)
+
+    def _end(self, job: Job, outcome: Outcome) -> None:
+        """Note what is settled; an object that is there is read whole afterwards."""
+        if isinstance(outcome, Succeeded) and outcome.object is not None:
+            job.is_done = True
+        elif isinstance(outcome, Conflict) and job.before is not None:
+            job.why = outcome.why
+        else:
+            job.outcome = outcome
+
+    def _write(self, job: Job, read: Found) -> None:
+        if job.change.operation is Operation.DELETE:
+            job.steps = [self._steps.delete(job.place, read)]
+            return
+        job.steps = self._steps.update(job.change, job.place, read)
+        after = job.change.after or {}
+        if MEMBERS in after:
+            wanted, held = ids_of(after[MEMBERS]), ids_of(read.object.attributes.get(MEMBERS))
+            job.more = self._steps.members(
+                path_of(job.place, read.object.anchor),
+                came=sorted({*wanted} - {*held}),
+                went=sorted({*held} - {*wanted}),
+            )
+
+
+def _settled_update(change: Change, current: SiloObject | None) -> Outcome | None:
+    """Decide an update: what is as wanted already is no conflict, and a password is written."""
+    if current is None:
+        return Conflict(f"{change.type.name} {change.anchor} is not there any more")
+    held = current.attributes
+    before, after = change.before or {}, change.after or {}
+    still_to_write = [name for name in after if not is_same(after[name], held.get(name))]
+    if not still_to_write:
+        return Succeeded(current)
+    changed = sorted(
+        name
+        for name, value in before.items()
+        if not is_same(value, held.get(name)) and (name in still_to_write or name not in after)
+    )
+    return Conflict(f"changed in the silo meanwhile: {', '.join(changed)}") if changed else None
+
+
+def not_read(error: SiloError) -> Outcome:
+    """Return the outcome of a change whose object could not be read: nothing was written."""
+    if isinstance(error, SiloUnreachable):
+        return RetryAfter(LATER, error.message)
+    return Refused(error.message)

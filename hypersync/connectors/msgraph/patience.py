@@ -1,0 +1,29 @@
+"""Waiting for what Graph has done to be seen everywhere: reads after writes may not find it yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+_FIRST_SECONDS = 0.2
+_LONGEST_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait in all; tests bring their own way to let time pass."""
+
+    span: timedelta
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def rounds(self) -> Iterator[None]:
+        """Yield after each pause, with growing pauses, until the time is over."""
+        end = self.monotonic() + self.span.total_seconds()
+        pause = _FIRST_SECONDS
+        while (left := end - self.monotonic()) > 0:
+            self.sleep(min(pause, left))
+            pause = min(2 * pause, _LONGEST_SECONDS)
+            yield

@@ -1,0 +1,159 @@
+"""Reads single objects by id, many at once, with their references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from hypersync.connectors.msgraph.answers import Answer, NotGraph
+from hypersync.connectors.msgraph.options import Place
+from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS
+from hypersync.connectors.msgraph.requests import Step, quoted
+from hypersync.connectors.msgraph.values import Json, Reader, members_of
+from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local, page_of
+from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
+from hypersync.model.objects import SiloObject
+
+_LARGEST_PAGE = "999"
+_ETAG: Final = "@odata.etag"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object as it was read; ``etag`` where Graph offers one."""
+
+    object: SiloObject
+    etag: str | None = None
+
+
+Read: TypeAlias = Found | SiloError | None
+"""What became of reading an object; ``None`` when it is not there."""
+
+
+def path_of(place: Place, anchor: str) -> str:
+    """Return the path of an object."""
+    return f"/{place.resource.name}/{quoted(anchor)}"
+
+
+def query_of(place: Place) -> dict[str, str]:
+    """Return how to ask for what is read of an object."""
+    query = {"$select": ",".join(place.selected)}
+    if MANAGER in place.references:
+        query["$expand"] = "manager($select=id)"
+    return query
+
+
+def read_each(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[Read]:
+    """Read objects by place and id, in batches; what went wrong with one says so itself."""
+    steps = [Step(path=local(path_of(place, anchor), query_of(place))) for place, anchor in wanted]
+    items = [_item(wire, result) for result in wire.reads(steps)]
+    there = [
+        number
+        for number, item in enumerate(items)
+        if isinstance(item, dict) and item.get("id") == wanted[number][1]
+    ]
+    parted = [number for number in there if MEMBERS in wanted[number][0].references]
+    members = dict(zip(parted, read_members(wire, [wanted[n] for n in parted]), strict=True))
+    out: list[Read] = [item if isinstance(item, SiloError) else None for item in items]
+    for number in there:
+        item, ids = items[number], members.get(number, [])
+        if isinstance(item, dict):
+            out[number] = ids if isinstance(ids, SiloError) else found(*wanted[number], item, ids)
+    return out
+
+
+def read_all(wire: Wire, place: Place, anchors: Sequence[str]) -> dict[str, Found | None]:
+    """Read objects of one type; raises `SiloUnreachable` or `SiloRefused` when one is not read."""
+    out: dict[str, Found | None] = {}
+    for anchor, read in zip(
+        anchors, read_each(wire, [(place, each) for each in anchors]), strict=True
+    ):
+        if isinstance(read, SiloError):
+            raise read
+        out[anchor] = read
+    return out
+
+
+def read_members(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[list[str] | SiloError]:
+    """Return the ids of the members of groups; a group that went meanwhile has none."""
+    query = {"$select": "id", "$top": _LARGEST_PAGE}
+    steps = [Step(path=local(f"{path_of(*each)}/members", query)) for each in wanted]
+    return [_members(wire, result) for result in wire.reads(steps)]
+
+
+def read_managers(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[Json]:
+    """Return the managers of users, as an expanded read shows them; raises as `read_all` does."""
+    steps = [Step(path=local(f"{path_of(*each)}/manager", {"$select": "id"})) for each in wanted]
+    out: list[Json] = []
+    for result in wire.reads(steps):
+        item = _item(wire, result)
+        if isinstance(item, SiloError):
+            raise item
+        out.append({} if item is None else {MANAGER: item})
+    return out
+
+
+def listed(wire: Wire, place: Place, items: Sequence[Json]) -> list[SiloObject]:
+    """Return the objects that a list shows without references; these are read besides."""
+    wanted = [(place, str(item["id"])) for item in items]
+    members: list[list[str] | SiloError] = [[] for _ in wanted]
+    managers: list[Json] = [{} for _ in wanted]
+    if MEMBERS in place.references:
+        members = read_members(wire, wanted)
+    if MANAGER in place.references:
+        managers = read_managers(wire, wanted)
+    out = []
+    for where, item, manager, ids in zip(wanted, items, managers, members, strict=True):
+        if isinstance(ids, SiloError):
+            raise ids
+        out.append(found(*where, {**item, **manager}, ids).object)
+    return out
+
+
+def found(place: Place, anchor: str, item: Json, members: Sequence[str]) -> Found:
+    """Return an object as a read shows it."""
+    attributes = Reader(place).attributes(item)
+    manager = item.get(MANAGER)
+    if isinstance(manager, Mapping) and MANAGER in place.references:
+        attributes[MANAGER] = str(manager["id"])
+    attributes.update(members_of(members))
+    etag = item.get(_ETAG)
+    read = SiloObject(place.kind.name, anchor, attributes)
+    return Found(read, etag if isinstance(etag, str) else None)
+
+
+def _item(wire: Wire, result: Result) -> Json | SiloError | None:
+    try:
+        answer = _answer(wire, result)
+        return None if answer is None else answer.json()
+    except NotGraph as error:
+        return SiloUnreachable(f"Graph did not answer: {error}")
+    except (SiloRefused, SiloUnreachable) as error:
+        return error
+
+
+def _members(wire: Wire, result: Result) -> list[str] | SiloError:
+    try:
+        answer = _answer(wire, result)
+        if answer is None:
+            return []
+        page = page_of(answer)
+        items = list(page.items)
+        if page.next is not None:
+            items += wire.all_items(wire.checked(page.next))
+    except NotGraph as error:
+        return SiloUnreachable(f"Graph did not answer: {error}")
+    except (SiloRefused, SiloUnreachable) as error:
+        return error
+    return [str(each["id"]) for each in items if isinstance(each, dict) and "id" in each]
+
+
+def _answer(wire: Wire, result: Result) -> Answer | None:
+    """Return an answer that can be believed, ``None`` when there is no such object."""
+    if isinstance(result, NotAnswered):
+        raise SiloUnreachable(f"Graph did not answer: {result.why}")
+    if result.status == 404:
+        return None
+    wire.believe(result)
+    return result

@@ -1,0 +1,200 @@
+"""What the items of a delta query tell, and how a first round is put together.
+
+In a first round an object is told as a whole, but it may be told again when it changes meanwhile,
+and a large group is told in parts. So groups are reported at the end of the round, put together.
+Users are reported as they come; one that was told of again in other words is read once more at the
+end, and what the round told is laid over it. One that was told of and then removed is reported as
+invalid, since it cannot be unsaid, and as deleted by the next delta, for which the cursor keeps it.
+
+In later rounds an object is told with what changed at least; null clears, absent says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from hypersync.connectors.msgraph.options import Place
+from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS
+from hypersync.connectors.msgraph.read import Found
+from hypersync.connectors.msgraph.values import (
+    REMOVED,
+    Json,
+    Reader,
+    joined,
+    laid_over,
+    members_of,
+    moves,
+)
+from hypersync.connectors.settings import batches
+from hypersync.model.objects import (
+    Batch,
+    Changed,
+    Deleted,
+    DeletionKind,
+    Invalid,
+    ScanEvent,
+    Seen,
+    Value,
+)
+
+_KINDS: Final = {"changed": DeletionKind.SOFT, "deleted": DeletionKind.GONE}
+_READ_AT_ONCE = 200
+
+
+class Items:
+    """Reads the items of one type."""
+
+    def __init__(self, place: Place) -> None:
+        self.type = place.kind.name
+        self.reader = Reader(place)
+        self.has_manager = MANAGER in place.references
+        self._references = place.references
+        self._where = place.resource.name
+
+    def event(self, item: object) -> Changed | Deleted | Invalid:
+        """Return what an item tells of its object."""
+        if not isinstance(item, dict) or not isinstance(anchor := item.get("id"), str):
+            return Invalid(self.type, None, self._where, "an item has no id")
+        if REMOVED in item:
+            return self._removed(anchor, item[REMOVED])
+        try:
+            return self._changed(anchor, item)
+        except ValueError as error:
+            return Invalid(self.type, anchor, f"{self._where}/{anchor}", str(error))
+
+    def _removed(self, anchor: str, why: object) -> Deleted | Invalid:
+        kind = _KINDS.get(str(why.get("reason"))) if isinstance(why, dict) else None
+        if kind is not None:
+            return Deleted(self.type, anchor, kind)
+        text = f"it was removed, and the reason is not understood: {why}"
+        return Invalid(self.type, anchor, f"{self._where}/{anchor}", text)
+
+    def _changed(self, anchor: str, item: Json) -> Changed:
+        values = self.reader.attributes(item)
+        cleared = self.reader.cleared(item)
+        moved = {name: told for name in self._references if (told := moves(item, name))}
+        manager = moved.pop(MANAGER, None)
+        if manager is not None and manager.came:
+            values[MANAGER] = min(manager.came)
+        elif manager is not None and manager.went:
+            cleared = (*cleared, MANAGER)
+        return Changed(
+            self.type,
+            anchor,
+            set=values,
+            cleared=cleared,
+            added={name: tuple(sorted(told.came)) for name, told in moved.items() if told.came},
+            removed={name: tuple(sorted(told.went)) for name, told in moved.items() if told.went},
+        )
+
+
+class Whole:
+    """Takes in a first round of objects that are told as a whole; see the module."""
+
+    def __init__(
+        self, items: Items, read: Callable[[Sequence[str]], Mapping[str, Found | None]]
+    ) -> None:
+        self._items = items
+        self._read = read
+        self._met: dict[str, int] = {}
+        self._again: dict[str, Changed] = {}
+        self.left: dict[str, str] = {}
+
+    def take(self, items: Sequence[Any]) -> Batch:
+        """Return what a page reports."""
+        out: Batch = []
+        met, attributes_of, type_ = self._met, self._items.reader.attributes, self._items.type
+        for item in items:
+            anchor = item.get("id") if item.__class__ is dict else None
+            if anchor.__class__ is not str or REMOVED in item or "manager@delta" in item:
+                out += self._other(item)
+                continue
+            attributes = attributes_of(item)
+            mark = hash(tuple(attributes.items()))
+            if anchor not in met:
+                met[anchor] = mark
+                out.append(Seen(type_, anchor, attributes))
+            elif met[anchor] != mark or anchor in self._again or anchor in self.left:
+                self._repeat(self._items.event(item))
+        return out
+
+    def _other(self, item: object) -> Iterator[ScanEvent]:
+        event = self._items.event(item)
+        if isinstance(event, Invalid):
+            yield event
+        elif isinstance(event, Deleted):
+            if event.anchor in self._met:
+                self.left[event.anchor] = event.kind.value
+            self._again.pop(event.anchor, None)
+        elif event.anchor in self._met:
+            self._repeat(event)
+        else:
+            self._met[event.anchor] = hash(tuple(event.set.items()))
+            yield Seen(event.type, event.anchor, event.set)
+
+    def _repeat(self, event: ScanEvent) -> None:
+        if isinstance(event, Changed):
+            known = self._again.get(event.anchor)
+            self._again[event.anchor] = event if known is None else joined(known, event)
+            self.left.pop(event.anchor, None)
+
+    def rest(self) -> Iterator[Batch]:
+        """Report what could not be told page by page."""
+        for some in batches(self._again.items(), _READ_AT_ONCE):
+            found = self._read([anchor for anchor, _ in some])
+            batch: Batch = []
+            for anchor, told in some:
+                there = found[anchor]
+                known = {} if there is None else there.object.attributes
+                batch.append(Seen(self._items.type, anchor, laid_over(known, told)))
+            yield batch
+        why = "it was removed while the scan was under way; the next delta says how"
+        if self.left:
+            yield [Invalid(self._items.type, each, f"users/{each}", why) for each in self.left]
+
+
+class _Group:
+    """A group as far as it has been told."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.members: set[str] = set()
+
+    def take(self, told: Changed) -> None:
+        """Take in one part."""
+        self.values.update(told.set)
+        for name in told.cleared:
+            self.values.pop(name, None)
+        self.members.update(map(str, told.added.get(MEMBERS, ())))
+        self.members.difference_update(map(str, told.removed.get(MEMBERS, ())))
+
+
+class Parted:
+    """Takes in a first round of objects that are told in parts; see the module."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._groups: dict[str, _Group] = {}
+        self.left: dict[str, str] = {}
+
+    def take(self, items: Sequence[Any]) -> Batch:
+        """Return what cannot be read; the rest is kept until the end."""
+        out: Batch = []
+        for item in items:
+            event = self._items.event(item)
+            if isinstance(event, Invalid):
+                out.append(event)
+            elif isinstance(event, Deleted):
+                self._groups.pop(event.anchor, None)
+            else:
+                self._groups.setdefault(event.anchor, _Group()).take(event)
+        return out
+
+    def rest(self) -> Iterator[Batch]:
+        """Report everything."""
+        yield from batches(self._seen())
+
+    def _seen(self) -> Iterator[ScanEvent]:
+        for anchor, group in self._groups.items():
+            yield Seen(self._items.type, anchor, {**group.values, **members_of(group.members)})

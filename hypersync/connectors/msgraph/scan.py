@@ -1,0 +1,194 @@
+"""One pass over one type: everything, or what changed since a cursor.
+
+Both are delta queries (https://learn.microsoft.com/graph/delta-query-overview): without a token the
+first round tells everything, with one it tells what changed. A round ends with a deltaLink or it
+failed; pages in between may be empty. The cursor holds that link as it came, and the scope, since
+the link carries what is selected.
+
+A type with a filter cannot be followed by deltas. Its objects are listed, as an advanced query
+(``ConsistencyLevel: eventual`` with ``$count``), and there have to be as many as Graph counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+import orjson
+
+from hypersync.connectors.msgraph.answers import Answer, NotGraph
+from hypersync.connectors.msgraph.options import Place
+from hypersync.connectors.msgraph.properties import MEMBERS
+from hypersync.connectors.msgraph.read import listed, read_all
+from hypersync.connectors.msgraph.requests import Lost
+from hypersync.connectors.msgraph.rounds import Items, Parted, Whole
+from hypersync.connectors.msgraph.wire import Page, Wire, page_of
+from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
+from hypersync.model.objects import (
+    Batch,
+    Changed,
+    Complete,
+    Deleted,
+    DeletionKind,
+    Seen,
+)
+
+_ADVANCED: Final = {"ConsistencyLevel": "eventual"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Where a delta goes on; ``left`` are deletions that a full scan could not report any more."""
+
+    link: str
+    scope: str
+    left: dict[str, str] = field(default_factory=dict)
+
+    def written(self) -> str:
+        """Return it as text."""
+        told = {"link": self.link, "scope": self.scope, "left": self.left}
+        return orjson.dumps(told).decode()
+
+    @classmethod
+    def read(cls, text: str) -> Cursor:
+        """Read it; raises `CursorLost`."""
+        try:
+            told = orjson.loads(text)
+            link, scope, left = told["link"], told["scope"], told["left"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise CursorLost from error
+        if not (isinstance(link, str) and isinstance(scope, str) and isinstance(left, dict)):
+            raise CursorLost
+        return cls(link=link, scope=scope, left=left)
+
+
+class Scan:
+    """One pass over one type."""
+
+    def __init__(self, place: Place, wire: Wire, scope: str, page_size: int) -> None:
+        self._place = place
+        self._wire = wire
+        self._scope = scope
+        self._prefer = {"Prefer": f"odata.maxpagesize={page_size}"}
+        self._size = page_size
+        self._items = Items(place)
+        self._type = place.kind.name
+        self._end = ""
+
+    # --- full ----------------------------------------------------------------------------------
+
+    def full(self) -> Iterator[Batch]:
+        """Report every object of the type."""
+        with _broken_fails():
+            if self._place.filter is not None:
+                yield from self._listed()
+                return
+            query = {"$select": ",".join((*self._place.selected, *self._place.references))}
+            first = self._wire.address(f"/{self._place.resource.name}/delta", query)
+            read = partial(read_all, self._wire, self._place)
+            parted = MEMBERS in self._place.references
+            told = Parted(self._items) if parted else Whole(self._items, read)
+            for page in self._round(first):
+                if batch := told.take(page):
+                    yield batch
+            yield from told.rest()
+            yield [Complete(self._cursor(told.left))]
+
+    def _cursor(self, left: dict[str, str]) -> str:
+        return Cursor(link=self._end, scope=self._scope, left=left).written()
+
+    def _listed(self) -> Iterator[Batch]:
+        query = {
+            "$select": ",".join(self._place.selected),
+            "$filter": self._place.filter or "",
+            "$count": "true",
+            "$top": str(self._size),
+        }
+        link: str | None = self._wire.address(f"/{self._place.resource.name}", query)
+        met: set[str] = set()
+        counted = 0
+        while link is not None:
+            page = self._page(self._wire.start(link, _ADVANCED), is_delta=False)
+            counted = max(counted, page.count or 0)
+            items = [each for each in page.items if isinstance(each, dict) and each.get("id")]
+            fresh = [each for each in items if each["id"] not in met]
+            met.update(str(each["id"]) for each in items)
+            if fresh:
+                found = listed(self._wire, self._place, fresh)
+                yield [Seen(each.type, each.anchor, each.attributes) for each in found]
+            link = page.next
+        if len(met) < counted:
+            raise ScanFailed(f"Graph counts {counted} objects and listed {len(met)}; scan it again")
+        yield [Complete(None)]
+
+    # --- delta ---------------------------------------------------------------------------------
+
+    def delta(self, text: str, told: Callable[[Changed], None]) -> Iterator[Batch]:
+        """Report what changed since a cursor; ``told`` is called before an object is reported."""
+        cursor = Cursor.read(text)
+        if cursor.scope != self._scope or self._place.filter is not None:
+            raise CursorLost("what is read has changed; it is scanned in full")
+        with _broken_fails():
+            if cursor.left:
+                yield [
+                    Deleted(self._type, anchor, DeletionKind(kind))
+                    for anchor, kind in cursor.left.items()
+                ]
+            for page in self._round(cursor.link, is_delta=True):
+                events: Batch = [self._items.event(item) for item in page]
+                for event in events:
+                    if isinstance(event, Changed):
+                        told(event)
+                if events:
+                    yield events
+            yield [Complete(self._cursor({}))]
+
+    # --- pages ---------------------------------------------------------------------------------
+
+    def _round(self, link: str, *, is_delta: bool = False) -> Iterator[Sequence[Any]]:
+        """Read the pages of a round; the next one is asked for while this one is worked on."""
+        future = self._wire.start(link, self._prefer)
+        try:
+            while True:
+                page = self._page(future, is_delta=is_delta)
+                if page.next is not None:
+                    if page.delta is not None or page.next == link:
+                        raise ScanFailed("a page has no clear end: its links contradict each other")
+                    link = page.next
+                    future = self._wire.start(link, self._prefer)
+                yield page.items
+                if page.next is None:
+                    if page.delta is None:
+                        raise ScanFailed(
+                            "the pages ended without a delta link; something is missing"
+                        )
+                    self._end = self._wire.checked(page.delta)
+                    return
+        finally:
+            future.cancel()
+
+    def _page(self, future: Future[Answer], *, is_delta: bool) -> Page:
+        answer = future.result()
+        if answer.is_expired_token:
+            if is_delta:
+                raise CursorLost(f"the delta token is of no use any more: {answer.sentence}")
+            raise ScanFailed(f"the service asks to begin again: {answer.sentence}")
+        self._wire.believe(answer)
+        return page_of(answer)
+
+
+@contextmanager
+def _broken_fails() -> Iterator[None]:
+    """Let everything that breaks a stream fail the scan."""
+    try:
+        yield
+    except Lost as error:
+        raise ScanFailed(f"Graph went away in the middle of the scan: {error}") from error
+    except NotGraph as error:
+        raise ScanFailed(f"a page is not Graph's: {error}") from error
+    except (SiloRefused, SiloUnreachable) as error:
+        raise ScanFailed(error.message) from error

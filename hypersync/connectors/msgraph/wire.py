@@ -1,0 +1,250 @@
+"""Talks to Graph: single requests, pages, and batches of twenty.
+
+Every address is checked before it is called, ours and those of next and delta links: another host
+(loopback too), another port, another scheme or another version is refused, because the SDK would
+send the request without a token and without an error, or with a token where none belongs. An
+answer of a batch counts only if it answers a request of that batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from hypersync.connectors.msgraph.answers import Answer, NotGraph
+from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step, batch_content
+from hypersync.connectors.msgraph.values import BATCH, Json
+from hypersync.errors import SiloRefused, SiloUnreachable
+
+Group: TypeAlias = Sequence[Step]
+"""Steps of one batch that are carried out one after the other, each only if the one before was."""
+
+_SAFE_IN_QUERIES = "$,()='/:@;"
+
+
+class Sends(Protocol):
+    """Something that sends requests; see `client`."""
+
+    def send(self, request: Request) -> Future[Answer]:
+        """Send one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotAnswered:
+    """A step of a batch that has no answer: ``is_sent`` tells whether it may have been done."""
+
+    why: str
+    is_sent: bool
+
+
+Result: TypeAlias = Answer | NotAnswered
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: its items and the links that follow."""
+
+    items: Sequence[Any]
+    next: str | None
+    delta: str | None
+    count: int | None = None
+
+
+class Wire:
+    """Talks to one tenant."""
+
+    def __init__(self, client: Sends, root: str, *, at_once: int = 4) -> None:
+        self._client = client
+        self._root = root
+        self._at_once = at_once
+        self._home = urlsplit(root)
+
+    # --- addresses -----------------------------------------------------------------------------
+
+    def address(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """Return the address of a path below the version, quoted as Graph reads it."""
+        return self._root + local(path, query)
+
+    def checked(self, link: str) -> str:
+        """Return a link that Graph gave; raises `SiloRefused` when it leads away from it."""
+        parts = urlsplit(link)
+        here = (self._home.scheme, self._home.netloc.lower())
+        if (parts.scheme, parts.netloc.lower()) != here:
+            where = f"{parts.scheme}://{parts.netloc}"
+            raise SiloRefused(
+                f"a link leads away from {self._root}, to {where}; it is not followed"
+            )
+        if not parts.path.startswith(f"{self._home.path}/"):
+            raise SiloRefused(f"a link leads out of {self._root}, to {parts.path}; not followed")
+        return link
+
+    # --- single requests -----------------------------------------------------------------------
+
+    def start(self, link: str, headers: Mapping[str, str] | None = None) -> Future[Answer]:
+        """Begin to read an address, which is checked."""
+        return self._client.send(Request(url=self.checked(link), headers=headers or {}))
+
+    def get(self, link: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """Read an address; raises `Lost`."""
+        return self.start(link, headers).result()
+
+    def read(self, path: str, query: Mapping[str, str]) -> Json | None:
+        """Read one object, ``None`` when it is not there.
+
+        Raises `SiloUnreachable`, and `SiloRefused` for every answer that is not understood.
+        """
+        try:
+            answer = self.get(self.address(path, query))
+            if answer.status == 404:
+                return None
+            self.believe(answer)
+            return answer.json()
+        except (Lost, NotGraph) as error:
+            raise SiloUnreachable(f"{self._root} did not answer: {error}") from error
+
+    def believe(self, answer: Answer) -> None:
+        """Raise `SiloUnreachable` or `SiloRefused` for an answer that is none."""
+        if answer.is_good:
+            return
+        if answer.status in (408, 429) or answer.status >= 500:
+            raise SiloUnreachable(f"{self._root} does not serve us now: {answer.sentence}")
+        raise SiloRefused(f"{self._root} refuses: {answer.sentence}")
+
+    def all_items(self, first: str) -> Iterator[Json]:
+        """Read a list page by page; raises as `read` does, and when the list is not there."""
+        link: str | None = first
+        while link is not None:
+            try:
+                answer = self.get(link)
+                self.believe(answer)
+                page = page_of(answer)
+            except (Lost, NotGraph) as error:
+                raise SiloUnreachable(f"{self._root} did not answer: {error}") from error
+            yield from (each for each in page.items if isinstance(each, dict))
+            link = page.next
+
+    # --- batches -------------------------------------------------------------------------------
+
+    def batches(self, groups: Sequence[Group], *, is_reading: bool = False) -> list[list[Result]]:
+        """Send groups of steps, in as few batches as they fit in; return their answers in order.
+
+        A group is not divided, so it has twenty steps at most. Several batches are under way at
+        once. Raises what signing in raises.
+        """
+        sent: list[_Sent] = []
+        results: dict[int, list[Result]] = {}
+        for batch in _packed(groups):
+            sent.append(_Sent(batch, groups, self._send(batch, groups, is_reading=is_reading)))
+            if len(sent) >= self._at_once:
+                results |= sent.pop(0).results()
+        for each in sent:
+            results |= each.results()
+        return [results[number] for number in range(len(groups))]
+
+    def reads(self, steps: Sequence[Step]) -> list[Result]:
+        """Send steps that only read."""
+        return [answers[0] for answers in self.batches([[step] for step in steps], is_reading=True)]
+
+    def _send(
+        self, batch: Sequence[int], groups: Sequence[Group], *, is_reading: bool
+    ) -> Future[Answer]:
+        told: list[Json] = []
+        for number in batch:
+            for position, step in enumerate(groups[number]):
+                before = f"{number}.{position - 1}" if position else None
+                told.append(step.within(f"{number}.{position}", before))
+        return self._client.send(
+            Request(
+                method="POST",
+                url=self.address("/$batch"),
+                content=batch_content(told),
+                is_repeatable=is_reading,
+            )
+        )
+
+
+@dataclass(slots=True)
+class _Sent:
+    """A batch that is under way: which groups are in it."""
+
+    numbers: Sequence[int]
+    groups: Sequence[Group]
+    future: Future[Answer]
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+    def results(self) -> dict[int, list[Result]]:
+        """Wait for the answer of the batch, and deal it out."""
+        missing: Result = NotAnswered("the batch was answered, this part of it was not", True)
+        try:
+            answer = self.future.result()
+            if answer.is_good:
+                self.answers = _answers(answer)
+            else:
+                missing = answer  # nothing of it was done
+        except NotSent as error:
+            missing = NotAnswered(str(error), is_sent=False)
+        except (Lost, NotGraph, NotYet) as error:
+            missing = NotAnswered(str(error), is_sent=True)
+        return {
+            number: [
+                self.answers.get(f"{number}.{position}", missing)
+                for position in range(len(self.groups[number]))
+            ]
+            for number in self.numbers
+        }
+
+
+def _answers(answer: Answer) -> dict[str, Answer]:
+    """Return the answers within the answer to a batch, by id."""
+    found: dict[str, Answer] = {}
+    for each in answer.json().get("responses") or ():
+        if not isinstance(each, dict) or not isinstance(each.get("status"), int):
+            raise NotGraph("an answer within the batch has no status")
+        headers = {str(k).lower(): str(v) for k, v in (each.get("headers") or {}).items()}
+        body = each.get("body")
+        content = b"" if body is None else orjson.dumps(body)
+        found[str(each.get("id"))] = Answer(each["status"], headers, content)
+    return found
+
+
+def _packed(groups: Sequence[Group]) -> Iterator[list[int]]:
+    """Put the numbers of the groups into batches, in their order."""
+    batch: list[int] = []
+    size = 0
+    for number, group in enumerate(groups):
+        if len(group) > BATCH:
+            raise ValueError(f"a batch has {BATCH} steps at most")
+        if size + len(group) > BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(number)
+        size += len(group)
+    if batch:
+        yield batch
+
+
+def local(path: str, query: Mapping[str, str] | None = None) -> str:
+    """Return a path with its query, quoted, as a batch names it."""
+    asked = "&".join(
+        f"{name}={quote(text, safe=_SAFE_IN_QUERIES)}" for name, text in (query or {}).items()
+    )
+    return f"{path}?{asked}" if asked else path
+
+
+def page_of(answer: Answer) -> Page:
+    """Return what a page holds; raises `NotGraph` when it is none."""
+    found = answer.json()
+    items = found.get("value")
+    if not isinstance(items, list):
+        raise NotGraph("the page has no list of objects")
+    links = (found.get("@odata.nextLink"), found.get("@odata.deltaLink"))
+    if any(link is not None and not isinstance(link, str) for link in links):
+        raise NotGraph("the page has a link that is none")
+    count = found.get("@odata.count")
+    return Page(items, *links, count if isinstance(count, int) else None)
