@@ -9,6 +9,7 @@ from hypersync.model.objects import (
     Anchors,
     Attributes,
     Change,
+    Changed,
     Deleted,
     ObjectType,
     Operation,
@@ -131,6 +132,17 @@ def seen(events: Sequence[ScanEvent], kind: ObjectType) -> dict[str, Attributes]
         for event in events
         if isinstance(event, Seen) and event.type == kind.name
     }
+
+
+def told(events: Sequence[ScanEvent], anchor: str) -> Attributes:
+    """Return what a delta tells of an object: all of it, or what changed."""
+    found: dict[str, Value] = {}
+    for event in events:
+        if isinstance(event, Seen) and event.anchor == anchor:
+            found = dict(event.attributes)
+        elif isinstance(event, Changed) and event.anchor == anchor:
+            found.update(event.set)
+    return found
 
 
 def succeeded(outcome: Outcome) -> Attributes:
