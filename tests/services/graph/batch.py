@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
 
@@ -81,7 +81,7 @@ def _request(item: dict[str, Any], batch: Request) -> Request:
     raw = base64.urlsafe_b64decode(body) if isinstance(body, str) else orjson.dumps(body)
     return Request(
         method=str(item["method"]).upper(),
-        path="/v1.0/" + address.path.lstrip("/"),
+        path="/v1.0/" + unquote(address.path).lstrip("/"),
         query=dict(parse_qsl(address.query, keep_blank_values=True)),
         headers=headers,
         body=b"" if body is None else raw,
