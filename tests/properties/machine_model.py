@@ -383,8 +383,11 @@ class Model:
         """Only what was certainly not wanted when the run looked ends by itself."""
         number, rule = known.wish.number, known.wish.rule
         state = self.saw.states[number]
-        # a rule that says hr.exists is false for whom the source does not have
-        can_be_told = state[0] is not None or (rule == "title" and number in self.saw.gone)
+        # a rule that says hr.exists is false for whom the source does not have; whoever the source
+        # has, what is there is not made, and what is not there is not changed
+        is_off = (rule == "make") == (state[1] is not None) and rule != "hail"
+        is_off = is_off or (rule == "title" and number in self.saw.gone)
+        can_be_told = state[0] is not None or is_off
         if not can_be_told or rule in {each.rule for each in wishes(number, *state)}:
             raise Broken(f"{known.wish} is called stale and is wanted still")
 
