@@ -7,6 +7,7 @@ lets the server answer.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -43,6 +44,10 @@ class _Server(ThreadingMixIn, WSGIServer):
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
+
+    def get_environ(self) -> dict[str, Any]:
+        """Add the connection itself, for who wants to break it."""
+        return {**super().get_environ(), "tests.connection": self.connection}
 
 
 class ScimServer:
@@ -106,7 +111,7 @@ class ScimServer:
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 
-    def add_user(self, name: str, **more: object) -> str:
+    def add_user(self, name: str, /, **more: object) -> str:
         """Make a user, and return its id."""
         return str(self.call("POST", "/Users", user(name, **more))["id"])
 
@@ -121,7 +126,7 @@ class ScimServer:
         self.call("PATCH", path, {"schemas": [schema], "Operations": list(operations)})
 
 
-def user(name: str, **more: object) -> dict[str, object]:
+def user(name: str, /, **more: object) -> dict[str, object]:
     """Return the body of a user of the contract."""
     return {
         "schemas": [USER, ENTERPRISE],
@@ -152,6 +157,12 @@ def answer(body: object, status: int = 200, **headers: str) -> Response:
         content_type=MEDIA,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
     )
+
+
+def broken(request: Request) -> Response:
+    """Break the connection instead of answering."""
+    request.environ["tests.connection"].shutdown(socket.SHUT_RDWR)
+    return Response("")
 
 
 def problem(status: int, detail: str = "", scim_type: str = "", **headers: str) -> Response:

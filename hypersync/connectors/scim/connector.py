@@ -21,7 +21,6 @@ from hypersync.connectors.scim.options import (
     AuthOptions,
     ScimOptions,
     endpoint_of,
-    known_type,
     scope_of,
 )
 from hypersync.connectors.scim.scan import Scan
@@ -48,7 +47,7 @@ class ScimConnector:
             raise TypeError(f"{settings.silo} is no scim silo")
         self.settings = settings
         self._options = settings.options
-        self._types = tuple(known_type(each) for each in settings.types)
+        self._types = settings.types
         self._pause = pause
 
     def streams(self) -> Sequence[Sequence[ObjectType]]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hypersync.config.located import Located
 from hypersync.config.values import Filled, Flag, PositiveNumber, SecretText, Span
 from hypersync.connectors.scim.paths import parse_path
 from hypersync.connectors.settings import SiloOptions, TypeOptions
-from hypersync.model.objects import EnabledSpec, ObjectType
+from hypersync.model.objects import KNOWN_SWITCHES, EnabledSpec, ObjectType
 
-ACTIVE: Final = EnabledSpec("active", True, False)
-"""How every service stores that a user is enabled."""
+ACTIVE: Final = KNOWN_SWITCHES["scim"]
+USER: Final = "User"
+GROUP: Final = "Group"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _MEMBERS = "members"
 
@@ -89,6 +89,22 @@ class ScimTypeOptions(TypeOptions):
             raise ValueError("that 'active' says it is known; leave 'enabled' out")
         return self
 
+    @property
+    def switch(self) -> EnabledSpec | None:
+        """How the enabled state is stored: of users SCIM itself says it."""
+        return super().switch or (ACTIVE if self.resource == USER else None)
+
+
+def _completed(name: str, options: ScimTypeOptions) -> ScimTypeOptions:
+    """Fill in what the name of a type says, and that groups have members."""
+    resource = options.resource or name.capitalize()
+    if options.resource is None and resource not in (USER, GROUP):
+        raise ValueError(
+            f"say what the type {name!r} is in the service; write for instance 'resource: User'"
+        )
+    members = options.members or (_MEMBERS if resource == GROUP else None)
+    return options.model_copy(update={"resource": resource, "members": members})
+
 
 class ScimOptions(SiloOptions):
     """One SCIM service."""
@@ -105,15 +121,10 @@ class ScimOptions(SiloOptions):
     etag: Literal["auto", "always", "never"] = "auto"
     types: Mapping[str, ScimTypeOptions] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _check_resources(self) -> Self:
-        for name, kind in self.types.items():
-            if kind.resource is None and name.casefold() not in ("user", "group"):
-                raise ValueError(
-                    f"say what the type {name!r} is in the service; write for instance "
-                    "'resource: User'"
-                )
-        return self
+    @field_validator("types")
+    @classmethod
+    def _complete_types(cls, types: Mapping[str, ScimTypeOptions]) -> Mapping[str, ScimTypeOptions]:
+        return {name: _completed(name, each) for name, each in types.items()}
 
     @property
     def is_secret_in_clear(self) -> bool:
@@ -131,7 +142,7 @@ def type_options(kind: ObjectType) -> ScimTypeOptions:
 
 def resource_of(kind: ObjectType) -> str:
     """Return the name of the resource type in the service, such as ``User``."""
-    return type_options(kind).resource or kind.name.capitalize()
+    return type_options(kind).resource or USER
 
 
 def endpoint_of(kind: ObjectType) -> str:
@@ -141,7 +152,7 @@ def endpoint_of(kind: ObjectType) -> str:
 
 def match_of(kind: ObjectType) -> tuple[str, ...]:
     """Return the attributes by which a new object is recognised, the first that is set counts."""
-    usual = "userName" if resource_of(kind) == "User" else "displayName"
+    usual = "userName" if resource_of(kind) == USER else "displayName"
     return type_options(kind).match or ("externalId", usual)
 
 
@@ -150,17 +161,3 @@ def scope_of(kind: ObjectType) -> tuple[object, ...]:
     options = type_options(kind)
     names = sorted(options.map.items())
     return (kind.name, endpoint_of(kind), options.filter or "", names, sorted(kind.attributes))
-
-
-def known_type(kind: ObjectType) -> ObjectType:
-    """Add what SCIM says by itself: users are ``active`` or not, groups have ``members``."""
-    enabled, members = kind.enabled, kind.members
-    if resource_of(kind) == "User" and enabled is None:
-        enabled = ACTIVE
-    if resource_of(kind) == "Group" and members is None:
-        members = _MEMBERS
-    attributes = kind.attributes
-    if attributes:
-        attributes |= {enabled.attribute} if enabled else set()
-        attributes |= {members} if members else set()
-    return replace(kind, enabled=enabled, members=members, attributes=attributes)

@@ -115,7 +115,11 @@ class Pages:
         """Return what a page has beyond the object that it has to begin with."""
         found = page.resources
         if found and _key(found[0]) == _key(first.resources[0]) and len(first.resources) > 1:
-            raise ScanFailed(f"{self._name} begins anew on every page; it ignores startIndex")
+            hope = "; if it knows whole pages only, write 'pagination: index'"
+            raise ScanFailed(
+                f"{self._name} begins anew where {start} is asked for: it ignores startIndex"
+                + (hope if self._is_overlapping else "")
+            )
         if not self._is_overlapping:
             return found
         if not found or _key(found[0]) != _key(last):

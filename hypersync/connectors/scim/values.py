@@ -28,6 +28,7 @@ class Reader:
     def __init__(self, names: Names, wanted: frozenset[str]) -> None:
         self._names = names
         self._wanted = [(name, *self._known(name)) for name in sorted(wanted)]
+        self._truths = {n for n, each in names.shape.core.items() if each.kind == "boolean"}
         self._mapped = [(name, *self._known(name)) for name in sorted(names.mapped)]
 
     def _known(self, name: str) -> tuple[Path | None, bool, bool]:
@@ -60,7 +61,7 @@ class Reader:
                 for inner, value in found.items():
                     yield from self._flat(self._names.short(name, inner), value)
             elif self._names.is_reported(name):
-                yield from self._flat(name, found)
+                yield from self._flat(name, _as_truth(found) if name in self._truths else found)
 
     @staticmethod
     def _flat(name: str, found: object) -> Iterator[tuple[str, Value]]:
@@ -134,7 +135,7 @@ def _is_scalar(value: object) -> bool:
     return isinstance(value, str | bool | int | float) and value != ""
 
 
-def _as_truth(value: Value) -> Value:
+def _as_truth(value: Any) -> Any:  # noqa: ANN401 - JSON of the wire
     """Read the truth values that some services write as text."""
     if isinstance(value, str) and value.casefold() in ("true", "false"):
         return value.casefold() == "true"

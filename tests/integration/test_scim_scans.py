@@ -1,0 +1,547 @@
+"""What a SCIM service may do to a scan: only a list in which nothing can be missing is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from werkzeug import Request, Response
+
+from hypersync.connectors.scim.connector import ScimConnector
+from hypersync.connectors.steady import Pause
+from hypersync.errors import CursorLost, ScanFailed
+from hypersync.model.objects import Anchors, Complete, Invalid, ScanEvent, Seen
+from tests.scim_service import (
+    ENTERPRISE,
+    Instead,
+    ScimServer,
+    answer,
+    broken,
+    listed,
+    problem,
+    serving,
+)
+from tests.scimming import TYPES, connect, cursor_of, scan
+
+WHEN = "2026-01-02T03:04:05Z"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ScimServer]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: ScimServer) -> ScimServer:
+    running.fresh()
+    return running
+
+
+def people(number: int) -> list[dict[str, Any]]:
+    return [
+        {"id": f"i{n:03}", "userName": f"u{n:03}", "meta": {"lastModified": WHEN}}
+        for n in range(number)
+    ]
+
+
+def anchors(events: list[ScanEvent]) -> list[str]:
+    return [each.anchor for each in events if isinstance(each, Seen)]
+
+
+def of_users(then: Callable[[int, int], Response]) -> Instead:
+    """Answer for the list of users; ``then`` gets startIndex and count of each page."""
+
+    def instead(request: Request) -> Response | None:
+        if request.path != "/v2/Users" or "attributes" in request.args:
+            return None
+        return then(int(request.args.get("startIndex", 0)), int(request.args["count"]))
+
+    return instead
+
+
+def pages(
+    resources: list[dict[str, Any]], most: int = 1_000, before: Callable[[int], None] | None = None
+) -> Instead:
+    """Answer with pages of at most so many; ``before`` is called with each startIndex."""
+
+    def then(start: int, count: int) -> Response:
+        if before is not None:
+            before(start)
+        found = resources[start - 1 : start - 1 + min(count, most)]
+        return listed(found, len(resources), start)
+
+    return of_users(then)
+
+
+# --- pages by index ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [2, 3, 10, 1_000])
+@pytest.mark.parametrize("way", ["overlapping", "index"])
+def test_pages_that_are_shorter_than_asked_for_are_put_together(
+    server: ScimServer, most: int, way: str
+):
+    server.instead = pages(people(10), most)
+    events = scan(connect(server.url, pagination=way, page_size=7))
+    assert anchors(events) == [each["id"] for each in people(10)]
+    assert isinstance(events[-1], Complete)
+
+
+def test_a_service_that_sends_everything_at_once_is_believed(server: ScimServer):
+    server.instead = of_users(lambda start, count: listed(people(10)))
+    assert len(anchors(scan(connect(server.url, page_size=2)))) == 10
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_nobody_is_skipped_when_somebody_is_deleted_between_two_pages(
+    server: ScimServer, comes: bool
+):
+    """Also when somebody else comes at that moment, so that the total stays the same."""
+    there, done = people(9), []
+
+    def delete(start: int) -> None:
+        if start > 1 and not done:
+            done.append(there.pop(0))
+            there.extend([{"id": "new", "userName": "new"}] if comes else [])
+
+    server.instead = pages(there, 3, delete)
+    events = scan(connect(server.url))
+    assert done
+    assert {each["id"] for each in there} <= set(anchors(events))
+    assert len(anchors(events)) == len(set(anchors(events)))
+    assert isinstance(events[-1], Complete)
+
+
+def test_a_list_that_never_holds_still_fails_the_scan(server: ScimServer):
+    there = people(9)
+    server.instead = pages(there, 3, lambda start: there.append({"id": f"n{len(there)}"}))
+    with pytest.raises(ScanFailed, match="did not stay the same while it was read, 3 times"):
+        scan(connect(server.url))
+
+
+def test_an_id_that_comes_twice_fails_the_scan(server: ScimServer):
+    server.instead = pages([*people(5), people(5)[1]], 3)
+    with pytest.raises(ScanFailed, match="an object came twice"):
+        scan(connect(server.url))
+
+
+def test_a_page_without_objects_before_the_end_fails_the_scan(server: ScimServer):
+    server.instead = of_users(
+        lambda start, count: listed(people(3) if start == 1 else [], 9, start)
+    )
+    with pytest.raises(ScanFailed, match="stands there no more"):
+        scan(connect(server.url))
+    with pytest.raises(ScanFailed, match="after 3 of 9 objects came none"):
+        scan(connect(server.url, pagination="index"))
+
+
+def test_a_service_that_ignores_where_to_start_fails_the_scan(server: ScimServer):
+    server.instead = of_users(lambda start, count: listed(people(3), 9))
+    with pytest.raises(ScanFailed, match="it ignores startIndex"):
+        scan(connect(server.url))
+
+
+def test_a_service_that_knows_whole_pages_only_wants_another_pagination(server: ScimServer):
+    def aligned(start: int, count: int) -> Response:
+        first = (start - 1) // count * count
+        return listed(people(9)[first : first + count], 9, first + 1)
+
+    server.instead = of_users(aligned)
+    with pytest.raises(ScanFailed, match="whole pages only, write 'pagination: index'"):
+        scan(connect(server.url, page_size=3))
+    assert len(anchors(scan(connect(server.url, page_size=3, pagination="index")))) == 9
+
+
+def test_pages_of_one_object_cannot_overlap(server: ScimServer):
+    server.instead = pages(people(3), 1)
+    with pytest.raises(ScanFailed, match="comes one by one"):
+        scan(connect(server.url))
+    assert len(anchors(scan(connect(server.url, pagination="index")))) == 3
+
+
+def test_a_total_that_is_the_size_of_the_page_is_found_out(server: ScimServer):
+    def then(start: int, count: int) -> Response:
+        found = people(9)[start - 1 : start - 1 + count]
+        return listed(found, len(found) if start == 1 else 3, start)
+
+    server.instead = of_users(then)
+    with pytest.raises(ScanFailed, match="a totalResults that is the size of the page"):
+        scan(connect(server.url, page_size=3))
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"Resources": []}, "has no totalResults"),
+        ({"totalResults": "9", "Resources": []}, "has no totalResults"),
+        ({"totalResults": 1, "Resources": "ann"}, "is no list of resources"),
+        ({"totalResults": 1, "Resources": ["ann"]}, "is no list of resources"),
+        (["ann"], "is no list of resources"),
+    ],
+)
+def test_what_is_no_list_fails_the_scan(server: ScimServer, body: object, why: str):
+    server.instead = of_users(lambda start, count: answer(body))
+    with pytest.raises(ScanFailed, match=why):
+        scan(connect(server.url))
+
+
+def test_a_list_of_nobody_is_complete_and_starts_no_deltas(server: ScimServer):
+    assert scan(connect(server.url)) == [Complete(None)]
+    server.instead = of_users(lambda start, count: answer({"totalResults": 0}))
+    assert scan(connect(server.url)) == [Complete(None)]
+
+
+def test_a_resource_without_an_id_is_invalid_and_not_absent(server: ScimServer):
+    server.instead = pages([{"userName": "nobody"}, *people(3), {"id": 7}], 2)
+    events = scan(connect(server.url))
+    assert [e for e in events if isinstance(e, Invalid)] == [
+        Invalid("user", None, "/Users: nobody", "it has no id"),
+        Invalid("user", None, "/Users: a resource", "it has no id"),
+    ]
+    assert len(anchors(events)) == 3
+
+
+# --- pages by cursor ---------------------------------------------------------------------------
+
+
+def by_cursor(*given: tuple[list[dict[str, Any]], int | None, str | None]) -> Instead:
+    """Answer with these pages: resources, total, next cursor."""
+    waiting = list(given)
+
+    def instead(request: Request) -> Response | None:
+        if request.path != "/v2/Users" or "cursor" not in request.args:
+            return None
+        resources, total, following = waiting.pop(0)
+        body = {"Resources": resources, "totalResults": total, "nextCursor": following}
+        return answer({key: value for key, value in body.items() if value is not None})
+
+    return instead
+
+
+def test_the_last_page_is_the_one_without_a_next_cursor(server: ScimServer):
+    server.instead = by_cursor(
+        (people(4)[:2], None, "a"), ([], None, "b"), (people(4)[2:], 4, None)
+    )
+    assert len(anchors(scan(connect(server.url, pagination="cursor")))) == 4
+    cursors = [r.args["cursor"] for r in server.requests if "cursor" in r.args]
+    assert cursors == ["", "a", "b"]
+
+
+def test_a_cursor_that_comes_again_fails_the_scan(server: ScimServer):
+    server.instead = by_cursor(*[(people(2), None, "a"), ([], None, "a")] * 2)
+    with pytest.raises(ScanFailed, match="never ends: a cursor came twice"):
+        scan(connect(server.url, pagination="cursor"))
+
+
+def test_fewer_objects_than_the_total_fail_the_scan(server: ScimServer):
+    server.instead = by_cursor(*[(people(2), 3, None)] * 3)
+    with pytest.raises(ScanFailed, match="2 objects came, and totalResults is 3"):
+        scan(connect(server.url, pagination="cursor"))
+
+
+def test_a_cursor_that_ran_out_begins_the_list_again(server: ScimServer):
+    whole = by_cursor((people(3)[:2], None, "a"), (people(3), 3, None))
+
+    def instead(request: Request) -> Response | None:
+        if request.args.get("cursor") == "a":
+            return problem(400, "too late", "expiredCursor")
+        return whole(request)
+
+    server.instead = instead
+    assert anchors(scan(connect(server.url, pagination="cursor"))) == ["i000", "i001", "i002"]
+
+
+# --- what goes wrong on the way ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (401, "does not accept the token"),
+        (403, "has not the right"),
+        (404, "is not there; look at 'url:'"),
+        (500, "the service failed"),
+        (400, "refused"),
+    ],
+)
+def test_an_error_on_a_later_page_fails_the_scan(server: ScimServer, status: int, why: str):
+    good = pages(people(9), 3)
+
+    def instead(request: Request) -> Response | None:
+        return problem(status) if int(request.args.get("startIndex", 1)) > 1 else good(request)
+
+    server.instead = instead
+    with pytest.raises(ScanFailed, match=why):
+        scan(connect(server.url))
+
+
+def test_a_connection_that_breaks_on_a_later_page_fails_the_scan(server: ScimServer):
+    good = pages(people(9), 3)
+    server.instead = lambda r: broken(r) if r.args.get("startIndex", "1") != "1" else good(r)
+    with pytest.raises(ScanFailed, match="went away in the middle"):
+        scan(connect(server.url))
+
+
+def test_a_login_page_in_the_middle_fails_the_scan(server: ScimServer):
+    page = Response("<html>please sign in</html>", content_type="text/html")
+    server.instead = lambda r: page if "startIndex" in r.args else None
+    with pytest.raises(ScanFailed, match="answers with text/html that is no JSON"):
+        scan(connect(server.url))
+
+
+def patient(waits: list[float]) -> Pause:
+    return Pause(monotonic=lambda: 0.0, sleep=waits.append)
+
+
+def busy(times: int, then: Instead, **headers: str) -> Instead:
+    left = [times]
+
+    def instead(request: Request) -> Response | None:
+        if "startIndex" in request.args and left[0]:
+            left[0] -= 1
+            return problem(429, "slow down", **headers)
+        return then(request)
+
+    return instead
+
+
+def test_a_service_that_asks_to_wait_is_waited_for(server: ScimServer):
+    waits: list[float] = []
+    server.instead = busy(2, pages(people(3)), Retry_After="3")
+    assert len(anchors(scan(connect(server.url, pause=patient(waits))))) == 3
+    assert waits == [3.0, 3.0]
+
+
+def test_a_service_may_say_by_the_clock_how_long_it_wants_to_wait(server: ScimServer):
+    waits: list[float] = []
+    until = {
+        "Retry_After": "Fri, 02 Jan 2026 10:00:07 GMT",
+        "Date": "Fri, 02 Jan 2026 10:00:00 GMT",
+    }
+    server.instead = busy(1, pages(people(3)), **until)
+    assert len(anchors(scan(connect(server.url, pause=patient(waits))))) == 3
+    assert waits == [7.0]
+
+
+def test_nobody_waits_longer_than_the_timeout(server: ScimServer):
+    waits: list[float] = []
+    server.instead = busy(9, pages(people(3)), Retry_After="15")
+    with pytest.raises(ScanFailed, match="the service asks to wait"):
+        scan(connect(server.url, pause=patient(waits), timeout=20))
+    assert waits == [15.0]
+
+
+# --- filters and deltas ------------------------------------------------------------------------
+
+
+def filtered(filter_: str) -> dict[str, Any]:
+    return {**TYPES, "user": {**TYPES["user"], "filter": filter_}}
+
+
+def test_a_filter_chooses_and_what_leaves_it_is_not_among_the_anchors(server: ScimServer):
+    ids = [server.add_user(name) for name in ("ann", "bob")]
+    server.add_user("eve", title="Boss")
+    connector = connect(server.url, types=filtered('title eq "Clerk"'), overlap="0s")
+    events = scan(connector)
+    assert sorted(anchors(events)) == sorted(ids)
+    server.patch(f"/Users/{ids[0]}", {"op": "replace", "path": "title", "value": "Boss"})
+    events = scan(connector, cursor=cursor_of(events))
+    (there,) = [each for each in events if isinstance(each, Anchors)]
+    assert there.anchors == {ids[1]}
+
+
+def test_a_filter_that_is_none_fails_the_scan_and_is_found_by_check(server: ScimServer):
+    connector = connect(server.url, types=filtered("title qe"))
+    with pytest.raises(ScanFailed, match="invalidFilter"):
+        scan(connector)
+    with connector.open() as session:
+        (mistake,) = session.check()
+    assert "does not take 'title qe'" in mistake.message
+
+
+def test_a_filter_for_a_service_that_does_not_filter_fails_the_scan(server: ScimServer):
+    server.instead = lambda r: (
+        answer({"filter": {"supported": False}}) if "Config" in r.path else None
+    )
+    connector = connect(server.url, types=filtered('title eq "Clerk"'))
+    with pytest.raises(ScanFailed, match="the service does not filter"):
+        scan(connector)
+    with connector.open() as session:
+        (mistake,) = session.check()
+    assert mistake.message == "the service says that it does not filter"
+
+
+def test_a_delta_reads_what_changed_and_all_ids(server: ScimServer):
+    ids = [server.add_user(f"u{n}") for n in range(5)]
+    connector = connect(server.url, overlap="0s", page_size=3)
+    cursor = cursor_of(scan(connector))
+    server.call("DELETE", f"/Users/{ids[1]}")
+    server.patch(f"/Users/{ids[2]}", {"op": "replace", "path": "title", "value": "Boss"})
+    ids.append(server.add_user("new"))
+    events = scan(connector, cursor=cursor)
+    assert set(ids[2:3] + ids[5:]) <= set(anchors(events))
+    assert len(anchors(events)) <= 3
+    (there,) = [each for each in events if isinstance(each, Anchors)]
+    assert there.anchors == {*ids} - {ids[1]}
+    cursor = cursor_of(events)
+    assert cursor_of(scan(connector, cursor=cursor)) == cursor
+
+
+def test_groups_have_deltas_too(server: ScimServer):
+    ann = server.add_user("ann")
+    staff = server.add_group("staff", [])
+    connector = connect(server.url)
+    cursor = cursor_of(scan(connector, 1))
+    server.patch(f"/Groups/{staff}", {"op": "add", "path": "members", "value": [{"value": ann}]})
+    (found, *_) = scan(connector, 1, cursor)
+    assert isinstance(found, Seen)
+    assert found.attributes["member"] == (ann,)
+
+
+def test_a_filter_that_does_not_find_what_changed_last_loses_the_cursor(server: ScimServer):
+    server.add_user("ann")
+    cursor = cursor_of(scan(connect(server.url)))
+    server.instead = lambda r: listed([]) if "filter" in r.args else None
+    with pytest.raises(CursorLost, match="does not find what changed last"):
+        scan(connect(server.url), cursor=cursor)
+
+
+def test_a_filter_that_is_ignored_costs_time_and_nothing_else(server: ScimServer):
+    for name in ("ann", "bob"):
+        server.add_user(name)
+    cursor = cursor_of(scan(connect(server.url)))
+    everybody = server.call("GET", "/Users")
+    server.instead = lambda r: answer(everybody) if "filter" in r.args else None
+    assert len(anchors(scan(connect(server.url), cursor=cursor))) == 2
+
+
+def test_a_filter_by_time_that_is_refused_loses_the_cursor(server: ScimServer):
+    server.add_user("ann")
+    cursor = cursor_of(scan(connect(server.url)))
+    server.instead = lambda r: problem(400, "no", "invalidFilter") if "filter" in r.args else None
+    with pytest.raises(CursorLost, match="invalidFilter"):
+        scan(connect(server.url), cursor=cursor)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "[]", '{"since": "x"}', "{}"])
+def test_a_cursor_that_is_none_is_lost(server: ScimServer, cursor: str):
+    with pytest.raises(CursorLost):
+        scan(connect(server.url), cursor=cursor)
+
+
+def test_a_cursor_of_another_scope_or_without_deltas_is_lost(server: ScimServer):
+    server.add_user("ann")
+    cursor = cursor_of(scan(connect(server.url)))
+    with pytest.raises(CursorLost, match="scan it in full"):
+        scan(connect(server.url, types=filtered("title pr")), cursor=cursor)
+    with pytest.raises(CursorLost, match="scan it in full"):
+        scan(connect(server.url, deltas="false"), cursor=cursor)
+
+
+def test_without_times_or_where_they_are_not_wished_for_there_are_no_deltas(server: ScimServer):
+    server.add_user("ann")
+    assert scan(connect(server.url, deltas="false"))[-1] == Complete(None)
+    server.instead = pages([*people(2), {"id": "x", "meta": {"lastModified": "yesterday"}}])
+    assert scan(connect(server.url))[-1] == Complete(None)
+    server.instead = pages([{"id": "x", "meta": {"lastModified": "2026-01-01T00:00:00"}}])
+    assert scan(connect(server.url))[-1] == Complete(None)
+
+
+# --- attributes --------------------------------------------------------------------------------
+
+
+def one(connector: ScimConnector) -> dict[str, object]:
+    (found, _) = scan(connector)
+    assert isinstance(found, Seen)
+    return dict(found.attributes)
+
+
+def test_all_attributes_have_names_when_nobody_names_any(server: ScimServer):
+    server.add_user(
+        "ann",
+        name={"givenName": "Ann", "familyName": "Lee"},
+        emails=[
+            {"value": "ann@example.org", "type": "work", "primary": True},
+            {"value": "ann@home.example", "type": "home"},
+        ],
+        addresses=[{"type": "work", "locality": "Paris"}],
+        **{ENTERPRISE: {"department": "Sales", "manager": {"value": "4711"}}},
+    )
+    assert one(connect(server.url, types={"user": {}})) == {
+        "userName": "ann",
+        "title": "Clerk",
+        "userType": "active",
+        "active": True,
+        "name.givenName": "Ann",
+        "name.familyName": "Lee",
+        "emails": ("ann@example.org", "ann@home.example"),
+        'emails[type eq "work"].value': "ann@example.org",
+        'emails[type eq "home"].value': "ann@home.example",
+        'addresses[type eq "work"].locality': "Paris",
+        "department": "Sales",
+        "manager": "4711",
+    }
+
+
+def test_only_named_attributes_are_reported_and_asked_for_if_wished(server: ScimServer):
+    server.add_user("ann", emails=[{"value": "a@example.org", "type": "work"}])
+    kind = {
+        "attributes": ["mail", "department", "meta.resourceType", "id"],
+        "map": {"mail": 'emails[type eq "work"].value'},
+    }
+    for select in ("false", "true"):
+        found = one(connect(server.url, types={"user": kind}, select=select))
+        assert found.pop("id")
+        assert found == {
+            "mail": "a@example.org",
+            "department": "Sales",
+            "meta.resourceType": "User",
+            "active": True,
+        }
+    asked = [
+        r.args["attributes"] for r in server.requests if "startIndex" in r.args and len(r.args) > 2
+    ]
+    assert set(asked) == {f"active,emails,id,meta,{ENTERPRISE}:department"}
+
+
+def test_truth_written_as_text_is_truth(server: ScimServer):
+    server.instead = pages([{"id": "1", "active": "True"}, {"id": "2", "active": "false"}])
+    events = scan(connect(server.url, types={"user": {}}))
+    with_name = scan(connect(server.url, types={"user": {"attributes": ["active"]}}))
+    assert [e.attributes for e in events if isinstance(e, Seen)] == [
+        {"active": True},
+        {"active": False},
+    ]
+    assert with_name[:2] == events[:2]
+
+
+def test_documents_that_are_missing_are_done_without(server: ScimServer):
+    ann = server.add_user("ann")
+    documents = ("/v2/ServiceProviderConfig", "/v2/ResourceTypes", "/v2/Schemas")
+    server.instead = lambda r: problem(404) if r.path in documents else None
+    connector = connect(server.url)
+    events = scan(connector)
+    assert isinstance(events[0], Seen)
+    assert events[0].anchor == ann
+    assert events[0].attributes["departmentNumber"] == "Sales"
+    assert events[-1] == Complete(None)
+    with connector.open() as session:
+        assert list(session.check()) == []
+        described = session.schema().types["user"]
+    assert described is not None
+    assert described["groups"].read_only
+    assert described["emails"].multi_valued
+
+
+def test_the_names_of_the_schema_are_those_of_the_scan(server: ScimServer):
+    server.add_user(
+        "ann", name={"givenName": "A"}, emails=[{"value": "a@example.org", "type": "work"}]
+    )
+    connector = connect(server.url)
+    found = one(connector)
+    with connector.open() as session:
+        described = session.schema().types["user"]
+    assert described is not None
+    assert {name for name in found if "[" not in name} <= set(described)
