@@ -251,11 +251,10 @@ def _too_many(count: int, limit: Limit, population: int | None, least: int = 0) 
             )
         population = 0
     allowed = limit.allowed(population)
-    how = limit_text(limit, population)
+    text = limit_text(limit, population)
+    how = text if limit.is_percent else ""
     if allowed < least:
-        allowed, how = least, say("{limit}, at least {least}", limit=how, least=least)
-    elif not limit.is_percent:
-        how = ""
+        allowed, how = least, say("{limit}, at least {least}", limit=text, least=least)
     return allowed_text(allowed, how) if count > allowed else ""
 
 
