@@ -93,11 +93,14 @@ def test_people_read_it_without_json_too(project, capsys):
     cli.invoke(["silo", "pause", SILO, "--reason", "a new host"])
     cli.invoke(["silo", "test", SILO])
     cli.invoke(["silo", "resume", SILO])
-    shown = capsys.readouterr().out.splitlines()[-5:]
-    assert shown == [
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-8:] == [
         f"{SILO} is paused",
         f"{SILO} is paused: a new host",
-        f"{SILO} answers",
+        f"reach   ok       {SILO} answers",
+        "rights  ok       user: may read, create, update, delete",
+        "schema  ok       user: 6 attributes, 0 of them read-only",
+        f"read    ok       user: 10 objects: {', '.join(list(accounts(project))[:10])}",
         f"{SILO} is paused: a new host",
         f"{SILO} is not paused",
     ]

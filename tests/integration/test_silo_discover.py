@@ -136,6 +136,12 @@ def test_a_directory_without_types_is_written_so_that_check_takes_it(project, se
     assert cli.invoke(["check", "--offline"]) == Exit.DONE
     assert cli.invoke(["check"]) == Exit.DONE
     assert cli.invoke(["scan", "tree"]) == Exit.DONE
+    capsys.readouterr()
+    assert cli.invoke(["silo", "test", "tree"]) == Exit.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert "reach   ok       tree answers" in lines
+    (read,) = (line for line in lines if line.startswith("read    ok       groupOfNames: "))
+    assert read.endswith(f"1 object: {server.uuid(f'cn=staff,{GROUPS}')}")
 
 
 def test_what_a_directory_has_is_counted_and_never_shown(project, server, capsys):

@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice, repeat
+from pathlib import Path
 from typing import ClassVar
 
 from hypersync.connectors.changes import refuse_all
@@ -58,6 +59,7 @@ from hypersync.model.objects import (
     Seen,
     SiloObject,
 )
+from hypersync.model.rights import Right, Verb
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -159,6 +161,16 @@ class CsvSession:
                 mistakes.append(Mistake(f"{path.parent} cannot be written", "grant the right"))
         return mistakes
 
+    def rights(self) -> Sequence[Right]:
+        """Ask the file system: files are read, and replaced by others in their folder."""
+        found = []
+        for each in self._settings.types:
+            path = self._format(each).path
+            found.append(_right(each, Verb.READ, path, os.R_OK))
+            writes = (Verb.CREATE, Verb.UPDATE, Verb.DELETE)
+            found += [_right(each, verb, path.parent, os.W_OK | os.X_OK) for verb in writes]
+        return found
+
     def _format(self, kind: ObjectType) -> Format:
         options = _options(kind)
         multi = dict(options.multi)
@@ -184,6 +196,17 @@ class CsvSession:
             name: AttributeSchema(name=name, multi_valued=name in format_.multi)
             for name in columns.names
         }
+
+
+def _right(kind: ObjectType, verb: Verb, path: Path, mode: int) -> Right:
+    what = "reading" if verb is Verb.READ else "writing"
+    return Right(
+        type=kind.name,
+        verb=verb,
+        granted=os.access(path, mode),
+        lacking=() if os.access(path, mode) else (f"{what} {path}",),
+        remedy="let the user who runs HyperSync do it",
+    )
 
 
 def _options(kind: ObjectType) -> CsvTypeOptions:

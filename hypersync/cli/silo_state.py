@@ -1,0 +1,34 @@
+"""What the commands about a silo share: whether there is one, and whether it is paused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypersync.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hypersync.app import App
+
+
+def check_known(app: App, name: str) -> None:
+    """Raise `UsageError` for a silo that is not configured."""
+    if name not in app.connectors:
+        known = ", ".join(app.connectors)
+        raise UsageError(f"there is no silo {name!r}; there are {known}")
+
+
+def pause_state(app: App, name: str) -> dict[str, object]:
+    """Return whether a silo is paused and why, as ``--json`` prints it."""
+    with app.store.snapshot() as unit:
+        reasons = unit.silos.reasons()
+    return {"silo": name, "paused": name in reasons, "reason": reasons.get(name) or None}
+
+
+def pause_text(state: Mapping[str, object]) -> str:
+    """Say whether a silo is paused."""
+    if not state["paused"]:
+        return f"{state['silo']} is not paused"
+    reason = f": {state['reason']}" if state["reason"] else ""
+    return f"{state['silo']} is paused{reason}"
