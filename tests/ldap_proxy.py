@@ -19,8 +19,8 @@ WRITES = (MODIFY, ADD)
 class LdapProxy:
     """Relays connections to a port; calls ``seen`` with the tag of each request it passed on."""
 
-    def __init__(self, target: int) -> None:
-        self._target = target
+    def __init__(self, target: int, host: str = "127.0.0.1") -> None:
+        self._target = (host, target)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -36,7 +36,7 @@ class LdapProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
+                server = socket.create_connection(self._target)
                 self._open += [client, server]
                 self._relay(client, server, self._watched)
                 self._relay(server, client, lambda data: None)
@@ -93,9 +93,9 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
 
 
 @contextmanager
-def relaying(target: int) -> Iterator[LdapProxy]:
+def relaying(target: int, host: str = "127.0.0.1") -> Iterator[LdapProxy]:
     """Relay to a port while the block runs."""
-    proxy = LdapProxy(target)
+    proxy = LdapProxy(target, host)
     thread = threading.Thread(target=proxy.run, daemon=True)
     thread.start()
     try:
