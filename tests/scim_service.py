@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,9 @@ Instead = Callable[[Request], Response | None]
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that do not like our certificate, or go away."""
 
 
 class _Quiet(WSGIRequestHandler):
@@ -89,6 +93,24 @@ class ScimServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    @contextmanager
+    def behind(self, context: ssl.SSLContext) -> Iterator[int]:
+        """Serve by TLS as well, on a port of its own."""
+        server = make_server(
+            "127.0.0.1", 0, self._serve, server_class=_Server, handler_class=_Quiet
+        )
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
     def _serve(self, environ: dict[str, Any], start: Any) -> Any:
         request = Request(environ)

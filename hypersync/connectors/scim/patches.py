@@ -66,7 +66,8 @@ class Dialect:
         """
         if path.where is None:
             is_part = path.sub is not None and not isinstance(_at(resource, path), list)
-            return str(path) if is_part and not self._is_pathless else path.attribute
+            is_named = is_part and (not self._is_pathless or is_missing(value))
+            return str(path) if is_named else path.attribute
         entries = _at(resource, path)
         listed = entries if isinstance(entries, list) else []
         if not self._is_entra and (
