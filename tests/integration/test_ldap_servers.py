@@ -1,6 +1,7 @@
 """Several servers, and what becomes of bad certificates: with either wire, against real slapds."""
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -186,6 +187,24 @@ def test_a_ca_file_that_is_none_is_a_refusal(
     with pytest.raises(SiloRefused, match=said) as caught, connector.open():
         pass
     assert str(file) in caught.value.message
+
+
+def test_what_only_the_c_library_refuses_is_said(secured: Secured, authority: Authority):
+    by_name = secured("good").tls_url.replace(HOST, "localhost")
+    said = refusal(connect(by_name, wire="c", tls={"ca_file": str(authority.file)}))
+    assert said.endswith("the default wire can, so remove 'wire: c'")
+
+
+def test_kerberos_without_its_package_says_what_to_install(
+    plain: Slapd, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "gssapi", None)
+    connector = connect(plain.url, bind={"kerberos": "true"})
+    with (
+        pytest.raises(SiloRefused, match=r"install 'hypersync\[kerberos\]'"),
+        connector.open(),
+    ):
+        pass
 
 
 # --- several servers ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ class Code(Enum):
     SUCCESS = 0
     TIME_LIMIT = 3
     SIZE_LIMIT = 4
+    STRONGER_AUTH = 8
     REFERRAL = 10
     ADMIN_LIMIT = 11
     CONFIDENTIALITY = 13
@@ -40,6 +41,9 @@ class Code(Enum):
 _SENTENCES = {
     Code.TIME_LIMIT: "the server's time limit was reached",
     Code.SIZE_LIMIT: "the server's size limit was reached",
+    Code.STRONGER_AUTH: (
+        "the server wants what is sent to be signed; use ldaps:// or 'tls: {start: true}'"
+    ),
     Code.REFERRAL: "the server refers to another one",
     Code.ADMIN_LIMIT: "an administrative limit of the server was reached",
     Code.CONFIDENTIALITY: "the server wants TLS; use ldaps:// or 'tls: {start: true}'",

@@ -49,11 +49,12 @@ _NOTHING = "1.1"  # RFC 4511, section 4.5.1.8
 
 def open_link(url: str, address: Address) -> CLink:
     """Connect to one server and sign in; raises `SiloUnreachable` or `SiloRefused`."""
-    if address.start_tls or is_tls(url):
+    has_tls = address.start_tls or is_tls(url)
+    if has_tls:
         _try(url, address)
     connection = ldap.initialize(url)
     try:
-        _set_options(connection, address)
+        _set_options(connection, address, has_tls=has_tls)
         if address.start_tls:
             _start_tls(connection, url)
         _sign_in(connection, url, address)
@@ -69,7 +70,7 @@ def _try(url: str, address: Address) -> None:
         raise SiloUnreachable(cause)
 
 
-def _set_options(connection: Any, address: Address) -> None:  # noqa: ANN401 - the library has no types
+def _set_options(connection: Any, address: Address, *, has_tls: bool) -> None:  # noqa: ANN401 - the library has no types
     """Set what is ours to say, whatever the environment and ``ldap.conf`` say."""
     connection.set_option(ldap.OPT_REFERRALS, 0)
     connection.set_option(ldap.OPT_DEREF, ldap.DEREF_ALWAYS)
@@ -78,6 +79,8 @@ def _set_options(connection: Any, address: Address) -> None:  # noqa: ANN401 - t
     connection.set_option(ldap.OPT_NETWORK_TIMEOUT, address.timeout_seconds)
     connection.set_option(ldap.OPT_TIMEOUT, address.timeout_seconds)
     connection.set_option(ldap.OPT_X_SASL_NOCANON, 1)
+    if has_tls:  # Kerberos signs and encrypts only where TLS does not; servers refuse both
+        connection.set_option(ldap.OPT_X_SASL_SSF_MAX, 0)
     level = ldap.OPT_X_TLS_DEMAND if address.verify else ldap.OPT_X_TLS_NEVER
     connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, level)
     connection.set_option(ldap.OPT_X_TLS_REQUIRE_SAN, ldap.OPT_X_TLS_TRY)
@@ -118,7 +121,10 @@ def _sign_in(connection: Any, url: str, address: Address) -> None:  # noqa: ANN4
 def _unreachable(error: ldap.LDAPError, url: str, address: Address) -> SiloUnreachable:
     """Say why; the library says only that, so the other one is asked."""
     cause = ldap3_link.why_unreachable(url, address) if isinstance(error, _BROKE) else ""
-    return SiloUnreachable(cause or f"{url} cannot be reached: {_said(error)}")
+    return SiloUnreachable(
+        cause
+        or f"{url} cannot be reached: {_said(error)}; the default wire can, so remove 'wire: c'"
+    )
 
 
 class CLink:

@@ -38,8 +38,9 @@ def sign_in(connection: Any, host: str) -> None:  # noqa: ANN401 - see client
         _negotiate(connection, _context(host, connection.socket))
     except gssapi.exceptions.GSSError as error:
         raise SiloRefused(
-            f"there is no Kerberos ticket for ldap/{host}: {error}; run kinit, or name a keytab "
-            "with the environment variable KRB5_CLIENT_KTNAME"
+            f"there is no Kerberos ticket for ldap/{host}: {error}; run kinit, name a keytab with "
+            "the environment variable KRB5_CLIENT_KTNAME, or say how the server is called with "
+            "'tls: {name: ...}'"
         ) from error
 
 
