@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
     from hypersync.demo.acts import Act
+    from hypersync.demo.directory import Directory
     from hypersync.demo.mailbox import Mailbox
     from hypersync.demo.stage import Stage
 
@@ -39,13 +40,14 @@ TICK_EVERY = 2.0
 
 @command("demo")
 @click.option("--check", is_flag=True, help="Play and verify all three acts, then end.")
+@click.option("--graph", is_flag=True, help="The directory is a local Microsoft Graph.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Where the pages are, 8080 if free.")
-def demo(invocation: Invocation, *, check: bool, port: int | None) -> Exit:
+def demo(invocation: Invocation, *, check: bool, graph: bool, port: int | None) -> Exit:
     """Show a made-up company: a normal day, a bad file that is stopped, and the answer to it."""
     from hypersync.cli.serving import until_stopped
 
     started = time.monotonic()
-    with until_stopped() as stop, _open(port) as stage:
+    with until_stopped() as stop, _open(port, graph=graph) as stage:
         show = _Show(stage, as_json=invocation.as_json)
         acts = [show.play(1), show.play(2)]
         if not check:
@@ -240,8 +242,8 @@ def _document(acts: list[Act], wrong: list[str], seconds: float) -> dict[str, ob
 
 
 @contextmanager
-def _open(port: int | None) -> Iterator[Stage]:
-    """Start the mail server, the application and the web pages."""
+def _open(port: int | None, *, graph: bool) -> Iterator[Stage]:
+    """Start the directory, the mail server, the application and the web pages."""
     from hypersync.cli.serving import address_of, serving
     from hypersync.cli.started import shown_progress
     from hypersync.demo.mailbox import Mailbox, receiving
@@ -250,14 +252,32 @@ def _open(port: int | None) -> Iterator[Stage]:
     mailbox = Mailbox()
     listening = _listen(port)
     with (
+        _directory(graph=graph) as directory,
         shown_progress() as progress,
         receiving(mailbox) as smtp_port,
         open_stage(
-            url=address_of(listening), mailbox=mailbox, smtp_port=smtp_port, progress=progress
+            url=address_of(listening),
+            mailbox=mailbox,
+            smtp_port=smtp_port,
+            progress=progress,
+            directory=directory,
         ) as stage,
         serving(_pages(stage, mailbox), listening),
     ):
         yield stage
+
+
+@contextmanager
+def _directory(*, graph: bool) -> Iterator[Directory | None]:
+    """Give the directory that was asked for; nothing for the usual file."""
+    if not graph:
+        yield None
+        return
+    from hypersync.demo.local_graph import local_graph
+
+    with local_graph() as directory:
+        click.echo(f"The directory is a Microsoft Graph on this machine: {directory.url}", err=True)
+        yield directory
 
 
 def _listen(port: int | None) -> socket.socket:

@@ -94,12 +94,12 @@ def a_normal_day(stage: Stage) -> Act:
 
 def a_bad_file(stage: Stage) -> Act:
     """Act two: HR's file says that hundreds have left; the guards stop it and people are asked."""
-    before = stage.directory.read_bytes()
+    before = stage.directory.state()
     company.write_hr(stage.hr, company.with_bad_news(stage.company))
     run = _scan_and_sync(stage, None)
     mails = stage.mailbox.mails
     left, vip = run.rules[DISABLE], run.rules[TITLE]
-    unchanged = stage.directory.read_bytes() == before
+    unchanged = stage.directory.state() == before
     steps = (
         Step(
             f"HR's next file says that {company.LEAVERS} people have left, and that "

@@ -6,7 +6,6 @@ HyperSync works there from another terminal while the demo runs.
 
 from __future__ import annotations
 
-import csv
 import secrets
 import shutil
 import tempfile
@@ -18,7 +17,8 @@ from pathlib import Path
 
 from hypersync.app import App, build
 from hypersync.config.load import load_configuration
-from hypersync.demo.company import Company, make_company, write_directory, write_hr
+from hypersync.demo.company import Company, make_company, write_hr
+from hypersync.demo.directory import Directory, FileDirectory
 from hypersync.demo.mailbox import Mailbox
 from hypersync.ports.progress import Progress
 from hypersync.system_user import system_user
@@ -33,6 +33,7 @@ class Stage:
     folder: Path
     url: str
     company: Company
+    directory: Directory
     mailbox: Mailbox
     app: App
 
@@ -41,43 +42,50 @@ class Stage:
         """HR's file."""
         return self.folder / "data" / "hr.csv"
 
-    @property
-    def directory(self) -> Path:
-        """The directory, which is a file here."""
-        return self.folder / "data" / "directory.csv"
-
     def accounts(self) -> dict[str, Mapping[str, str]]:
-        """Return the rows of the directory by account name."""
-        with self.directory.open(newline="", encoding="utf-8") as file:
-            return {row["uid"]: row for row in csv.DictReader(file)}
+        """Return what the directory has, by account name."""
+        return self.directory.accounts()
 
 
 @contextmanager
 def open_stage(
-    *, url: str, mailbox: Mailbox, smtp_port: int, progress: Progress | None = None
+    *,
+    url: str,
+    mailbox: Mailbox,
+    smtp_port: int,
+    progress: Progress | None = None,
+    directory: Directory | None = None,
 ) -> Iterator[Stage]:
-    """Make the project in a folder that is gone when the block ends, and start the application."""
+    """Make the project in a folder that is gone when the block ends, and start the application.
+
+    The directory is a file unless another one is given.
+    """
+    held = FileDirectory() if directory is None else directory
     with tempfile.TemporaryDirectory(prefix="hypersync-demo-") as name:
         folder = Path(name)
         company = make_company()
-        _write_project(folder, company, url=url, smtp_port=smtp_port)
+        variables = {"DEMO_URL": url, "DEMO_SMTP_PORT": str(smtp_port)}
+        _write_project(folder, company, held, variables)
         file = folder / "config" / "hypersync.yaml"
         configuration = load_configuration(file, None, process_environment={})
         app = build(configuration, started_by=STARTED_BY, progress=progress)
         try:
-            yield Stage(folder=folder, url=url, company=company, mailbox=mailbox, app=app)
+            yield Stage(
+                folder=folder, url=url, company=company, directory=held, mailbox=mailbox, app=app
+            )
         finally:
             app.close()
 
 
-def _write_project(folder: Path, company: Company, *, url: str, smtp_port: int) -> None:
-    with as_file(files("hypersync.demo") / "project") as project:
+def _write_project(
+    folder: Path, company: Company, directory: Directory, given: Mapping[str, str]
+) -> None:
+    with as_file(files("hypersync.demo") / directory.project) as project:
         shutil.copytree(project, folder, dirs_exist_ok=True)
     write_hr(folder / "data" / "hr.csv", company.people)
-    write_directory(folder / "data" / "directory.csv", company.accounts)
     variables = {
-        "DEMO_URL": url,
-        "DEMO_SMTP_PORT": str(smtp_port),
+        **given,
+        **directory.fill(folder, company.accounts),
         "DEMO_SECRET_KEY": secrets.token_urlsafe(32),
         "DEMO_USER": system_user(),
     }

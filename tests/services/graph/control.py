@@ -15,6 +15,7 @@ from tests.services.graph.graph import Graph
 from tests.services.graph.properties import Kind
 from tests.services.graph.tenant import Tenant
 from tests.services.graph.throttle import Limits, documented
+from tests.services.graph.validate import check_new
 from tests.services.graph.wire import Problem, Reply, Request
 
 
@@ -32,6 +33,8 @@ class Control:
             ("POST", "lag"): self._lag,
             ("POST", "limits"): self._limits,
             ("POST", "company"): self._company,
+            ("POST", "objects"): self._objects,
+            ("GET", "token"): self._token,
             ("GET", "received"): self._received,
             ("DELETE", "received"): self._forget,
         }
@@ -101,6 +104,18 @@ class Control:
     def _company(self, options: dict[str, Any]) -> object:
         company.fill(self._tenant, **options)
         return {}
+
+    def _objects(self, options: dict[str, Any]) -> object:
+        """Make objects, valid ones only."""
+        tenant, made = self._tenant, []
+        for kind in Kind:
+            for given in options.get(kind.collection, ()):
+                values = check_new(tenant.directory, kind, given, tenant.domains)
+                made.append(tenant.directory.create(kind, values, tenant.clock.now()).id)
+        return made
+
+    def _token(self, _: dict[str, Any]) -> object:
+        return {"token": self._tenant.sign_in.token()}
 
     def _received(self, _: dict[str, Any]) -> object:
         return [asdict(each) for each in self._graph.received]
