@@ -86,7 +86,11 @@ def _rest(wire: Wire, where: str, match: re.Match[str], changed: bytes | None) -
         if entry is None or first(entry.raw, _CHANGED) != changed:
             raise _ChangedMeanwhile
         ranges = {each: got for name, got in entry.raw.items() if (each := _RANGE.fullmatch(name))}
-        following = [each for each in ranges if int(each["low"]) == start]
+        following = [
+            each
+            for each in ranges
+            if int(each["low"]) == start and each["name"].lower() == match["name"].lower()
+        ]
         if len(following) != 1:
             raise _ChangedMeanwhile
         match = following[0]

@@ -48,7 +48,9 @@ _OWN_NAMES: Final = frozenset({"distinguishedname", "objectcategory", "defaultob
 
 def types_of(published: Mapping[str, AttributeType]) -> dict[str, AttributeType]:
     """Return the attributes of the schema as we report them, ours among them."""
-    found = {name: _reported_as_text(kind) for name, kind in published.items()}
+    different = {kind.name: kind for kind in published.values()}  # each has two names at least
+    ours = {name: _reported_as_text(kind) for name, kind in different.items()}
+    found = {name: ours[kind.name] for name, kind in published.items()}
     if found:
         found[_SWITCH] = AttributeType(name=ACCOUNT_ENABLED, is_single=True)
     return found
