@@ -1,24 +1,29 @@
-"""A way to a server that a test can cut: right away, or after the client said certain bytes."""
+"""A way to a server that a test can cut: right away, or when the client says certain words."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+from collections.abc import Sequence
 from typing import Self
 
 
 class CuttableWire:
     """Passes connections on to a port of 127.0.0.1 until it is cut.
 
-    With ``cut_after`` the wire is cut once a client said these bytes and before the server hears
-    the rest of what follows; ``is_heard`` tells whether those bytes themselves reach the server.
+    With ``last_words`` it is cut by itself when the client says these, one after the other:
+    before the server hears the last of them, or, if ``is_heard``, before the client hears what the
+    server answers to it.
     """
 
-    def __init__(self, target: int, cut_after: bytes = b"", *, is_heard: bool = True) -> None:
+    def __init__(
+        self, target: int, last_words: Sequence[bytes] = (), *, is_heard: bool = True
+    ) -> None:
         self._target = target
-        self._cut_after = cut_after
+        self._words = list(last_words)
         self._is_heard = is_heard
+        self._is_deaf = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._ends: list[socket.socket] = []
@@ -52,21 +57,32 @@ class CuttableWire:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self._ends += [client, server]
-                for way in ((client, server, self._cut_after), (server, client, b"")):
-                    thread = threading.Thread(target=self._pass_on, args=way, daemon=True)
-                    self._threads.append(thread)
-                    thread.start()
+                for way in (
+                    threading.Thread(target=self._ask, args=(client, server), daemon=True),
+                    threading.Thread(target=self._answer, args=(server, client), daemon=True),
+                ):
+                    self._threads.append(way)
+                    way.start()
 
-    def _pass_on(self, source: socket.socket, target: socket.socket, last: bytes) -> None:
+    def _ask(self, client: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while said := client.recv(1 << 14):
+                if self._is_last(said):
+                    if not self._is_heard:
+                        break
+                    self._is_deaf = True
+                server.sendall(said)
+        self._break()
+
+    def _is_last(self, said: bytes) -> bool:
+        if not self._words or self._words[0] not in said:
+            return False
+        del self._words[0]
+        return not self._words
+
+    def _answer(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
             # small pieces: what is not passed on yet is lost with the wire
-            while said := source.recv(1 << 14):
-                is_last = bool(last) and last in said
-                if is_last and not self._is_heard:
-                    break
-                target.sendall(said)
-                if is_last:
-                    with contextlib.suppress(OSError):
-                        target.recv(1, socket.MSG_PEEK)  # the server has answered, to nobody
-                    break
+            while (said := server.recv(1 << 14)) and not self._is_deaf:
+                client.sendall(said)
         self._break()

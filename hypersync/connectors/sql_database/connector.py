@@ -23,7 +23,7 @@ from hypersync.connectors.sql_database.rows import Rows
 from hypersync.connectors.sql_database.scan import Scan
 from hypersync.connectors.sql_database.source import Source
 from hypersync.connectors.sql_database.write import Writer
-from hypersync.errors import SiloError
+from hypersync.errors import ScanFailed, SiloError, SiloRefused
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
 
@@ -99,8 +99,11 @@ class SqlSession:
         if len(types) != 1:
             raise ValueError("a stream of a database is one type")
         (kind,) = types
-        with self._looking() as connection:
-            source = Source.find(connection, kind)
+        try:
+            with self._looking() as connection:
+                source = Source.find(connection, kind)
+        except SiloRefused as error:
+            raise ScanFailed(error.message) from error
         scope = fingerprint(self._database.name, self.scope(types))
         scan = Scan(source, self._database, scope)
         yield from scan.full() if cursor is None else scan.delta(cursor)

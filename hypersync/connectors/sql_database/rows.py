@@ -28,7 +28,7 @@ from sqlalchemy.types import NullType
 
 from hypersync.connectors.sql_database.columns import anchor_bound, anchor_text
 from hypersync.connectors.sql_database.source import ListTable, Source
-from hypersync.connectors.sql_database.tables import Table, bind, is_anchor, witness
+from hypersync.connectors.sql_database.tables import bind, is_anchor, witness
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import Scalar, Value
 
@@ -56,8 +56,6 @@ class Rows:
                 f"the type {source.kind.name!r} is read by a query; say its 'table' to write it"
             )
         source.table.check_columns([source.anchor])
-        for table in (source.table, *(each.table for each in source.lists.values())):
-            _check_engine(table)
         self._connection = connection
         self._source = source
         self._table = source.table
@@ -186,11 +184,3 @@ class Rows:
             raise SiloRefused(
                 f"{rows} rows of {self._table.name!r} would have been written at once; nothing was"
             )
-
-
-def _check_engine(table: Table) -> None:
-    if not table.is_transactional:
-        raise SiloRefused(
-            f"the table {table.name!r} has no transactions (its engine is {table.engine}); "
-            "it is not written"
-        )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -188,6 +188,7 @@ class Scan:
         if found is None:
             return None
         position = self._position(found)
+        self._overlap(position)
         return found, position if isinstance(position, int) else min(position, _utc(now))
 
     def _position(self, value: object) -> Position:
@@ -211,19 +212,25 @@ class Scan:
 
     def _bound(self, since: Position, like: object) -> object:
         """Return the first value to read, an overlap before, as the column holds its values."""
-        overlap = self._source.options.overlap
-        if isinstance(since, int):
-            if overlap is not None and not overlap.isdecimal():
-                raise SiloRefused(f"{overlap!r} is a time and the 'delta' column holds numbers")
-            return since - (DEFAULT_NUMBERS if overlap is None else int(overlap))
-        if overlap is not None and overlap.isdecimal():
-            raise SiloRefused(f"{overlap!r} is a number and the 'delta' column holds times")
-        begin = since - (DEFAULT_OVERLAP if overlap is None else parse_time_span(overlap))
+        begin: Position = since - self._overlap(since)  # type: ignore[operator] # of one kind
+        if isinstance(begin, int):
+            return begin
         if isinstance(like, datetime):
             return begin if like.tzinfo else begin.replace(tzinfo=None)
         if isinstance(like, date):
             return begin.date()
         return begin.strftime("%Y-%m-%d %H:%M:%S.000")
+
+    def _overlap(self, position: Position) -> int | timedelta:
+        """Return how far before a position a delta begins; raises `SiloRefused`."""
+        given = self._source.options.overlap
+        if isinstance(position, int):
+            if given is not None and not given.isdecimal():
+                raise SiloRefused(f"{given!r} is a time and the 'delta' column holds numbers")
+            return DEFAULT_NUMBERS if given is None else int(given)
+        if given is not None and given.isdecimal():
+            raise SiloRefused(f"{given!r} is a number and the 'delta' column holds times")
+        return DEFAULT_OVERLAP if given is None else parse_time_span(given)
 
     def _cursor(self, latest: Position) -> str:
         since = latest if isinstance(latest, int) else latest.isoformat()

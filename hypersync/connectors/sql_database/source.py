@@ -141,6 +141,9 @@ class Source:
         self.table = table
         self.lists = lists
         check_columns(self._where(), columns, [self.anchor, *sorted(self._named())])
+        for each in (table, *(held.table for held in lists.values())):
+            if each is not None:
+                each.check_engine()
 
     @classmethod
     def find(cls, connection: Connection, kind: ObjectType) -> Source:

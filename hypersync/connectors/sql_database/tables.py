@@ -18,8 +18,10 @@ from sqlalchemy import (
     cast,
     collate,
     column,
+    func,
     inspect,
     literal,
+    select,
     table,
     text,
     types,
@@ -34,6 +36,7 @@ from hypersync.connectors.sql_database.values import Kind
 from hypersync.errors import SiloRefused
 
 _JSON_CHECK = re.compile(r"json_valid\(`((?:[^`]|``)+)`\)", re.I)
+_CHECKS = ("CONSTRAINT_SCHEMA", "TABLE_NAME", "CHECK_CLAUSE")
 _TRANSACTIONAL = frozenset({"innodb", "rocksdb", ""})
 
 
@@ -50,10 +53,13 @@ class Table:
     unique: frozenset[str]
     engine: str = ""
 
-    @property
-    def is_transactional(self) -> bool:
-        """Whether it can be read at one moment, and written to or not at all."""
-        return self.engine.lower() in _TRANSACTIONAL
+    def check_engine(self) -> None:
+        """Raise `SiloRefused` when it cannot be read at one moment, nor written or not at all."""
+        if self.engine.lower() not in _TRANSACTIONAL:
+            raise SiloRefused(
+                f"the table {self.name!r} has no transactions (its engine is {self.engine}); "
+                "make it InnoDB"
+            )
 
     def check_columns(self, names: Iterable[str]) -> None:
         """Raise `SiloRefused` when one of the columns is not there."""
@@ -82,7 +88,7 @@ def find_table(connection: Connection, name: str) -> Table:
         raise SiloRefused(
             f"there is no table {name!r} that this account may see{_meant(found, known)}"
         ) from None
-    json = _json_columns(inspector, found, schema)
+    json = _json_columns(connection, found, schema)
     columns = {each["name"]: _column(each, connection.dialect.name, json) for each in described}
     return Table(
         name=name,
@@ -155,14 +161,19 @@ def _column(described: Any, dialect: str, json: frozenset[str]) -> Column:  # no
     )
 
 
-def _json_columns(inspector: Inspector, name: str, schema: str | None) -> frozenset[str]:
-    if inspector.dialect.name not in ("mysql", "mariadb"):
+def _json_columns(connection: Connection, name: str, schema: str | None) -> frozenset[str]:
+    """Return the columns that MariaDB made of JSON: text that is checked."""
+    if not getattr(connection.dialect, "is_mariadb", False):
         return frozenset()
-    checks = inspector.get_check_constraints(name, schema)
+    checks = table("CHECK_CONSTRAINTS", *map(untyped, _CHECKS), schema="information_schema").c
+    wanted = func.database() if schema is None else bind(schema)
+    statement = select(checks.CHECK_CLAUSE).where(
+        wanted == checks.CONSTRAINT_SCHEMA, bind(name) == checks.TABLE_NAME
+    )
     return frozenset(
         found.replace("``", "`")
-        for check in checks
-        for found in _JSON_CHECK.findall(str(check["sqltext"]))
+        for clause in connection.execute(statement).scalars()
+        for found in _JSON_CHECK.findall(str(clause))
     )
 
 
