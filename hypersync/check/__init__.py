@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypersync.check.attributes import attribute_mistakes
 from hypersync.check.contradictions import contradictions
 from hypersync.check.limits import limit_mistakes
 from hypersync.check.schedules import schedule_mistakes
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from hypersync.check.attributes import Described
     from hypersync.config.models import Configuration
     from hypersync.model.mistake import Mistake
 
@@ -41,15 +43,17 @@ def check(
         path, env, process_environment=process_environment
     )
     if configuration is not None:
-        schemas: dict[tuple[str, str], frozenset[str] | None] = {}
+        live: dict[tuple[str, str], Described] = {}
         for name, silo in configuration.silos.items():
             found = list(option_mistakes(configuration, name, silo, offline=offline))
             mistakes += found
             if not found and not offline:
-                mistakes += silo_mistakes(configuration, name, schemas)
+                mistakes += silo_mistakes(configuration, name, live)
+        schemas = {key: None if each is None else frozenset(each) for key, each in live.items()}
         rulebook, found_in_rules = examine_rulebook(configuration, schemas=schemas)
         mistakes += found_in_rules
         if all(mistake.level is Level.WARNING for mistake in found_in_rules):
+            mistakes += attribute_mistakes(configuration, rulebook, live)
             mistakes += contradictions(configuration, rulebook)
             mistakes += schedule_mistakes(configuration, rulebook)
         mistakes += template_mistakes(configuration)

@@ -45,8 +45,8 @@ def directory(tmp_path_factory):
         yield server
 
 
-def mistakes(folder, url, *, password=PASSWORD, attribute="title", offline=False):
-    main = MAIN.format(url=url, user=SERVICE, people=PEOPLE, groups=GROUPS)
+def mistakes(folder, url, *, password=PASSWORD, attribute="title", offline=False, main=MAIN):
+    main = main.format(url=url, user=SERVICE, people=PEOPLE, groups=GROUPS)
     path = write_project(folder, main, rules=RULES.format(attribute=attribute))
     process = {"HYPERSYNC_SECRET_KEY": "x" * 32, "LDAP_PASSWORD": password}
     found = check(path, None, offline=offline, process_environment=process)[1]
@@ -73,3 +73,35 @@ def test_an_attribute_that_the_directory_does_not_know_is_a_mistake(directory, t
     (found,) = mistakes(tmp_path, directory.url, attribute="titel")
     assert found.startswith("rules/users.yaml:3: ")
     assert "'title'" in found
+
+
+def test_a_rule_that_writes_what_nobody_may_write_is_a_mistake(directory, tmp_path):
+    assert mistakes(tmp_path, directory.url, attribute="createTimestamp") == [
+        "rules/users.yaml:3: the rule 'flow' writes 'createTimestamp', which is read-only in "
+        "'directory'; leave it out; the silo itself sets it"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [
+        ("attribute: employeeType", "attribute: employeTyp", 13),
+        ("members: member", "members: x", 18),
+    ],
+)
+def test_a_type_that_names_what_the_directory_lacks_is_a_mistake(
+    directory, tmp_path, right, wrong, line
+):
+    found = mistakes(tmp_path, directory.url, main=MAIN.replace(right, wrong))
+    name = wrong.partition(": ")[2]
+    start = f"config/hypersync.yaml:{line}: the silo 'directory': the server knows no attribute "
+    assert any(each.startswith(f"{start}{name!r}") for each in found), found
+
+
+def test_a_silo_without_types_leads_to_finding_them(directory, tmp_path):
+    main = MAIN[: MAIN.index("    types:")]
+    found = mistakes(tmp_path, directory.url, main=main, offline=True)
+    assert any(
+        "the silo 'directory' has no types; `hypersync silo discover directory` writes them" in each
+        for each in found
+    ), found

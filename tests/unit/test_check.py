@@ -1,14 +1,22 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from hypersync import cli
 from hypersync.check import check
+from hypersync.check.attributes import attribute_mistakes
 from hypersync.cli.frame import Exit
+from hypersync.config.load import examine_configuration
+from hypersync.connectors import registry
 from hypersync.model.mistake import Level
+from hypersync.model.objects import AttributeSchema
+from hypersync.rulebook.load import examine_rulebook
+from hypersync.shipped import shipped
 from tests.projects import ENVIRONMENT, MAIN, RULES, write_project
 
 HANDBOOK = Path(__file__).parent.parent / "examples" / "handbook"
@@ -78,12 +86,66 @@ def test_an_unknown_connector_lists_what_exists(project):
     )
 
 
-def test_a_connector_of_another_package_is_a_warning_only_offline(project):
+def test_a_connector_whose_extra_is_missing_is_a_warning_only_offline(project, monkeypatch):
+    monkeypatch.setattr(registry, "_BUILT_IN", {"msgraph": "no_such_sdk"})
+    monkeypatch.setattr(registry, "_registered", {})
     change(project, "connector: csv", "connector: msgraph")
     for offline, level in ((True, Level.WARNING), (False, Level.ERROR)):
         _, mistakes = check(project, None, offline=offline, process_environment=ENVIRONMENT)
-        found = [mistake for mistake in mistakes if "msgraph" in mistake.message]
+        found = [mistake for mistake in mistakes if "'msgraph'" in mistake.message]
         assert [mistake.level for mistake in found] == [level]
+        assert found[0].remedy == "install the extra: pip install 'hypersync[msgraph]'"
+
+
+@pytest.fixture
+def example(tmp_path):
+    for name in ("config", "rules"):
+        shutil.copytree(shipped(name), tmp_path / name)
+    return tmp_path / "config" / "hypersync.yaml"
+
+
+def live(**types):
+    """Return a live schema of the sample's ``accounts``."""
+    return {
+        ("accounts", "user"): {
+            name: AttributeSchema(name=name, **more) for name, more in types.items()
+        }
+    }
+
+
+def attribute_sentences(project, schema):
+    configuration, _ = examine_configuration(project, None, process_environment=ENVIRONMENT)
+    rulebook, _ = examine_rulebook(configuration)
+    return [str(each) for each in attribute_mistakes(configuration, rulebook, schema)]
+
+
+def test_attributes_of_a_type_that_the_silo_lacks_are_named_with_their_line(example):
+    change(
+        example,
+        "anchor: uid\n",
+        "anchor: uid\n        attributes: [uid, room]\n        members: crew\n",
+    )
+    known = {name: {} for name in ("UID", "employeeNumber", "title")}
+    found = attribute_sentences(example, live(**known))
+    assert [each.partition("; ")[0].partition(": ")[2] for each in found] == [
+        "accounts.user has no attribute 'room'",
+        "accounts.user has no attribute 'crew'",
+        "accounts.user has no attribute 'active'",
+    ]
+    assert all(each.startswith("config/hypersync.yaml:") for each in found)
+
+
+def test_every_attribute_that_a_rule_writes_may_be_read_only(example):
+    read_only = {"read_only": True}
+    found = attribute_sentences(example, live(uid=read_only, title=read_only, active=read_only))
+    assert len(found) >= 3
+    for name in ("uid", "title", "active"):
+        assert any(f" writes {name!r}, which is read-only in 'accounts'" in each for each in found)
+    assert all(re.match(r"rules/\w+\.yaml:\d+: the rule ", each) for each in found)
+
+
+def test_a_silo_that_takes_any_attribute_makes_no_mistakes(example):
+    assert attribute_sentences(example, {("accounts", "user"): None}) == []
 
 
 def test_the_example_of_the_handbook_passes_offline(monkeypatch, capsys):
@@ -144,4 +206,6 @@ def test_what_a_silo_says_about_itself_comes_with_its_place(project):
     change(project.parent.parent / "data" / "users.csv", "uid,number", "uuid,number")
     found = sentences(project)
     assert found
-    assert all(each.startswith("config/hypersync.yaml:7: the silo 'app': ") for each in found)
+    line = 1 + MAIN.splitlines().index(next(each for each in MAIN.splitlines() if "uid" in each))
+    start = f"config/hypersync.yaml:{line}: the silo 'app': "
+    assert all(each.startswith(start) for each in found), found
