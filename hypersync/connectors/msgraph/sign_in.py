@@ -17,7 +17,12 @@ from urllib.parse import urlsplit
 
 import orjson
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import AzureError, ClientAuthenticationError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.identity import (
     CertificateCredential,
     ClientSecretCredential,
@@ -27,7 +32,7 @@ from azure.identity import (
 
 from hypersync.connectors.msgraph.options import MsgraphOptions, SignInOptions
 from hypersync.connectors.msgraph.properties import CLOUDS
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
 
 _BEFORE_THE_END = 300
 _SENTENCES = {
@@ -107,12 +112,8 @@ class SignIn:
                 return credential.get_token(self.scope, claims=claims)
             finally:
                 credential.close()
-        except CredentialUnavailableError as error:
-            raise SiloRefused(f"there is no managed identity here: {_said(error)}") from error
-        except ClientAuthenticationError as error:
-            raise SiloRefused(f"{where} does not let us sign in: {_sentence(error)}") from error
         except (AzureError, OSError) as error:
-            raise SiloUnreachable(f"{where} cannot be reached: {_said(error)}") from error
+            raise _wrapped(error, where) from error
         except ValueError as error:
             raise SiloRefused(f"signing in is not possible like this: {_said(error)}") from error
 
@@ -152,6 +153,23 @@ class SignIn:
             raise SiloRefused(f"the certificate {path} cannot be read: {reason}") from error
 
 
+def _wrapped(error: Exception, where: str) -> SiloError:
+    """Tell refusals, which the library calls every error, from an authority out of reach."""
+    if _is_of_the_network(error) or not isinstance(error, ClientAuthenticationError):
+        return SiloUnreachable(f"{where} cannot be reached: {_said(error)}")
+    if isinstance(error, CredentialUnavailableError):
+        return SiloRefused(f"there is no managed identity here: {_said(error)}")
+    return SiloRefused(f"{where} does not let us sign in: {_sentence(error)}")
+
+
+def _is_of_the_network(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ServiceRequestError | ServiceResponseError):
+            return True
+        error = error.__cause__
+    return False
+
+
 def _sentence(error: Exception) -> str:
     said = _said(error)
     known = next((text for code, text in _SENTENCES.items() if code in said), "")
@@ -160,4 +178,5 @@ def _sentence(error: Exception) -> str:
 
 def _said(error: Exception) -> str:
     """Return the first line of a message; the others are trace ids and advice to programmers."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return first.partition(" Trace ID:")[0].strip()
