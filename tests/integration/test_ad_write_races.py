@@ -1,0 +1,202 @@
+"""What others do between our reading and our writing, and servers that die meanwhile."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hypersync.connectors.ad.connector import AdSession
+from hypersync.connectors.ad.directory import Schemas
+from hypersync.connectors.ad.options import AdOptions
+from hypersync.connectors.directory.answers import Answer, Control, Raw, Result, Search, Step
+from hypersync.connectors.directory.ldap3_link import open_link
+from hypersync.connectors.directory.link import Link
+from hypersync.connectors.directory.wire import Wire
+from hypersync.model.objects import Conflict, Operation, Outcome, RetryAfter, Succeeded, Unknown
+from tests.ad_silos import Corner
+from tests.integration.test_ad_write import Silo, succeeded
+from tests.ldap_proxy import ADD, MODIFY, relaying
+from tests.samba import Samba, started
+
+
+class MeddledLink:
+    """A connection on which somebody else is quicker: ``meddle`` happens before the first write."""
+
+    def __init__(self, link: Link, meddle: Callable[[], None]) -> None:
+        self._link = link
+        self._meddle: Callable[[], None] | None = meddle
+        self.steps: Mapping[str, Sequence[Step]] = {}
+
+    def _first(self) -> None:
+        meddle, self._meddle = self._meddle, None
+        if meddle is not None:
+            meddle()
+
+    def search(self, search: Search) -> Answer:
+        return self._link.search(search)
+
+    def add(self, dn: str, attributes: Raw, controls: Sequence[Control]) -> Result:
+        self._first()
+        return self._link.add(dn, attributes, controls)
+
+    def modify(
+        self, dn: str, changes: Mapping[str, Sequence[Step]], controls: Sequence[Control]
+    ) -> Result:
+        self._first()
+        self.steps = changes
+        return self._link.modify(dn, changes, controls)
+
+    def move(self, dn: str, rdn: str, parent: str | None, controls: Sequence[Control]) -> Result:
+        self._first()
+        return self._link.move(dn, rdn, parent, controls)
+
+    def delete(self, dn: str, controls: Sequence[Control]) -> Result:
+        self._first()
+        return self._link.delete(dn, controls)
+
+    def close(self) -> None:
+        self._link.close()
+
+
+@contextmanager
+def meddled(silo: Silo, meddle: Callable[[], None]) -> Iterator[tuple[AdSession, MeddledLink]]:
+    settings = silo.connector.settings
+    assert isinstance(settings.options, AdOptions)
+    address = settings.options.address(settings.root, settings.timeout)
+    (url,) = address.urls
+    link = MeddledLink(open_link(url, address), meddle)
+    session = AdSession(settings, settings.options, Wire(link, url), Schemas(), _nowhere_else)
+    try:
+        yield session, link
+    finally:
+        session.close()
+
+
+def _nowhere_else(urls: tuple[str, ...]) -> Wire:
+    raise AssertionError(f"nobody is to connect to {urls}")
+
+
+def update(silo: Silo, meddle: Callable[[], None], before: str | None = "Clerk") -> Outcome:
+    """Give ann another title while somebody else does something."""
+    after = {"title": "Boss"}
+    change = silo.change(Operation.UPDATE, silo.corner.guid("ann"), {"title": before}, after)
+    with meddled(silo, meddle) as (session, _):
+        return session.apply([change])[0]
+
+
+@pytest.fixture
+def silo(domain_controller: Samba) -> Silo:
+    corner = Corner.new(domain_controller)
+    corner.add_people("ann", "bob", title="Clerk")
+    return Silo(corner)
+
+
+def title(silo: Silo, dn: str) -> list[str]:
+    return silo.server.values(dn, "title")
+
+
+def test_a_value_that_changes_meanwhile_is_a_conflict(silo: Silo):
+    outcome = update(silo, lambda: silo.corner.set("ann", "title", "Director"))
+    assert isinstance(outcome, Conflict)
+    assert outcome.object is not None
+    assert outcome.object.attributes["title"] == "Director"
+    assert title(silo, silo.corner.person("ann")) == ["Director"]
+
+
+def test_a_value_that_comes_meanwhile_is_a_conflict(silo: Silo):
+    silo.corner.change(silo.corner.person("ann"), "delete: title")
+    outcome = update(silo, lambda: silo.corner.set("ann", "title", "Director"), before=None)
+    assert isinstance(outcome, Conflict)
+    assert title(silo, silo.corner.person("ann")) == ["Director"]
+
+
+def test_who_takes_the_name_meanwhile_is_not_written_to(silo: Silo):
+    def swap() -> None:
+        silo.corner.move(silo.corner.person("ann"), "CN=ann", silo.corner.leavers)
+        silo.corner.move(silo.corner.person("bob"), "CN=ann", silo.corner.people)
+
+    assert succeeded(update(silo, swap))["dn"] == f"CN=ann,{silo.corner.leavers}"
+    assert title(silo, silo.corner.person("ann")) == ["Clerk"]
+    assert title(silo, f"CN=ann,{silo.corner.leavers}") == ["Boss"]
+
+
+def test_who_is_made_anew_meanwhile_is_neither_written_to_nor_deleted(silo: Silo):
+    def replace() -> None:
+        silo.corner.delete(silo.corner.person("ann"))
+        silo.corner.add_people("ann", title="Clerk")
+
+    anchor = silo.corner.guid("ann")
+    outcome = update(silo, replace)
+    assert isinstance(outcome, Conflict)
+    assert outcome.object is None
+    assert title(silo, silo.corner.person("ann")) == ["Clerk"]
+    change = silo.change(Operation.DELETE, silo.corner.guid("ann"), {"title": "Clerk"}, None)
+    with meddled(silo, replace) as (session, _):
+        assert session.apply([change]) == [Succeeded(None)]
+    assert silo.corner.guid("ann") != anchor
+
+
+def test_what_moves_meanwhile_is_not_moved(silo: Silo):
+    def move() -> None:
+        silo.corner.move(silo.corner.person("ann"), "CN=ann", silo.corner.base)
+
+    before, after = {"dn": silo.corner.person("ann")}, {"dn": f"CN=ann,{silo.corner.leavers}"}
+    change = silo.change(Operation.MOVE, silo.corner.guid("ann"), before, after)
+    with meddled(silo, move) as (session, _):
+        assert isinstance(session.apply([change])[0], Conflict)
+    assert silo.server.guid(f"CN=ann,{silo.corner.base}")
+
+
+def test_who_is_made_by_others_meanwhile_is_not_taken_for_ours(silo: Silo):
+    after = {"dn": silo.corner.person("eve"), "title": "Boss"}
+    change = silo.change(Operation.CREATE, None, None, after)
+    with meddled(silo, lambda: silo.corner.add_people("eve")) as (session, _):
+        (outcome,) = session.apply([change])
+    assert isinstance(outcome, Conflict)
+    assert "is there already" in outcome.why
+    assert title(silo, silo.corner.person("eve")) == []
+
+
+def test_the_enabled_state_is_written_only_over_what_was_read(silo: Silo):
+    # Samba takes this for a replacement, whatever was read; Windows compares
+    anchor = silo.corner.guid("ann")
+    change = silo.change(Operation.DISABLE, anchor, {}, {"accountEnabled": False})
+    with meddled(silo, lambda: None) as (session, link):
+        succeeded(session.apply([change])[0])
+    assert link.steps == {"userAccountControl": [("delete", [b"512"]), ("add", [b"514"])]}
+
+
+@pytest.mark.parametrize("tag", [MODIFY, ADD])
+def test_a_connection_that_breaks_during_a_write_leaves_it_unknown(silo: Silo, tag: int):
+    changes = [
+        silo.change(
+            Operation.UPDATE, silo.corner.guid("ann"), {"title": "Clerk"}, {"title": "Boss"}
+        ),
+        silo.change(Operation.CREATE, None, None, {"dn": silo.corner.person("eve")}),
+    ]
+    wanted = changes if tag == MODIFY else changes[::-1]
+    with relaying(389, silo.server.address) as proxy:
+        proxy.seen = lambda seen: proxy.cut() if seen == tag else None
+        through = Silo(silo.corner, url=proxy.url, tls={})
+        assert [type(each) for each in through.apply(*wanted)] == [Unknown, RetryAfter]
+    assert [type(each) for each in silo.apply(*wanted)] == [Succeeded, Succeeded]
+    assert title(silo, silo.corner.person("ann")) == ["Boss"]
+
+
+def test_a_server_that_is_killed_during_a_write_leaves_it_unknown(
+    tmp_path: Path, provisioned: Path
+):
+    with started(tmp_path / "dc", provisioned) as server:
+        corner = Corner.new(server)
+        corner.add_people("ann", title="Clerk")
+        silo = Silo(corner)
+        anchor = corner.guid("ann")
+        change = silo.change(Operation.UPDATE, anchor, {"title": "Clerk"}, {"title": "Boss"})
+        with meddled(silo, server.kill) as (session, _):
+            outcomes = session.apply([change, change])
+        assert [type(each) for each in outcomes] == [Unknown, RetryAfter]
+        server.start()
+        assert title(silo, corner.person("ann")) == ["Clerk"]
+        assert [type(each) for each in silo.apply(change, change)] == [Succeeded, Succeeded]
+        assert title(silo, corner.person("ann")) == ["Boss"]
