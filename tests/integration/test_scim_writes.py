@@ -25,6 +25,7 @@ from hypersync.model.objects import (
 )
 from tests.scim_service import (
     ENTERPRISE,
+    USER,
     Instead,
     ScimServer,
     answer,
@@ -392,6 +393,49 @@ def test_a_service_without_patch_is_written_by_put(server: ScimServer):
     with connect(server.url, patch="path").open() as session:
         (mistake,) = session.check()
     assert "has no PATCH" in mistake.message
+
+
+@pytest.mark.parametrize("select", ["false", "true"])
+def test_what_is_shown_on_request_is_asked_for_and_never_lost(server: ScimServer, select: str):
+    ann = server.add_user("ann", nickName="Annie")
+    schemas = server.call("GET", "/Schemas")
+    (kind,) = [each for each in schemas["Resources"] if each["id"] == USER]
+    (shy,) = [each for each in kind["attributes"] if each["name"] == "title"]
+    shy["returned"] = "request"
+
+    def hide(request: Request) -> Response | None:
+        if request.path == "/v2/Schemas":
+            return answer(schemas)
+        if request.method != "GET" or ann not in request.path:
+            return None
+        found = server.call("GET", request.full_path.removeprefix("/v2"))
+        if "title" not in request.args.get("attributes", ""):
+            found.pop("title", None)
+        return answer(found)
+
+    server.instead = hide
+    types = {"user": {"attributes": ["title"]}}
+    with connect(server.url, types=types, select=select).open() as session:
+        found = [mistake.message for mistake in session.check()]
+    assert found == (
+        ["the service returns 'title' only when it is asked for"] if select == "false" else []
+    )
+    assert isinstance(boss(connect(server.url, types=types, select=select), ann), Succeeded)
+    putting = connect(server.url, types=types, select=select, patch="put")
+    assert update(putting, ann, {"title": "Boss"}, {"title": "Clerk"}) == Refused(
+        "'put' would lose what the service hides: title"
+    )
+    assert server.call("GET", f"/Users/{ann}")["nickName"] == "Annie"
+
+
+@pytest.mark.parametrize("patch", ["path", "put"])
+def test_what_nobody_asked_for_is_not_lost_either(server: ScimServer, patch: str):
+    ann = server.add_user("ann", nickName="Annie", emails=EMAILS)
+    types = {"user": {"attributes": ["title"]}}
+    connector = connect(server.url, types=types, select="true", patch=patch)
+    assert isinstance(boss(connector, ann), Succeeded)
+    found = server.call("GET", f"/Users/{ann}")
+    assert (found["title"], found["nickName"], found["emails"]) == ("Boss", "Annie", EMAILS)
 
 
 def test_a_change_of_no_object_is_refused(server: ScimServer):

@@ -7,7 +7,7 @@ enterprise user.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from hypersync.connectors.scim.paths import Path, parse_path
 from hypersync.connectors.scim.schema import Definition, Definitions, Shape
@@ -69,6 +69,23 @@ class Names:
         if whole is not None and whole.is_multi:
             return path.where is None
         return part is not None and part.is_multi
+
+    def on_request(self, names: Collection[str]) -> set[str]:
+        """Return the attributes behind names that the service shows on request only."""
+        paths = [self.path(name) for name in names]
+        return {path.attribute for path in paths if self._is_on_request(self.definition(path))}
+
+    def hidden(self) -> list[str]:
+        """Return the attributes that can be written and are not seen unless asked for."""
+        known = [*self.shape.core.values()]
+        known += [each for part in self.shape.extensions.values() for each in part.values()]
+        return sorted(
+            each.name for each in known if self._is_on_request(each) and not each.is_read_only
+        )
+
+    @staticmethod
+    def _is_on_request(definition: Definition | None) -> bool:
+        return definition is not None and definition.returned == "request"
 
     def described(self, named: Iterator[str] | frozenset[str]) -> dict[str, AttributeSchema] | None:
         """Return the attributes of the type by name, or ``None`` when nobody described them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -84,20 +84,31 @@ class Service:
             self._places[key] = Place(kind, shape)
         return self._places[key]
 
-    def resource(self, place: Place, anchor: str) -> dict[str, Any] | None:
-        """Read one resource; ``None`` when it is not there.
+    def resource(
+        self, place: Place, anchor: str, names: Collection[str] = ()
+    ) -> dict[str, Any] | None:
+        """Read one whole resource; ``None`` when it is not there.
 
-        Raises as `Wire.send`, `SiloUnreachable` when the service fails, else `SiloRefused`.
+        What the service shows on request only is asked for if it is among ``names``. Raises as
+        `Wire.send`, `SiloUnreachable` when the service fails, else `SiloRefused`.
         """
-        answer = self.wire.get(place.url(anchor), self.selection(place))
-        if answer.status == 404:
-            return None
-        return one_resource(answer, f"reading {place.kind.name} {anchor}", anchor)
+        found = self._one(place, anchor, {})
+        shy = sorted(place.names.on_request(names))
+        if found is None or not shy:
+            return found
+        more = self._one(place, anchor, {"attributes": ",".join(shy)})
+        return None if more is None else _together(found, more)
 
     def object(self, place: Place, anchor: str) -> SiloObject | None:
         """Read one object; ``None`` when it is not there. Raises as `resource`."""
-        found = self.resource(place, anchor)
+        found = self._one(place, anchor, self.selection(place))
         return None if found is None else place.object(found)
+
+    def _one(self, place: Place, anchor: str, query: Mapping[str, str]) -> dict[str, Any] | None:
+        answer = self.wire.get(place.url(anchor), query)
+        if answer.status == 404:
+            return None
+        return one_resource(answer, f"reading {place.kind.name} {anchor}", anchor)
 
     def selection(self, place: Place) -> dict[str, str]:
         """Return the query that asks for the wanted attributes only, if that is wished for."""
@@ -126,6 +137,16 @@ class Service:
             return None
         require_good(answer, f"{self.wire.url}{path}")
         return answer.body
+
+
+def _together(found: Resource, more: Resource) -> dict[str, Any]:
+    """Return a resource with what it shows on request, of its extensions too."""
+    both = {
+        name: {**more[name], **held}
+        for name, held in found.items()
+        if isinstance(held, dict) and isinstance(more.get(name), dict)
+    }
+    return {**more, **found, **both}
 
 
 def _listed(document: object) -> Iterator[Mapping[str, Any]]:

@@ -7,8 +7,8 @@ when something is read, within the silo's timeout; when something is written the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -48,6 +48,21 @@ class Lost(Exception):
 
 class NotSent(Exception):
     """The service could not be reached; nothing was carried out."""
+
+
+class Unsure(Exception):
+    """No answer came while something was written, or none that tells what became of it."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn what may go wrong once a request has left into `Unsure`."""
+    try:
+        yield
+    except Lost as error:
+        raise Unsure(str(error)) from error
+    except SiloRefused as error:  # an answer that is none, after the request was taken
+        raise Unsure(error.message) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,14 @@ service can only replace. When no answer comes, the outcome is unknown and nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, Final
 
 from hypersync.connectors.changes import (
+    MEMBER,
     differing,
     member_values,
     reference,
@@ -39,7 +39,7 @@ from hypersync.connectors.scim.create import Finder
 from hypersync.connectors.scim.patches import Dialect, patch_body
 from hypersync.connectors.scim.service import Place, Service
 from hypersync.connectors.scim.values import Reader, checked, secrets_of
-from hypersync.connectors.scim.wire import Answer, Lost, NotSent, Wire
+from hypersync.connectors.scim.wire import Answer, Lost, NotSent, Unsure, Wire, writing
 from hypersync.errors import SiloError, SiloRefused
 from hypersync.model.objects import (
     Attributes,
@@ -57,20 +57,6 @@ from hypersync.model.objects import (
 
 _LATER: Final = timedelta(seconds=30)
 _WRITES_ATTRIBUTES: Final = (Operation.UPDATE, Operation.ENABLE, Operation.DISABLE)
-
-
-class _Unsure(Exception):
-    """No answer came while something was written."""
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except Lost as error:
-        raise _Unsure(str(error)) from error
-    except SiloRefused as error:  # an answer that is none, after the request was taken
-        raise _Unsure(error.message) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +100,7 @@ class Writer:
             return self._operation(change)(in_its_form(change, place), place)
         except (ValueError, SiloRefused) as error:
             return Refused(str(error))
-        except _Unsure as error:
+        except Unsure as error:
             self._stop = RetryAfter(_LATER, "the service went away before this was tried")
             return Unknown(f"the service went away while this was written: {error}")
         except (Lost, NotSent, SiloError) as error:
@@ -165,7 +151,7 @@ class Writer:
         outcome = self._settled(change, place, resource)
         if outcome is not None or resource is None:
             return outcome or Succeeded(None)
-        with _writing():
+        with writing():
             answer = self._wire.send(
                 "DELETE", place.url(resource["id"]), version=self._service.version(resource)
             )
@@ -179,7 +165,7 @@ class Writer:
         found = self._finder.find(place, wanted)
         if found:
             return self._existing(change, place, found)
-        with _writing():
+        with writing():
             body = new_resource(wanted, place.names)
             answer = self._wire.send("POST", place.endpoint, body)
         if answer.is_good:
@@ -218,7 +204,7 @@ class Writer:
             return self._member_by_replacing(change, place)
         ops = [self._dialect.add(path, [member])]
         ops = ops if is_added else self._dialect.remove(path, [member])
-        with _writing():
+        with writing():
             answer = self._wire.send("PATCH", place.url(change.anchor), patch_body(ops))
         if answer.is_good or (answer.scim_type == "noTarget" and not is_added):
             self._objects.pop((place.kind.name, change.anchor), None)
@@ -243,7 +229,8 @@ class Writer:
     def _resource(self, change: Change, place: Place) -> dict[str, Any] | None:
         if change.anchor is None:
             raise ValueError("the change names no object")
-        return self._service.resource(place, change.anchor)
+        names = {*(change.before or {}), *(change.after or {})} - {MEMBER}
+        return self._service.resource(place, change.anchor, names)
 
     @staticmethod
     def _seen(resource: dict[str, Any], place: Place, names: Collection[str]) -> SiloObject:
@@ -270,12 +257,14 @@ class Writer:
         self, change: Change, place: Place, resource: dict[str, Any], values: Attributes
     ) -> Outcome | _Written:
         if self._is_replacing:
+            if hidden := place.names.hidden():
+                raise ValueError(f"'put' would lose what the service hides: {', '.join(hidden)}")
             method, body = "PUT", replacement(resource, values, place.names)
         else:
             method = "PATCH"
             body = patch_body(self._dialect.update(resource, values, place.names))
         anchor = resource["id"]
-        with _writing():
+        with writing():
             answer = self._wire.send(
                 method, place.url(anchor), body, version=self._service.version(resource)
             )
