@@ -36,6 +36,7 @@ _BUILT_IN: Mapping[str, str] = MappingProxyType(
         "csv": "hypersync.connectors.csv_file.connector",
         "internal": "hypersync.connectors.internal",
         "ldap": "hypersync.connectors.ldap.connector",
+        "ldif": "hypersync.connectors.ldif.connector",
         "memory": "hypersync.connectors.memory",
         "msgraph": "hypersync.connectors.msgraph.connector",
         "sql": "hypersync.connectors.sql_database.connector",

@@ -1,0 +1,1 @@
+"""Reads LDIF files; the way in is `connector`."""
