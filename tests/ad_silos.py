@@ -1,5 +1,6 @@
 """Silos over a domain controller for tests, and a corner of the domain for each test."""
 
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,8 @@ from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.model.objects import Attributes, Complete, Deleted, DeletionKind, ScanEvent, Seen
 from tests.samba import DOMAIN, PASSWORD, SERVICE, Samba, entry, group, person
 
+BIG = f"OU=Big,{DOMAIN}"
+"""Where `company` is."""
 USER = ["sAMAccountName", "title", "department", "manager", "accountExpires"]
 
 
@@ -21,6 +24,7 @@ def connect(
     user: str = SERVICE,
     password: str = PASSWORD,
     write: bool = False,
+    kind: type[AdConnector] = AdConnector,
     **options: object,
 ) -> AdConnector:
     """Return a connector; with several servers the first is preferred."""
@@ -39,7 +43,7 @@ def connect(
         write=write,
         timeout=timedelta(seconds=30),
     )
-    return AdConnector(settings)
+    return kind(settings)
 
 
 def scan(connector: AdConnector, cursor: str | None = None) -> list[ScanEvent]:
@@ -156,3 +160,42 @@ class Corner:
             f"replace: distinguishedName\ndistinguishedName: {dn}\n",
             "show_deleted:1",
         )
+
+
+def load(server: Samba, ldif: str) -> None:
+    """Add many entries while the server does not run: in one transaction, seven times as fast."""
+    database = server.folder / "private" / "sam.ldb"
+    options = [f"--configfile={server.folder}/etc/smb.conf", "-H", str(database)]
+    file = server.folder / "load.ldif"
+    file.write_text(ldif.replace("changetype: add\n", ""))
+    done = subprocess.run(  # noqa: S603 - our own command line
+        ["/usr/bin/ldbadd", *options, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def company(people: int, groups: int, *, large: int) -> str:
+    """Return the LDIF of numbered people and groups below ``BIG``; the first group is large.
+
+    They have no passwords, which take longer than all the rest.
+    """
+    parts = [entry(BIG, {"objectClass": "organizationalUnit"})]
+    for number in range(people):
+        name = f"p{number:04}"
+        attributes = {
+            "objectClass": "user",
+            "sAMAccountName": name,
+            "title": "Clerk",
+            "department": f"D{number % 20:02}",
+            "employeeNumber": f"E{number:04}",
+        }
+        parts.append(entry(f"CN={name},{BIG}", attributes))
+    for number in range(groups):
+        members = range(large) if number == 0 else range(number, people, groups)
+        text = group(f"g{number:03}", [f"CN=p{each:04},{BIG}" for each in members], below=BIG)
+        parts.append(text)
+    return "".join(parts)

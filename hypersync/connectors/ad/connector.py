@@ -65,14 +65,15 @@ class AdConnector:
     @contextmanager
     def open(self) -> Iterator[AdSession]:
         """Connect and sign in; raises `SiloUnreachable` or `SiloRefused`."""
-        wire = self._connect(self._options.url)
-        session = AdSession(self.settings, self._options, wire, self._schemas, self._connect)
+        wire = self.connect(self._options.url)
+        session = AdSession(self.settings, self._options, wire, self._schemas, self.connect)
         try:
             yield session
         finally:
             session.close()
 
-    def _connect(self, urls: tuple[str, ...]) -> Wire:
+    def connect(self, urls: tuple[str, ...]) -> Wire:
+        """Connect to the first of these servers that answers, and sign in."""
         address = self._options.address(self.settings.root, self.settings.timeout)
         try:
             return Wire.connect(replace(address, urls=urls))

@@ -142,8 +142,10 @@ class Changes:
     def _asked(self, ask: Callable[[], T]) -> T:
         try:
             return ask()
-        except (Lost, SiloRefused) as error:
-            raise ScanFailed(f"a changed object could not be read: {error}") from error
+        except Lost as error:
+            raise ScanFailed(f"the server went away while changes were read: {error}") from None
+        except SiloRefused as error:
+            raise ScanFailed(f"a changed object could not be read: {error.message}") from error
 
     # --- what happens to others ----------------------------------------------------------------
 
