@@ -64,10 +64,6 @@ class Hands:
 
 class TestMsgraph(ConnectorContract):
     @pytest.fixture
-    def many(self) -> int:
-        return MANY
-
-    @pytest.fixture
     def bench(self, graph: GraphService, request: pytest.FixtureRequest) -> Bench:
         hands = Hands(graph)
         members: dict[str, str] = {}

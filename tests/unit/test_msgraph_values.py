@@ -1,0 +1,347 @@
+"""What items of Graph tell, what Graph is told, and what the configuration may say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from hypersync.connectors.msgraph.after import judge
+from hypersync.connectors.msgraph.answers import Answer
+from hypersync.connectors.msgraph.job import job_of
+from hypersync.connectors.msgraph.options import MsgraphOptions, Place, completed, place_of
+from hypersync.connectors.msgraph.patience import Patience
+from hypersync.connectors.msgraph.properties import CLOUDS, GROUPS, USERS
+from hypersync.connectors.msgraph.read import Found
+from hypersync.connectors.msgraph.reads import Recent
+from hypersync.connectors.msgraph.rounds import Items, Parted, Whole
+from hypersync.connectors.msgraph.steps import Steps
+from hypersync.connectors.msgraph.values import body_of, emptied, joined, laid_over
+from hypersync.connectors.settings import object_types
+from hypersync.model.objects import (
+    Batch,
+    Change,
+    Changed,
+    Deleted,
+    DeletionKind,
+    Invalid,
+    Operation,
+    Seen,
+    SiloObject,
+)
+
+Item = dict[str, object]
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def place(resource: str = "users", *attributes: str) -> Place:
+    names = list(attributes) or ["displayName", "jobTitle", "businessPhones"]
+    types = {"thing": {"resource": resource, "attributes": names}}
+    found = MsgraphOptions.model_validate({"url": "http://127.0.0.1:1", "types": types})
+    return place_of(completed(object_types("entra", found, {})[0]))
+
+
+def whole(*pages: Sequence[object], found: Mapping[str, Found | None] | None = None) -> Batch:
+    there = dict(found or {})
+    told = Whole(Items(place()), lambda anchors: {each: there.get(each) for each in anchors})
+    events = [event for page in pages for event in told.take(page)]
+    return events + [event for batch in told.rest() for event in batch]
+
+
+def parted(*pages: Sequence[object]) -> Batch:
+    told = Parted(Items(place("groups", "displayName", "members")))
+    events = [event for page in pages for event in told.take(page)]
+    return events + [event for batch in told.rest() for event in batch]
+
+
+def user(id_: str, **values: object) -> Item:
+    return {"id": id_, **values}
+
+
+def members(id_: str, *came: str, went: Sequence[str] = (), **values: object) -> Item:
+    told: list[Item] = [{"@odata.type": "#microsoft.graph.user", "id": each} for each in came]
+    told += [{"id": each, "@removed": {"reason": "deleted"}} for each in went]
+    return {"id": id_, **values, "members@delta": told}
+
+
+def gone(id_: str, reason: object = "changed") -> Item:
+    return {"id": id_, "@removed": {"reason": reason}}
+
+
+# --- first rounds --------------------------------------------------------------------------------
+
+
+def test_an_item_that_is_repeated_as_it_was_is_reported_once():
+    ann = user("1", displayName="ann", jobTitle="Clerk")
+    assert whole([ann, ann], [ann]) == [
+        Seen("thing", "1", {"displayName": "ann", "jobTitle": "Clerk"})
+    ]
+
+
+def test_the_last_of_several_states_wins_and_is_laid_over_what_is_read():
+    read = SiloObject(
+        "thing", "1", {"displayName": "ann", "jobTitle": "Old", "businessPhones": ("1",)}
+    )
+    events = whole(
+        [user("1", displayName="ann", jobTitle="Old")],
+        [user("1", jobTitle="Boss"), user("1", businessPhones=[])],
+        found={"1": Found(read)},
+    )
+    assert events[-1] == Seen("thing", "1", {"displayName": "ann", "jobTitle": "Boss"})
+    assert len(events) == 2
+
+
+def test_a_state_that_comes_back_after_another_one_is_the_last():
+    first = user("1", displayName="ann", jobTitle="Clerk")
+    events = whole([first], [user("1", jobTitle="Boss")], [first])
+    assert events[-1] == Seen("thing", "1", {"displayName": "ann", "jobTitle": "Clerk"})
+
+
+def test_what_was_seen_and_then_removed_is_invalid_and_not_absent():
+    events = whole([user("1", displayName="ann")], [gone("1")])
+    assert isinstance(events[-1], Invalid)
+    assert events[-1].anchor == "1"
+
+
+def test_what_was_removed_and_then_seen_is_there():
+    assert whole([gone("1")], [user("1", displayName="ann")]) == [
+        Seen("thing", "1", {"displayName": "ann"})
+    ]
+    events = whole([user("1", displayName="a")], [gone("1")], [user("1", displayName="b")])
+    assert events[-1] == Seen("thing", "1", {"displayName": "b"})
+
+
+@pytest.mark.parametrize("item", [{}, {"id": 7}, {"id": None}, 7, None, "x", []])
+def test_an_item_without_an_id_is_invalid_and_nobody_knows_which(item: object):
+    (event,) = whole([item])
+    assert event == Invalid("thing", None, "users", "an item has no id")
+
+
+def test_members_that_come_in_parts_are_put_together_in_any_order():
+    events = parted(
+        [members("1", "a", "b", displayName="staff"), members("2", displayName="empty")],
+        [members("1", "c", went=["b"])],
+        [members("1", "d"), {"id": "1", "displayName": "Staff"}],
+    )
+    assert events == [
+        Seen("thing", "1", {"displayName": "Staff", "members": ("a", "c", "d")}),
+        Seen("thing", "2", {"displayName": "empty"}),
+    ]
+
+
+def test_a_member_that_went_and_came_again_is_one():
+    events = parted([members("1", "a")], [members("1", went=["a"])], [members("1", "a")])
+    assert events == [Seen("thing", "1", {"members": ("a",)})]
+
+
+def test_a_group_that_is_removed_within_the_round_is_not_there():
+    assert parted([members("1", "a")], [gone("1")]) == []
+
+
+@pytest.mark.parametrize("told", [7, {"id": "a"}, [7], [{"@removed": {}}], [{"id": None}]])
+def test_members_that_are_not_understood_make_the_group_invalid(told: object):
+    (event,) = parted([{"id": "1", "members@delta": told}])
+    assert isinstance(event, Invalid)
+    assert event.anchor == "1"
+
+
+# --- deltas --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"), [("changed", DeletionKind.SOFT), ("deleted", DeletionKind.GONE)]
+)
+def test_why_something_was_removed(reason: str, kind: DeletionKind):
+    assert Items(place()).event(gone("1", reason)) == Deleted("thing", "1", kind)
+
+
+@pytest.mark.parametrize("item", [gone("1", "moved"), {"id": "1", "@removed": "deleted"}])
+def test_removed_for_an_unknown_reason_is_invalid(item: Item):
+    event = Items(place()).event(item)
+    assert isinstance(event, Invalid)
+    assert event.anchor == "1"
+
+
+def test_null_clears_and_absent_says_nothing():
+    event = Items(place()).event(user("1", jobTitle=None, businessPhones=[]))
+    assert event == Changed("thing", "1", cleared=("businessPhones", "jobTitle"))
+
+
+def test_parts_are_cleared_one_by_one_and_all_with_the_whole():
+    here = place("users", "employeeOrgData/division", "employeeOrgData/costCenter")
+    told = user("1", employeeOrgData={"division": None, "costCenter": "7"})
+    assert Items(here).event(told) == Changed(
+        "thing",
+        "1",
+        set={"employeeOrgData/costCenter": "7"},
+        cleared=("employeeOrgData/division",),
+    )
+    event = Items(here).event(user("1", employeeOrgData=None))
+    assert isinstance(event, Changed)
+    assert event.cleared == ("employeeOrgData/costCenter", "employeeOrgData/division")
+
+
+def test_the_old_and_the_new_manager_come_in_any_order():
+    old, new = {"id": "old", "@removed": {"reason": "deleted"}}, {"id": "new"}
+    for told in ([old, new], [new, old]):
+        event = Items(place("users", "manager")).event({"id": "1", "manager@delta": told})
+        assert event == Changed("thing", "1", set={"manager": "new"})
+    event = Items(place("users", "manager")).event({"id": "1", "manager@delta": [old]})
+    assert event == Changed("thing", "1", cleared=("manager",))
+
+
+def test_two_things_told_are_one():
+    first = Changed("t", "1", set={"a": 1, "b": 2}, cleared=("c",), added={"m": ("x",)})
+    second = Changed(
+        "t", "1", set={"c": 3}, cleared=("b",), added={"m": ("y",)}, removed={"m": ("x",)}
+    )
+    told = joined(first, second)
+    assert laid_over({"d": 4, "b": 9, "m": ("x", "z")}, told) == {
+        "a": 1,
+        "c": 3,
+        "d": 4,
+        "m": ("y", "z"),
+    }
+
+
+def test_values_that_have_parts_are_json_where_the_whole_is_read():
+    reader = Items(place("users", "identities")).reader
+    item = user("1", identities=[{"b": 1, "a": "x"}])
+    assert reader.attributes(item) == {"identities": ('{"a":"x","b":1}',)}
+
+
+# --- what Graph is told --------------------------------------------------------------------------
+
+
+def test_missing_values_are_told_as_null_but_not_of_a_new_object():
+    values = {"jobTitle": None, "department": "", "a/b": None, "businessPhones": ()}
+    body = emptied(body_of(values, is_new=False, change_password=True), USERS)
+    assert body == {"jobTitle": None, "department": None, "a": {"b": None}, "businessPhones": []}
+    assert body_of(values, is_new=True, change_password=True) == {}
+
+
+def test_a_write_is_bound_to_the_etag_where_graph_offers_one():
+    here = place()
+    found = Found(SiloObject("thing", "1", {"jobTitle": "Clerk"}), 'W/"7"')
+    steps = Steps("root", change_password=True)
+    change = Change(
+        key="k",
+        operation=Operation.UPDATE,
+        type=here.kind,
+        anchor="1",
+        before={},
+        after={"jobTitle": "Boss"},
+    )
+    (step,) = steps.update(change, here, found)
+    assert step.headers == {"If-Match": 'W/"7"'}
+    assert steps.delete(here, found).headers == {"If-Match": 'W/"7"'}
+    job = job_of(change, here)
+    job.steps = [step]
+    assert judge(job, [Answer(412)], lambda: NOW) is None
+    assert "changed meanwhile" in job.why
+
+
+def test_the_clouds_are_those_of_the_sdk():
+    from azure.identity import AzureAuthorityHosts
+    from msgraph_core import NationalClouds
+
+    assert {each.graph for each in CLOUDS.values()} == {
+        each.value for each in NationalClouds if each is not NationalClouds.Germany
+    }
+    known = {AzureAuthorityHosts.AZURE_PUBLIC_CLOUD, AzureAuthorityHosts.AZURE_GOVERNMENT}
+    known.add(AzureAuthorityHosts.AZURE_CHINA)
+    assert {each.authority for each in CLOUDS.values()} == {f"https://{host}" for host in known}
+
+
+def test_no_name_stands_in_two_places():
+    for resource in (USERS, GROUPS):
+        assert len(resource.readable) == len(set(resource.readable))
+        assert not resource.read_only & {*resource.texts, *resource.flags, *resource.lists}
+
+
+# --- waiting -------------------------------------------------------------------------------------
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+def test_patience_grows_and_ends():
+    time = Time()
+    patience = Patience(timedelta(seconds=10), lambda: time.now, time.sleep)
+    assert len(list(patience.rounds())) == len(time.pauses)
+    assert time.pauses == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 3.8])
+    assert list(Patience(timedelta(0)).rounds()) == []
+
+
+def test_what_was_made_ten_minutes_ago_is_not_new_any_more():
+    time = Time()
+    recent = Recent(Patience(timedelta(0), lambda: time.now, time.sleep))
+    recent.note("a")
+    time.now = 599
+    recent.note("b")
+    assert "a" in recent
+    time.now = 601
+    assert "a" not in recent
+    assert "b" in recent
+
+
+# --- the configuration ---------------------------------------------------------------------------
+
+GOOD = {"types": {"user": {"resource": "users"}}}
+SECRET = {"tenant": "t", "client": "c", "secret": "s"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "say how to sign in"),
+        ({"url": "http://graph.example.org", "sign_in": SECRET}, "only spoken over https"),
+        ({"url": "https://graph.example.org/v1.0", "sign_in": SECRET}, "is no address"),
+        ({"url": "https://a:b@graph.example.org", "sign_in": SECRET}, "is no address"),
+        ({"cloud": "germany", "sign_in": SECRET}, "cloud"),
+        ({"sign_in": {**SECRET, "certificate": "x"}}, "say one of"),
+        ({"sign_in": {"tenant": "t", "client": "c"}}, "say one of"),
+        ({"sign_in": {"secret": "s", "client": "c"}}, "'tenant' and 'client'"),
+        ({"sign_in": {"managed_identity": "system", "client": "c"}}, "no 'tenant'"),
+        ({"sign_in": SECRET, "page_size": "1000"}, "at most 999"),
+        ({"sign_in": SECRET, "types": {"user": {}}}, "resource"),
+        ({"sign_in": SECRET, "types": {"user": {"resource": "devices"}}}, "resource"),
+        (
+            {"sign_in": SECRET, "types": {"u": {"resource": "users", "anchor": "mail"}}},
+            "always 'id'",
+        ),
+        (
+            {"sign_in": SECRET, "types": {"u": {"resource": "users", "members": "members"}}},
+            "leave it",
+        ),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, object], words: str):
+    with pytest.raises(ValidationError, match=words):
+        MsgraphOptions.model_validate({**GOOD, **options})
+
+
+def test_a_cloud_brings_its_addresses():
+    found = MsgraphOptions.model_validate({**GOOD, "cloud": "china", "sign_in": SECRET})
+    assert found.root == "https://microsoftgraph.chinacloudapi.cn/v1.0"
+    assert found.authority == "https://login.chinacloudapi.cn"
+    assert "s" not in repr(found.sign_in.secret)
+
+
+def test_what_says_that_accounts_are_enabled_may_be_another_attribute():
+    enabled = {"attribute": "employeeType", "when_on": "active", "when_off": "left"}
+    types = {"user": {"resource": "users", "attributes": ["mail"], "enabled": enabled}}
+    found = MsgraphOptions.model_validate({"url": "http://localhost:1", "types": types})
+    (kind,) = object_types("entra", found, {})
+    assert kind.enabled is not None
+    assert kind.enabled.attribute == "employeeType"
+    assert kind.attributes == {"mail", "employeeType"}

@@ -1,0 +1,287 @@
+"""The wire of Graph with scripted answers: addresses, pages without an end, half a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from hypersync.connectors.msgraph.answers import Answer, NotGraph, failure
+from hypersync.connectors.msgraph.options import MsgraphOptions, completed, place_of
+from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step
+from hypersync.connectors.msgraph.scan import Cursor, Scan
+from hypersync.connectors.msgraph.wire import NotAnswered, Wire, page_of
+from hypersync.connectors.settings import object_types
+from hypersync.errors import ScanFailed, SiloRefused
+from hypersync.model.objects import Complete, Conflict, Refused, RetryAfter, Seen, Unknown
+
+ROOT = "https://graph.microsoft.com/v1.0"
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def json(value: object, status: int = 200, **headers: str) -> Answer:
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return Answer(status, {"content-type": "application/json", **named}, orjson.dumps(value))
+
+
+def problem(status: int, code: str, message: str = "No.", **more: object) -> Answer:
+    return json({"error": {"code": code, "message": message, **more}}, status)
+
+
+class Scripted:
+    """Answers as it is told, and remembers what was asked."""
+
+    def __init__(self, *answers: Answer | Exception | Callable[[Request], Answer]) -> None:
+        self.answers = list(answers)
+        self.asked: list[Request] = []
+
+    def send(self, request: Request) -> Future[Answer]:
+        self.asked.append(request)
+        future: Future[Answer] = Future()
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer(request) if callable(answer) else answer)
+        return future
+
+
+def scan_of(*answers: Answer | Exception, **options: object) -> Scan:
+    return scan_over(Scripted(*answers), **options)
+
+
+def scan_over(client: Scripted, **options: object) -> Scan:
+    types = {"thing": {"resource": "users", "attributes": ["displayName"], **options}}
+    found = MsgraphOptions.model_validate({"url": "http://127.0.0.1:1", "types": types})
+    (kind,) = object_types("entra", found, {})
+    return Scan(place_of(completed(kind)), Wire(client, ROOT), "scope", 100)
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://elsewhere.example/v1.0/users/delta?$skiptoken=x",
+        "https://graph.microsoft.com.elsewhere.example/v1.0/users",
+        "https://graph.microsoft.com:8443/v1.0/users",
+        "https://somebody@graph.microsoft.com/v1.0/users",
+        "http://graph.microsoft.com/v1.0/users",
+        "http://127.0.0.1/v1.0/users",
+        "http://localhost:8080/v1.0/users",
+        "https://graph.microsoft.com/beta/users",
+        "https://graph.microsoft.com/v1.0evil/users",
+        "//elsewhere.example/v1.0/users",
+        "/v1.0/users",
+        "",
+    ],
+)
+def test_a_link_that_leads_away_is_refused_and_nothing_is_sent(link: str):
+    client = Scripted()
+    with pytest.raises(SiloRefused, match="a link leads"):
+        Wire(client, ROOT).get(link)
+    assert client.asked == []
+
+
+def test_the_case_of_a_host_does_not_matter():
+    link = "https://GRAPH.microsoft.com/v1.0/users/delta?$skiptoken=x"
+    assert Wire(Scripted(), ROOT).checked(link) == link
+
+
+def test_queries_are_quoted():
+    address = Wire(Scripted(), ROOT).address("/users", {"$filter": "a eq 'x&y #z+ü'"})
+    assert address == f"{ROOT}/users?$filter=a%20eq%20'x%26y%20%23z%2B%C3%BC'"
+
+
+# --- rounds that do not end well -----------------------------------------------------------------
+
+
+def test_pages_that_end_without_a_delta_link_fail_the_scan():
+    scan = scan_of(json({"value": [{"id": "1"}]}))
+    with pytest.raises(ScanFailed, match="ended without a delta link"):
+        list(scan.full())
+
+
+def test_a_page_with_both_links_fails_the_scan():
+    links = {
+        "@odata.nextLink": f"{ROOT}/users/delta?a",
+        "@odata.deltaLink": f"{ROOT}/users/delta?b",
+    }
+    with pytest.raises(ScanFailed, match="contradict each other"):
+        list(scan_of(json({"value": [], **links})).full())
+
+
+def test_a_page_that_leads_to_itself_fails_the_scan():
+    page = {"value": [], "@odata.nextLink": f"{ROOT}/users/delta?a"}
+    with pytest.raises(ScanFailed, match="contradict each other"):
+        list(scan_of(json(page), json(page)).full())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"value": {}}, {"value": [], "@odata.nextLink": 7}, [], "x", None],
+)
+def test_a_page_that_is_none_fails_the_scan(body: object):
+    with pytest.raises(ScanFailed, match="a page is not Graph's"):
+        list(scan_of(json(body)).full())
+
+
+def test_a_list_with_fewer_than_graph_counts_fails_the_scan():
+    page = {"value": [{"id": "1"}, {"id": "1"}], "@odata.count": 2}
+    with pytest.raises(ScanFailed, match="Graph counts 2 objects and listed 1"):
+        list(scan_of(json(page), filter="x eq 1").full())
+
+
+def test_a_broken_connection_fails_the_scan():
+    with pytest.raises(ScanFailed, match="went away in the middle of the scan: gone"):
+        list(scan_of(Lost("gone")).full())
+
+
+def test_what_was_deleted_while_a_scan_ran_is_told_by_the_next_delta():
+    first = {"value": [{"id": "1", "displayName": "a"}], "@odata.nextLink": f"{ROOT}/users/delta?a"}
+    removed = {"id": "1", "@removed": {"reason": "changed"}}
+    second = {"value": [removed], "@odata.deltaLink": f"{ROOT}/users/delta?b"}
+    *batches, [end] = scan_of(json(first), json(second)).full()
+    assert [type(e).__name__ for batch in batches for e in batch] == ["Seen", "Invalid"]
+    assert isinstance(end, Complete)
+    delta = scan_of(json({"value": [], "@odata.deltaLink": f"{ROOT}/users/delta?c"}))
+    ((event,), (end,)) = delta.delta(str(end.cursor), lambda told: None)
+    assert (type(event).__name__, event.anchor, event.kind.value) == ("Deleted", "1", "soft")
+    assert Cursor.read(str(end.cursor)).left == {}
+
+
+def test_a_scan_that_is_given_up_lets_go_of_the_page_under_way():
+    future: Future[Answer] = Future()
+    page = {"value": [{"id": "1", "displayName": "a"}], "@odata.nextLink": f"{ROOT}/users/delta?a"}
+
+    class Slow(Scripted):
+        def send(self, request: Request) -> Future[Answer]:
+            return super().send(request) if not self.asked else future
+
+    stream = scan_over(Slow(json(page))).full()
+    assert next(stream) == [Seen("thing", "1", {"displayName": "a"})]
+    stream.close()
+    assert future.cancelled()
+
+
+# --- batches -------------------------------------------------------------------------------------
+
+
+def batch_answer(*answers: dict[str, object]) -> Answer:
+    return json({"responses": list(answers)})
+
+
+def test_answers_of_a_batch_come_in_any_order_and_all_are_counted():
+    client = Scripted(
+        batch_answer(
+            {"id": "1.0", "status": 204}, {"id": "0.0", "status": 201, "body": {"id": "x"}}
+        )
+    )
+    (first,), (second,), (third,) = Wire(client, ROOT).batches(
+        [[Step(path="/a")], [Step(path="/b")], [Step(path="/c")]]
+    )
+    assert first.json() == {"id": "x"}
+    assert second.status == 204
+    assert third == NotAnswered("the batch was answered, this part of it was not", is_sent=True)
+
+
+def test_steps_of_one_group_depend_on_each_other_and_stay_together():
+    client = Scripted(*[batch_answer()] * 2)
+    groups = [[Step(path="/a")] * 15, [Step(path="/b")] * 15]
+    Wire(client, ROOT).batches(groups)
+    told = [orjson.loads(request.content or b"")["requests"] for request in client.asked]
+    assert [len(each) for each in told] == [15, 15]
+    assert "dependsOn" not in told[0][0]
+    assert [each["dependsOn"] for each in told[0][1:3]] == [["0.0"], ["0.1"]]
+
+
+@pytest.mark.parametrize(("error", "is_sent"), [(Lost("x"), True), (NotSent("x"), False)])
+def test_a_batch_that_was_lost_may_have_been_done_unless_it_was_never_sent(
+    error: Exception, *, is_sent: bool
+):
+    ((result,),) = Wire(Scripted(error), ROOT).batches([[Step(path="/a")]])
+    assert result == NotAnswered("x", is_sent=is_sent)
+
+
+@pytest.mark.parametrize("responses", [[7], [{"id": "0.0"}], [{"id": "0.0", "status": "200"}]])
+def test_an_answer_within_a_batch_that_is_none_counts_as_lost(responses: list[object]):
+    wire = Wire(Scripted(json({"responses": responses})), ROOT)
+    ((result,),) = wire.batches([[Step(path="/a")]])
+    assert isinstance(result, NotAnswered)
+    assert result.is_sent
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (problem(429, "TooManyRequests"), RetryAfter),
+        (problem(503, "ServiceUnavailable"), RetryAfter),
+        (problem(500, "generalException"), Unknown),
+        (problem(504, "gatewayTimeout"), Unknown),
+        (problem(412, "preconditionFailed"), Conflict),
+        (problem(403, "Authorization_RequestDenied"), Refused),
+        (problem(400, "Request_BadRequest"), Refused),
+        (Answer(302, {"location": "https://elsewhere.example"}), Refused),
+    ],
+)
+def test_what_a_failed_write_means(answer: Answer, expected: type):
+    assert isinstance(failure(answer, NOW, permissions="it needs X"), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7),
+        ("0", 0),
+        ("Mon, 02 Mar 2026 08:02:00 GMT", 120),
+        ("Mon, 02 Mar 2026 07:00:00 GMT", 0),
+        ("999999", 3600),
+        ("", 30),
+        ("soon", 30),
+        ("-5", 30),
+    ],
+)
+def test_how_long_graph_asks_to_wait(text: str, seconds: int):
+    assert Answer(429, {"retry-after": text}).wait(NOW) == timedelta(seconds=seconds)
+
+
+def test_errors_are_sentences_with_graphs_own_words():
+    assert problem(403, "Denied", "Insufficient.").sentence == (
+        "the application lacks a permission [403 Denied: Insufficient.]"
+    )
+    assert (
+        problem(400, "Bad", "Invalid property 'x'.").sentence == "Invalid property 'x'. [400 Bad]"
+    )
+    assert Answer(302, {"location": "https://x.example/"}).sentence == (
+        "it sends us elsewhere, to https://x.example/ [302]"
+    )
+    page = Answer(502, {"content-type": "text/html"}, b"<html>")
+    assert "a web page came" in page.sentence
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_expired"),
+    [
+        (problem(410, "resyncRequired"), True),
+        (problem(410, ""), True),
+        (problem(400, "syncStateNotFound"), True),
+        (problem(400, "SyncStateInvalid"), True),
+        (problem(400, "BadRequest", innerError={"code": "resyncRequired"}), True),
+        (problem(400, "Request_BadRequest"), False),
+        (problem(404, "syncStateNotFound"), False),
+    ],
+)
+def test_which_answers_mean_that_a_token_is_of_no_use(answer: Answer, *, is_expired: bool):
+    assert answer.is_expired_token is is_expired
+
+
+def test_a_cut_answer_is_none_of_graphs():
+    with pytest.raises(NotGraph, match="an answer of 11 bytes of application/json came"):
+        page_of(Answer(200, {"content-type": "application/json"}, b'{"value": ['))
