@@ -29,7 +29,7 @@ def replacement(resource: Resource, values: Attributes, names: Names) -> dict[st
 
     Blanks are left out: some services send them, and do not take them back.
     """
-    body = {name: _filled(held) for name, held in resource.items()}
+    body: dict[str, Any] = _filled(dict(resource))
     for name, value in values.items():
         assign(body, names.path(name), value, names)
     for name in [n for n, each in names.shape.core.items() if each.is_read_only and n in body]:

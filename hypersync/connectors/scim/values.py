@@ -57,8 +57,8 @@ class Reader:
 
     def _all(self, resource: Resource) -> Iterator[tuple[str, Value]]:
         for name, found in resource.items():
-            if name.startswith("urn:") and isinstance(found, dict):
-                for inner, value in found.items():
+            if name.startswith("urn:"):
+                for inner, value in found.items() if isinstance(found, dict) else ():
                     yield from self._flat(self._names.short(name, inner), value)
             elif self._names.is_reported(name):
                 yield from self._flat(name, _as_truth(found) if name in self._truths else found)
