@@ -1,0 +1,150 @@
+"""Several domain controllers, and one that was set back: where a cursor is good and where not."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hypersync.connectors.ad.connector import AdConnector
+from hypersync.connectors.ad.cursor import Mark
+from hypersync.connectors.ad.values import moment_of
+from hypersync.errors import CursorLost, ScanFailed
+from hypersync.model.objects import Complete
+from tests.ad_silos import Corner, connect, cursor_of, scan, seen
+from tests.samba import Samba, started, twin
+
+
+@pytest.fixture
+def server(tmp_path: Path, provisioned: Path) -> Iterator[Samba]:
+    with started(tmp_path / "dc1", provisioned) as first:
+        yield first
+
+
+@pytest.fixture
+def corner(server: Samba) -> Corner:
+    corner = Corner.new(server)
+    corner.add_people("ann", "bob", title="Clerk")
+    return corner
+
+
+def restore_copy(server: Samba, copy: Path) -> None:
+    """Put an old copy of the directory in the place of the one that is there."""
+    server.stop()
+    shutil.rmtree(server.folder / "private")
+    shutil.copytree(copy, server.folder / "private")
+    server.start()
+
+
+def keep_copy(server: Samba, copy: Path) -> None:
+    server.stop()
+    shutil.copytree(server.folder / "private", copy)
+    server.start()
+
+
+@pytest.mark.parametrize("way", ["dirsync", "usn"])
+def test_an_old_copy_of_the_directory_is_noticed_however_many_changes_came_since(
+    corner: Corner, tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture
+):
+    server = corner.server
+    silo = connect(server, corner.types, delta=way)
+    before = cursor_of(scan(silo))
+    keep_copy(server, tmp_path / "copy")
+    corner.set("ann", "title", "Boss")
+    cursor = cursor_of(scan(silo, before))
+    restore_copy(server, tmp_path / "copy")
+    with caplog.at_level(logging.WARNING), pytest.raises(CursorLost, match=r"^ALARM: .* set back"):
+        scan(silo, cursor)
+    assert "ALARM" in caplog.text
+    for title in ("Head", "Chief", "Chair"):  # now it has had more changes than it had lost
+        corner.set("bob", "title", title)
+    assert Mark.read(cursor_of(scan(silo))).usn > Mark.read(cursor).usn
+    with pytest.raises(CursorLost, match=r"ALARM: .*change .* is not known"):
+        scan(silo, cursor)
+    assert seen(scan(silo))[corner.guid("ann")]["title"] == "Clerk"
+
+
+def test_a_restored_backup_is_noticed_by_its_new_invocation(corner: Corner):
+    server = corner.server
+    silo = connect(server, corner.types)
+    cursor = cursor_of(scan(silo))
+    server.stop()
+    server.new_invocation()
+    server.start()
+    with pytest.raises(CursorLost, match=r"ALARM: .*restored from a backup"):
+        scan(silo, cursor)
+
+
+def test_a_delta_goes_back_to_the_controller_of_its_cursor_and_else_all_is_read(
+    corner: Corner, tmp_path: Path
+):
+    first = corner.server
+    with twin(first, tmp_path / "dc2") as second:
+        silo = connect([first, second], corner.types)
+        cursor = cursor_of(scan(silo))
+        assert Mark.read(cursor).url == first.url
+        first.stop()
+        with pytest.raises(CursorLost, match="which is not there") as caught:
+            scan(silo, cursor)
+        assert "ALARM" not in caught.value.message
+        events = scan(silo)
+        assert len(seen(events)) == 2
+        assert Mark.read(cursor_of(events)).url == second.url
+        first.start()
+        Corner(second, corner.name).set("ann", "title", "Boss")
+        with silo.open() as session:
+            assert session.server == first.url
+            stream = session.scan(silo.streams()[0], cursor_of(events))
+            found = [event for batch in stream for event in batch]
+        assert [o["title"] for o in seen(found).values()] == ["Boss"]
+        assert Mark.read(cursor_of(found)).url == second.url
+
+
+def test_a_whole_scan_is_read_from_one_controller(corner: Corner, tmp_path: Path):
+    first = corner.server
+    with twin(first, tmp_path / "dc2") as second:
+        silo = connect([first, second], corner.types, page_size=1)
+        with silo.open() as session:
+            stream = session.scan(silo.streams()[0], None)
+            next(stream)
+            first.kill()
+            with pytest.raises(ScanFailed, match="went away"):
+                list(stream)
+        with silo.open() as session:
+            assert session.server == second.url
+        first.start()
+
+
+def test_a_cursor_that_is_too_old_is_lost(corner: Corner):
+    silo = connect(corner.server, corner.types)
+    mark = Mark.read(cursor_of(scan(silo)))
+    assert [type(e) for e in scan(silo, mark.text)] == [Complete]
+    with pytest.raises(CursorLost, match="more than 50 days ago"):
+        scan(silo, aged(mark, timedelta(days=51)))
+    assert scan(silo, aged(mark, timedelta(days=49)))
+
+
+def aged(mark: Mark, span: timedelta) -> str:
+    return replace(mark, time=f"{moment_of(mark.time) - span:%Y%m%d%H%M%S}.0Z").text
+
+
+def test_a_cursor_of_another_scope_or_another_way_is_lost(corner: Corner):
+    silo = connect(corner.server, corner.types)
+    cursor = cursor_of(scan(silo))
+    wider = {**corner.types, "user": {**corner.types["user"], "base": corner.base}}
+    for other in (
+        connect(corner.server, wider),
+        connect(corner.server, corner.types, delta="usn"),
+    ):
+        with pytest.raises(CursorLost):
+            scan(other, cursor)
+
+
+def test_a_cookie_that_the_controller_does_not_take_is_lost(corner: Corner):
+    silo: AdConnector = connect(corner.server, corner.types)
+    mark = Mark.read(cursor_of(scan(silo)))
+    with pytest.raises(CursorLost, match="does not take the DirSync cookie"):
+        scan(silo, replace(mark, cookie=b"nonsense").text)
