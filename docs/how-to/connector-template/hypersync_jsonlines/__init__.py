@@ -1,0 +1,1 @@
+"""A connector for files with one JSON object in each line."""
