@@ -285,7 +285,7 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "ready").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _provision(folder)
+            provision(folder)
             (folder / "ready").touch()
     return folder
 
@@ -299,7 +299,8 @@ def domain_controller(
         yield server
 
 
-def _provision(folder: Path) -> None:
+def provision(folder: Path) -> Path:
+    """Make a domain in a new folder, with who signs in to it; returns the folder."""
     folder.mkdir()
     names = ["--realm=HS.TEST", "--domain=HS", "--host-name=dc1", "--host-ip=127.0.0.1"]
     role = ["--server-role=dc", "--dns-backend=NONE", "--use-rfc2307", "--quiet"]
@@ -310,6 +311,7 @@ def _provision(folder: Path) -> None:
     _configure(folder, "127.0.0.1")
     command = ["ldbmodify", *_option(folder), "-H", _database(folder)]
     _run(command, _TREE)
+    return folder
 
 
 def _configure(folder: Path, address: str) -> None:

@@ -36,7 +36,7 @@ _REASONS: Final[Mapping[int, str]] = MappingProxyType(
         0x0562: "it is a member already",
         0x200B: "a value does not fit its attribute: it is too long, or of another kind",
         0x200D: "the attribute has a value already",
-        0x2014: "the classes of the object do not allow it; see 'object_class'",
+        0x2014: "its class does not have one of the attributes, or needs another; mend the rule",
         0x2015: "it has objects below it; move or delete these first, we delete no subtrees",
         0x2016: "the attribute is part of the name; rename the object instead",
         0x202F: "a value breaks a rule of the directory; it may be in use by another object",
