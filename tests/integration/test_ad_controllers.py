@@ -26,6 +26,16 @@ def server(tmp_path: Path, provisioned: Path) -> Iterator[Samba]:
 
 @pytest.fixture
 def corner(server: Samba) -> Corner:
+    return _with_people(server)
+
+
+@pytest.fixture(scope="module")
+def shared_corner(domain_controller: Samba) -> Corner:
+    """One for tests that neither stop the server nor change anything."""
+    return _with_people(domain_controller)
+
+
+def _with_people(server: Samba) -> Corner:
     corner = Corner.new(server)
     corner.add_people("ann", "bob", title="Clerk")
     return corner
@@ -41,7 +51,7 @@ def restore_copy(server: Samba, copy: Path) -> None:
 
 def keep_copy(server: Samba, copy: Path) -> None:
     server.stop()
-    shutil.copytree(server.folder / "private", copy)
+    shutil.copytree(server.folder / "private", copy, ignore=shutil.ignore_patterns("ldapi"))
     server.start()
 
 
@@ -118,8 +128,8 @@ def test_a_whole_scan_is_read_from_one_controller(corner: Corner, tmp_path: Path
         first.start()
 
 
-def test_a_cursor_that_is_too_old_is_lost(corner: Corner):
-    silo = connect(corner.server, corner.types)
+def test_a_cursor_that_is_too_old_is_lost(shared_corner: Corner):
+    silo = connect(shared_corner.server, shared_corner.types)
     mark = Mark.read(cursor_of(scan(silo)))
     assert [type(e) for e in scan(silo, mark.text)] == [Complete]
     with pytest.raises(CursorLost, match="more than 50 days ago"):
@@ -131,20 +141,23 @@ def aged(mark: Mark, span: timedelta) -> str:
     return replace(mark, time=f"{moment_of(mark.time) - span:%Y%m%d%H%M%S}.0Z").text
 
 
-def test_a_cursor_of_another_scope_or_another_way_is_lost(corner: Corner):
-    silo = connect(corner.server, corner.types)
+def test_a_cursor_of_another_scope_or_another_way_is_lost(shared_corner: Corner):
+    silo = connect(shared_corner.server, shared_corner.types)
     cursor = cursor_of(scan(silo))
-    wider = {**corner.types, "user": {**corner.types["user"], "base": corner.base}}
+    wider = {
+        **shared_corner.types,
+        "user": {**shared_corner.types["user"], "base": shared_corner.base},
+    }
     for other in (
-        connect(corner.server, wider),
-        connect(corner.server, corner.types, delta="usn"),
+        connect(shared_corner.server, wider),
+        connect(shared_corner.server, shared_corner.types, delta="usn"),
     ):
         with pytest.raises(CursorLost):
             scan(other, cursor)
 
 
-def test_a_cookie_that_the_controller_does_not_take_is_lost(corner: Corner):
-    silo: AdConnector = connect(corner.server, corner.types)
+def test_a_cookie_that_the_controller_does_not_take_is_lost(shared_corner: Corner):
+    silo: AdConnector = connect(shared_corner.server, shared_corner.types)
     mark = Mark.read(cursor_of(scan(silo)))
     with pytest.raises(CursorLost, match="does not take the DirSync cookie"):
         scan(silo, replace(mark, cookie=b"nonsense").text)
