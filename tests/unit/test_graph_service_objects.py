@@ -198,6 +198,8 @@ def test_a_count_without_the_header_is_silently_left_out(world):
     [
         ("displayName eq 'Anna'", "a"),
         ("displayName eq 'ANNA'", "a"),
+        ("userPrincipalName eq 'B@contoso.com'", "b"),
+        ("userPrincipalName eq 'x@contoso.com'", ""),
         ("accountEnabled eq false", "c"),
         ("city eq null", "c"),
         ("startswith(displayName,'B')", "b"),

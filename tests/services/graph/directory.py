@@ -130,10 +130,11 @@ class Directory:
         self, kind: Kind, values: Mapping[str, Any], now: datetime, *, id_: str | None = None
     ) -> Entry:
         """Add an object; it is valid, and references are added afterwards."""
-        given = {**PROPERTIES[kind].at_first, "createdDateTime": stamp(now)}
+        given: dict[str, Any] = {**PROPERTIES[kind].at_first, "createdDateTime": stamp(now)}
         if kind is Kind.GROUP:
             given["renewedDateTime"] = stamp(now)
-        entry = Entry(kind, id_ or str(uuid.uuid4()), given | _readable(values))
+        given["id"] = id_ or str(uuid.uuid4())
+        entry = Entry(kind, given["id"], given | _readable(values))
         self.entries[entry.id] = entry
         self.kinds[entry.id] = kind
         self.order[kind].append(entry.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from tests.services.graph.directory import Entry
@@ -69,8 +68,7 @@ def shown(entry: Entry, select: Selection | None) -> dict[str, Any]:
     """Return an object as a read shows it: what is selected, null where it has no value."""
     names = PROPERTIES[entry.kind].shown if select is None else select
     skipped = PROPERTIES[entry.kind].navigation
-    values: Mapping[str, Any] = {**entry.values, "id": entry.id}
-    return {name: values.get(name) for name in names if name not in skipped}
+    return {name: entry.values.get(name) for name in names if name not in skipped}
 
 
 def context(request: Request, of: str, select: Selection | None = None) -> str:
