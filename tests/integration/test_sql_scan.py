@@ -91,10 +91,11 @@ def test_what_only_postgresql_has_is_told_too(database: Sql):
     database.run(
         "CREATE TYPE mood AS ENUM ('calm', 'busy')",
         "CREATE TABLE users (id UUID PRIMARY KEY, mood mood, code CHAR(5), roles TEXT[], "
-        "at TIMESTAMPTZ, big NUMERIC(40), exact NUMERIC(30,20), host INET)",
+        "at TIMESTAMPTZ, big NUMERIC(40), exact NUMERIC(30,20), host INET, ends TIMESTAMPTZ, "
+        "old DATE)",
         "INSERT INTO users VALUES ('C56A4180-65AA-42EC-A945-5FD21DEC0538', 'busy', 'ab', "
         "ARRAY['b', NULL, 'a', 'b'], '2026-02-03 04:05:06+02', 123456789012345678901234567890, "
-        "0.12345678901234567891, '10.0.0.1')",
+        "0.12345678901234567891, '10.0.0.1', 'infinity', '0044-03-15 BC')",
     )
     (found,) = seen(scan(database.connect(USERS))).items()
     assert found == (
@@ -108,6 +109,8 @@ def test_what_only_postgresql_has_is_told_too(database: Sql):
             "big": "123456789012345678901234567890",
             "exact": "0.12345678901234567891",
             "host": "10.0.0.1",
+            "ends": "infinity",
+            "old": "0044-03-15 BC",
         },
     )
     with database.connect(USERS).open() as session:
@@ -330,6 +333,17 @@ def test_second_tables_hold_several_values(database: Sql):
     assert read.attributes == found["1"]
     assert schema is not None
     assert schema["phone"].multi_valued
+
+
+def test_text_that_is_none_fails_the_scan_and_is_not_shown(database: Sql):
+    if not only(database, "sqlite"):
+        return
+    database.run(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)",
+        "INSERT INTO users VALUES (1, CAST(x'736563726574ff' AS TEXT))",
+    )
+    with pytest.raises(ScanFailed, match=r"Could not decode to UTF-8 column 'name'$"):
+        scan(database.connect(USERS))
 
 
 # --- deltas --------------------------------------------------------------------------------------

@@ -15,17 +15,21 @@ from typing import ClassVar
 from sqlalchemy.engine import Connection
 
 from hypersync.connectors.changes import refuse_all
+from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.connectors.sql_database.database import Database
-from hypersync.connectors.sql_database.options import SqlOptions, scope_of
+from hypersync.connectors.sql_database.discover import other_tables, rights_of
+from hypersync.connectors.sql_database.options import SqlOptions, scope_of, type_options
 from hypersync.connectors.sql_database.rows import Rows
 from hypersync.connectors.sql_database.scan import Scan
 from hypersync.connectors.sql_database.source import Source
 from hypersync.connectors.sql_database.write import Writer
 from hypersync.errors import ScanFailed, SiloError, SiloRefused
+from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
+from hypersync.model.rights import Right
 
 
 @connector("sql")
@@ -118,6 +122,27 @@ class SqlSession:
         if not self._settings.write:
             return refuse_all(changes, f"the silo {self._settings.silo!r} is not to be written")
         return Writer(self._database, self._source)(changes)
+
+    def discover(self) -> Sequence[FoundType]:
+        """Look at some rows of each type, and at the other tables of the database."""
+        schema = self.schema()
+        found = [
+            each for kind in self._kinds.values() for each in discover_by_scan(self, [kind], schema)
+        ]
+        options = [type_options(each) for each in self._kinds.values()]
+        known = {each.table for each in options if each.table is not None}
+        known |= {held.table for each in options for held in each.lists.values()}
+        with self._looking() as connection:
+            return [*found, *other_tables(connection, known)]
+
+    def rights(self) -> Sequence[Right]:
+        """Ask the database what the account may do."""
+        with self._looking() as connection:
+            return [
+                right
+                for name in self._kinds
+                for right in rights_of(connection, self._source(connection, name))
+            ]
 
     def check(self) -> Sequence[Mistake]:
         """Look at tables, columns, conditions and what writing needs."""

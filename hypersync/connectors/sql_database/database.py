@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from hypersync.config.values import Secret
 from hypersync.connectors.sql_database.options import DRIVERS
+from hypersync.connectors.sql_database.postgresql import tell_what_python_cannot_hold
 from hypersync.connectors.sql_database.trouble import Meaning, trouble
 from hypersync.errors import SiloRefused, SiloUnreachable
 
@@ -70,6 +71,8 @@ class Database:
             ) from error
         prepare = _prepare_postgresql if backend == "postgresql" else _prepare_mariadb
         event.listen(engine, "connect", prepare(self._timeout))
+        if backend == "postgresql":
+            event.listen(engine, "connect", tell_what_python_cannot_hold)
         return engine
 
     def _open_file(self) -> sqlite3.Connection:

@@ -148,4 +148,6 @@ def _trouble(meaning: Meaning | None, sentence: str, name: str | None, text: str
 
 
 def _first_line(original: object) -> str:
-    return str(original).strip().partition("\n")[0] or type(original).__name__
+    text = str(original).strip().partition("\n")[0]
+    # the value that could not be decoded stays where it is
+    return text.partition(" with text ")[0] or type(original).__name__
