@@ -87,13 +87,13 @@ def wishes(number: int, person: Any, account: Any, is_member: bool) -> set[Wish]
     me = {"member": uid}
     made = {"uid": uid, "number": f"e{number}", **on}
     hail = {"webhook": "https://hooks.example.org/hail", "repeatable": False}
-    is_on = known.get("active") == "true"
+    is_on, is_off = known.get("active") == "true", known.get("active") == "false"
     said: list[tuple[bool, str, str, Any, Any]] = [
         (title == "boss", "hail", "event", None, hail),
         (status == "active" and not is_there, "make", "create", None, made),
         (status == "left" and is_there and is_on, "leave", "disable", on, off),
         (
-            status == "active" and is_there and not is_on,
+            status == "active" and is_there and is_off,  # what nobody says is unknown, not off
             "back",
             "enable",
             {"active": known.get("active")},
