@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 from hypersync.config.yaml_block import AsWritten, entry_lines, secret_paths
 from hypersync.model.discovery import SAMPLE
@@ -16,6 +16,8 @@ from hypersync.model.visible import unhidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from pydantic import BaseModel
 
     from hypersync.config.models import SiloConfig
     from hypersync.connectors.settings import SiloOptions
@@ -47,11 +49,17 @@ def block(
     shown = AsWritten(silo, secret_paths(options))
     own = shown(config.given())
     configured = own.pop("types", {})
+    needs_anchor = _type_options(options).model_fields["anchor"].is_required()
     lines = [f"    {line}" for key, value in own.items() for line in entry_lines(key, value)]
     types: list[str] = []
     for name, each in found.items():
         types += [f"      # {line}".rstrip() for line in type_lines(name, each)]
         entry = configured[name] if name in configured else _entry(each, shown)
+        if needs_anchor and "anchor" not in entry:
+            types.append(
+                "      # It needs an anchor, and nothing is sure to be one: choose it yourself."
+            )
+            entry["anchor"] = next((known.name for known in each.attributes), "unknown")
         types += [f"      {line}" for line in entry_lines(name, entry)]
     for name in configured.keys() - found.keys():
         types.append("      # It is configured, and nothing was found out about it.")
@@ -61,6 +69,12 @@ def block(
     head = _head(silo, shown.invented)
     parts = [*head, "silos:", f"  {silo}:", *lines, "    types:", *types, *_joins(silo, found)]
     return "\n".join([*parts, ""])
+
+
+def _type_options(options: SiloOptions) -> type[BaseModel]:
+    """Return the model of the types of a silo."""
+    _, model = get_args(type(options).model_fields["types"].annotation)
+    return cast("type[BaseModel]", model)
 
 
 def _entry(found: FoundType, shown: AsWritten) -> dict[str, object]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from hypersync.config.values import Secret
 from hypersync.connectors.changes import refuse_all
+from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
+from hypersync.connectors.scim.discover import other_resources
 from hypersync.connectors.scim.examine import Examiner
 from hypersync.connectors.scim.options import (
     AuthOptions,
@@ -30,8 +33,10 @@ from hypersync.connectors.scim.write import Writer
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.connectors.steady import Pause
 from hypersync.errors import ScanFailed, SiloRefused
+from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
+from hypersync.model.rights import Right, Verb
 
 
 @connector("scim")
@@ -65,8 +70,8 @@ class ScimConnector:
             wire.close()
 
     def _knock(self, wire: Wire) -> None:
-        """Ask for one object of the first type, which needs the token."""
-        endpoint = endpoint_of(self._types[0])
+        """Ask for one object of the first type, which needs the token, or for what there is."""
+        endpoint = endpoint_of(self._types[0]) if self._types else "/ResourceTypes"
         with _lost_is_unreachable():
             answer = wire.send("GET", endpoint, query={"count": "1", "attributes": "id"})
         if answer.status == 404:
@@ -147,6 +152,36 @@ class ScimSession:
         if not self.settings.write:
             return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
         return Writer(self._service, self._types)(changes)
+
+    def discover(self) -> Sequence[FoundType]:
+        """Look at some objects of each type, and of the other resource types."""
+        known = list(self._types.values())
+        with _lost_is_unreachable():
+            others = other_resources(self._service, self.settings.silo, known, self._look)
+            return [*map(self._look, known), *others]
+
+    def _look(self, kind: ObjectType) -> FoundType:
+        described = self._service.place(kind).names.described(kind.attributes)
+        (found,) = discover_by_scan(self, [kind], Schema({kind.name: described}))
+        joins = tuple(name for name in found.joins if name != "id")
+        return replace(found, anchors=("id",), joins=joins)
+
+    def rights(self) -> Sequence[Right]:
+        """Say which types may be read; of writes a service does not tell."""
+        with _lost_is_unreachable():
+            return [self._right(kind) for kind in self._types.values()]
+
+    def _right(self, kind: ObjectType) -> Right:
+        endpoint = endpoint_of(kind)
+        answer = self._service.wire.get(endpoint, {"count": "1", "attributes": "id"})
+        is_denied = answer.status in (401, 403)
+        return Right(
+            type=kind.name,
+            verb=Verb.READ,
+            granted=True if answer.is_good else False if is_denied else None,
+            lacking=(f"GET {endpoint}",) if is_denied else (),
+            remedy="give the token or account the right to read it" if is_denied else "",
+        )
 
     def check(self) -> Sequence[Mistake]:
         """Look at endpoints, filters and attributes, and whether a token goes in clear."""
