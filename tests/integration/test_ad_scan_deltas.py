@@ -6,7 +6,7 @@ import pytest
 
 from hypersync.connectors.ad.connector import AdConnector
 from hypersync.errors import ScanFailed
-from hypersync.model.objects import Complete, DeletionKind
+from hypersync.model.objects import Complete, Deleted, DeletionKind, ScanEvent, Seen
 from tests.ad_silos import USER, Corner, connect, cursor_of, gone, scan, seen
 from tests.samba import USERS, Samba
 
@@ -257,6 +257,45 @@ def test_organizational_units_contacts_and_computers_are_types_like_any_other(
     (computer,) = seen(events, "computer").values()
     assert computer["accountEnabled"] is True
     assert all("accountEnabled" not in o for o in seen(events, "contact").values())
+
+
+def test_after_all_changes_at_once_a_delta_knows_what_a_full_scan_does(
+    silo: AdConnector, corner: Corner
+):
+    unit = f"OU=North,{corner.people}"
+    corner.server.modify(f"dn: {unit}\nobjectClass: organizationalUnit\n")
+    corner.add_people("eve", "fay", below=unit)
+    corner.add_people("gil", "hal", "ida", manager=corner.person("zoë"))
+    corner.add_group("north", ["gil", "hal", "ida"], managedBy=corner.person("ida"))
+    corner.change(corner.group("north"), f"add: member\nmember: CN=eve,{unit}")
+    events = scan(silo)
+    known = replayed({}, events)
+    cursor = cursor_of(events)
+    corner.move(corner.person("ida"), "CN=ines", corner.people)
+    corner.move(unit, "OU=South", corner.people)
+    corner.move(corner.person("hal"), "CN=hal", corner.leavers)
+    corner.delete(corner.person("gil"))
+    corner.add_people("gil", title="New")
+    corner.set("zoë", "title", "Boss")
+    corner.move(corner.person("zoë"), "CN=zora", f"OU=South,{corner.people}")
+    corner.delete(corner.group("staff"))
+    corner.add_group("later", ["ann"])
+    changed = replayed(known, scan(silo, cursor))
+    assert changed == replayed({}, scan(silo))
+    assert changed != known
+
+
+def replayed(known: dict, events: list[ScanEvent]) -> dict:
+    """Return what is known of each object after a scan."""
+    known = dict(known)
+    for event in events:
+        if isinstance(event, Seen):
+            known[event.type, event.anchor] = event.attributes
+        elif isinstance(event, Deleted):
+            known.pop((event.type, event.anchor), None)
+        else:
+            assert isinstance(event, Complete), event
+    return known
 
 
 # --- what only one of the ways does ------------------------------------------------------------
