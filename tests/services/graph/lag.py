@@ -41,9 +41,9 @@ class Lag:
         return found
 
     def hides(self, id_: str) -> bool:
-        """Tell whether lists do not show a new object yet."""
+        """Tell whether a list does not show a new object yet, and count it; changes it shows."""
         found = self._before.get(id_)
-        return found is not None and found.value is None
+        return found is not None and found.value is None and self.before(id_) is not None
 
     def settle(self) -> None:
         """Let everybody see the truth."""
