@@ -385,7 +385,7 @@ def _done(
         input=text,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env=env,
         check=False,
     )
