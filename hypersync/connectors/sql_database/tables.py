@@ -179,17 +179,22 @@ def _json_columns(connection: Connection, name: str, schema: str | None) -> froz
 
 def _unique(inspector: Inspector, name: str, schema: str | None) -> frozenset[str]:
     """Return the columns that are a primary key, a unique constraint or index on their own."""
-    key = inspector.get_pk_constraint(name, schema)["constrained_columns"]
+    # SQLite keeps unique constraints as indices that are not listed otherwise
+    more = {"include_auto_indexes": True} if inspector.dialect.name == "sqlite" else {}
     groups: list[list[Any]] = [
-        list(key),
+        list(inspector.get_pk_constraint(name, schema)["constrained_columns"]),
         *(list(each["column_names"]) for each in inspector.get_unique_constraints(name, schema)),
         *(
             list(each["column_names"])
-            for each in inspector.get_indexes(name, schema)
-            if each["unique"] and not each.get("dialect_options", {}).get("postgresql_where")
+            for each in inspector.get_indexes(name, schema, **more)
+            if each["unique"] and not _is_partial(each.get("dialect_options", {}))
         ),
     ]
     return frozenset(str(each[0]) for each in groups if len(each) == 1 and each[0] is not None)
+
+
+def _is_partial(options: Mapping[str, Any]) -> bool:
+    return any(name.endswith("_where") for name in options)
 
 
 def _engine(inspector: Inspector, name: str, schema: str | None) -> str:
