@@ -12,6 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from io import BytesIO
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -19,7 +20,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import requests
 from scim2_models import ScimProvider, ServiceProviderConfig
-from scim2_server.memory import InMemoryStorage
+from scim2_server.memory import InMemoryStorage, utcnow
 from scim2_server.service import ScimService
 from scim2_server.testserver.application import BearerTokenApplication
 from scim2_server.utils import (
@@ -66,6 +67,7 @@ class ScimServer:
         )
         self._service = ScimService(self._provider, secret="x" * 32)
         self.instead: Instead | None = None
+        self.clock: Callable[[], datetime] = utcnow
         self.requests: list[Request] = []
         self.fresh()
         self._server = make_server(
@@ -82,9 +84,13 @@ class ScimServer:
     def fresh(self) -> None:
         """Forget every resource and every request."""
         self._application = BearerTokenApplication(
-            InMemoryStorage(), self._provider, service=self._service, bearer_tokens=[TOKEN]
+            InMemoryStorage(lambda: self.clock()),
+            self._provider,
+            service=self._service,
+            bearer_tokens=[TOKEN],
         )
         self.instead = None
+        self.clock = utcnow
         self.requests.clear()
 
     def stop(self) -> None:

@@ -596,9 +596,19 @@ def test_a_login_page_after_a_write_is_unknown(server: ScimServer):
     assert isinstance(boss(connect(server.url), ann), Unknown)
 
 
-def test_a_service_that_dies_before_a_write_means_later(server: ScimServer):
+@pytest.mark.parametrize(
+    "then",
+    [
+        broken,
+        lambda r: problem(401),
+        lambda r: problem(500),
+        lambda r: Response("<html>", content_type="text/html"),
+        lambda r: Response("", 302, headers={"Location": "https://login.example.org"}),
+    ],
+)
+def test_a_service_that_goes_away_before_a_write_means_later(server: ScimServer, then: Instead):
     ann = server.add_user("ann")
-    server.instead = on("GET", broken, f"/v2/Users/{ann}")
+    server.instead = on("GET", then, f"/v2/Users/{ann}")
     assert isinstance(boss(connect(server.url), ann), RetryAfter)
     assert operations(server) == []
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -43,6 +44,7 @@ class _Page:
 class Pages:
     """One list of a service; iterating gives each object once, page by page.
 
+    ``began`` is when the first page came, by the clock of the service, if it says so.
     Raises `ScanFailed` when the list cannot be read to its end.
     """
 
@@ -50,6 +52,8 @@ class Pages:
         self._wire = service.wire
         self._endpoint = endpoint
         self._query = {"count": str(service.options.page_size), **query}
+        self.began: datetime | None = None
+        self._is_begun = False
         self._met: set[object] = set()
         way = service.options.pagination
         self._is_by_cursor = way == "cursor" or (way == "auto" and service.features.cursor is True)
@@ -173,6 +177,8 @@ class Pages:
         except SiloRefused as error:
             raise ScanFailed(error.message) from error
         self._check_status(answer)
+        if not self._is_begun:
+            self._is_begun, self.began = True, answer.when
         body = answer.body
         resources = body.get("Resources", []) if isinstance(body, dict) else None
         if not isinstance(resources, list) or not all(isinstance(r, dict) for r in resources):

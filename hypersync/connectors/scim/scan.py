@@ -1,7 +1,9 @@
 """One pass over one type of a SCIM service: everything, or what changed since a cursor.
 
-The cursor holds the latest ``meta.lastModified`` that was met, and whose it was. A delta asks for
-what was modified since, an overlap earlier, and then for all ids, since deletes leave no trace.
+The cursor holds the latest ``meta.lastModified`` that was met, and whose it was; never a later time
+than when the scan began by the clock of the service, since what was read first may have changed
+before the last was read. A delta asks for what was modified since, an overlap earlier, and then for
+all ids, since deletes leave no trace.
 The object that the cursor comes from must be found again (unless it is gone): a service whose
 filter does not find it does not do what the delta needs, and the cursor is lost.
 """
@@ -34,6 +36,7 @@ class Scan:
         self._kind = place.kind.name
         self._filter = type_options(place.kind).filter or ""
         self._latest: tuple[datetime, str] | None = None
+        self._began: datetime | None = None
         self._is_dated = True
 
     def full(self) -> Iterator[Batch]:
@@ -76,8 +79,10 @@ class Scan:
 
     def _objects(self, filter_: str) -> Iterator[Batch]:
         query = {**self._service.selection(self._place), **_filtered(filter_)}
-        for page in Pages(self._service, self._place.endpoint, query):
+        pages = Pages(self._service, self._place.endpoint, query)
+        for page in pages:
             yield [self._event(resource) for resource in page]
+        self._began = pages.began
 
     def _event(self, resource: Resource) -> ScanEvent:
         found = self._place.object(resource)
@@ -97,9 +102,10 @@ class Scan:
     def _cursor(self) -> str | None:
         """Return where the next delta starts; ``None`` where the service has no deltas."""
         is_able = self._service.options.deltas and self._service.features.filter is True
-        if self._latest is None or not self._is_dated or not is_able:
+        if self._latest is None or self._began is None or not self._is_dated or not is_able:
             return None
-        since, owner = self._latest
+        changed, owner = self._latest
+        since = min(changed, self._began)
         cursor = {"since": since.isoformat(), "of": owner, "scope": self._scope()}
         return orjson.dumps(cursor).decode()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -48,6 +48,10 @@ class Lost(Exception):
 
 class NotSent(Exception):
     """The service could not be reached; nothing was carried out."""
+
+
+class Elsewhere(SiloRefused):
+    """What answers is not the service, or does not know us any more; nothing was carried out."""
 
 
 class Unsure(Exception):
@@ -98,6 +102,13 @@ class Answer:
         return said if isinstance(said, str) else ""
 
     @property
+    def when(self) -> datetime | None:
+        """When the service answered, by its own clock."""
+        with suppress(ValueError, TypeError):
+            return parsedate_to_datetime(self.headers.get("Date", ""))
+        return None
+
+    @property
     def asks_to_wait(self) -> bool:
         """Whether the same request may be well later."""
         return self.status in (429, 503)
@@ -109,8 +120,8 @@ class Answer:
         if said.isdecimal():
             return timedelta(seconds=min(int(said), 86_400))
         with suppress(ValueError, TypeError):
-            until, now = parsedate_to_datetime(said), self.headers.get("Date", "")
-            return max(until - parsedate_to_datetime(now), timedelta(0))
+            until = parsedate_to_datetime(said)
+            return _LATER if self.when is None else max(until - self.when, timedelta(0))
         return _LATER
 
 
@@ -205,11 +216,11 @@ class Wire:
     def _answer(self, response: requests.Response) -> Answer:
         status = response.status_code
         if 300 <= status < 400:
-            raise SiloRefused(self._redirect(response))
+            raise Elsewhere(self._redirect(response))
         body, is_json = _json(response.content)
         if not is_json and 200 <= status < 300 and (response.content or status == 200):
             kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
-            raise SiloRefused(
+            raise Elsewhere(
                 f"{self.url} answers with {self._shown(kind)} that is no JSON (a login page, "
                 "perhaps); is this the base address of the service?"
             )

@@ -39,8 +39,8 @@ from hypersync.connectors.scim.create import Finder
 from hypersync.connectors.scim.patches import Dialect, patch_body
 from hypersync.connectors.scim.service import Place, Service
 from hypersync.connectors.scim.values import Reader, checked, secrets_of
-from hypersync.connectors.scim.wire import Answer, Lost, NotSent, Unsure, Wire, writing
-from hypersync.errors import SiloError, SiloRefused
+from hypersync.connectors.scim.wire import Answer, Elsewhere, Lost, NotSent, Unsure, Wire, writing
+from hypersync.errors import ScanFailed, SiloError, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Attributes,
     Change,
@@ -98,14 +98,14 @@ class Writer:
         try:
             place = self._service.place(self._kinds[change.type.name])
             return self._operation(change)(in_its_form(change, place), place)
+        except (Lost, NotSent, Elsewhere, SiloUnreachable, ScanFailed) as error:
+            self._stop = RetryAfter(_LATER, f"the service went away before this was tried: {error}")
+            return self._stop
         except (ValueError, SiloRefused) as error:
             return Refused(str(error))
         except Unsure as error:
             self._stop = RetryAfter(_LATER, "the service went away before this was tried")
             return Unknown(f"the service went away while this was written: {error}")
-        except (Lost, NotSent, SiloError) as error:
-            self._stop = RetryAfter(_LATER, f"the service went away before this was tried: {error}")
-            return self._stop
 
     def _operation(self, change: Change) -> Callable[[Change, Place], Outcome | _Written]:
         match change.operation:
