@@ -74,6 +74,17 @@ def needed_rights(rulebook: Rulebook, silo: str) -> frozenset[Needed]:
     return frozenset(found)
 
 
+def written_attributes(rulebook: Rulebook, silo: str) -> frozenset[tuple[str, str]]:
+    """Return type and name of each attribute that rules write in a silo."""
+    slots = {slot.name: slot for slot in rulebook.slots if slot.silo == silo}
+    return frozenset(
+        (slots[rule.target].type, name)
+        for rule in rulebook.rules
+        if rule.target in slots
+        for name in (*rule.set, *rule.once)
+    )
+
+
 def _verb(rule: Rule) -> Verb | None:
     if rule.do is not None and rule.do.operation is Operation.DELETE:
         return Verb.DELETE
@@ -81,9 +92,16 @@ def _verb(rule: Rule) -> Verb | None:
 
 
 def probe(
-    silo: str, connector: Connector, needed: Collection[Needed], progress: Progress
+    silo: str,
+    connector: Connector,
+    needed: Collection[Needed],
+    progress: Progress,
+    written: Collection[tuple[str, str]] = (),
 ) -> list[Step]:
-    """Try one thing after the other, and say how each ended."""
+    """Try one thing after the other, and say how each ended.
+
+    ``needed`` is what rules do, ``written`` the types and attributes that they write.
+    """
     with ExitStack() as stack:
         progress.start(f"reaching {silo}")
         try:
@@ -96,7 +114,7 @@ def probe(
         steps = [Step("reach", State.OK, f"{silo} answers")]
         types = [kind for stream in connector.streams() for kind in stream]
         progress.start(f"asking {silo} for rights and schema")
-        steps += _tried("rights", _rights(session, types, needed))
+        steps += _tried("rights", _rights(session, types, needed, written))
         steps += _tried("schema", _schema(session, types))
         for stream in connector.streams():
             progress.start(f"reading {', '.join(kind.name for kind in stream)}")
@@ -118,7 +136,10 @@ def _tried(name: str, steps: Iterator[Step]) -> list[Step]:
 
 
 def _rights(
-    session: Session, types: Sequence[ObjectType], needed: Collection[Needed]
+    session: Session,
+    types: Sequence[ObjectType],
+    needed: Collection[Needed],
+    written: Collection[tuple[str, str]],
 ) -> Iterator[Step]:
     inner = plain(session)
     told = list(inner.rights()) if isinstance(inner, TellsRights) else []
@@ -130,6 +151,12 @@ def _rights(
             _denied(right, is_needed=(kind.name, right.verb) in wanted)
             for right in known
             if not right.granted
+        )
+        yield from (
+            Step("rights", State.FAILED, f"{kind.name}: may not write {name!r}", right.remedy)
+            for right in known
+            for name in right.except_for
+            if right.granted and (kind.name, name) in written
         )
         if granted := [right.verb.value for right in known if right.granted]:
             yield Step("rights", State.OK, f"{kind.name}: may {', '.join(granted)}")

@@ -23,13 +23,14 @@ def test(invocation: Invocation, *, name: str) -> Exit:
 
     Nothing is written. Of objects only anchors are shown.
     """
-    from hypersync.check.probe import State, needed_rights, probe
+    from hypersync.check.probe import State, needed_rights, probe, written_attributes
     from hypersync.cli.started import started_app
 
     with started_app(invocation) as app:
         check_known(app, name)
         needed = needed_rights(app.rulebook, name)
-        steps = probe(name, app.connectors[name], needed, app.progress)
+        written = written_attributes(app.rulebook, name)
+        steps = probe(name, app.connectors[name], needed, app.progress, written)
         document = _document(pause_state(app, name), steps)
     print_answer(invocation, document, lambda: _text(document, steps))
     return Exit.FAILED if any(each.state is State.FAILED for each in steps) else Exit.DONE

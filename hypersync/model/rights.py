@@ -21,12 +21,13 @@ class Right:
 
     ``granted`` is ``None`` where the silo does not tell. ``lacking`` names what is missing exactly
     and in the silo's own words: ``UPDATE on public.users``, ``User.ReadWrite.All``, or the
-    attributes that may not be written. ``remedy`` is what somebody who administers the silo does
-    about it.
+    attributes that may not be written. ``except_for`` are attributes to which a right that is
+    granted does not extend. ``remedy`` is what somebody who administers the silo does about it.
     """
 
     type: str
     verb: Verb
     granted: bool | None
     lacking: tuple[str, ...] = ()
+    except_for: tuple[str, ...] = ()
     remedy: str = ""

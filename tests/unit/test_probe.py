@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hypersync.check.probe import State, Step, needed_rights, probe
+from hypersync.check.probe import State, Step, needed_rights, probe, written_attributes
 from hypersync.config.load import load_configuration
 from hypersync.connectors.memory import MemoryConnector, MemorySession, MemorySilo
 from hypersync.connectors.steady import Pause, SteadyConnector
@@ -124,6 +124,17 @@ def test_a_right_that_nothing_needs_may_be_missing(connector: TellingConnector):
     )
 
 
+def test_an_attribute_that_may_not_be_written_fails_if_a_rule_writes_it(
+    connector: TellingConnector,
+):
+    more = {"except_for": ("title", "room"), "remedy": "let it"}
+    connector.session.told = [right(Verb.UPDATE, granted=True, **more)]
+    found = probe("fake", connector, (), NoProgress(), {("user", "title"), ("group", "room")})
+    denied, granted, *_ = (each for each in found if each.name == "rights")
+    assert denied == Step("rights", State.FAILED, "user: may not write 'title'", "let it")
+    assert granted == Step("rights", State.OK, "user: may update")
+
+
 def test_reading_is_always_needed(connector: TellingConnector):
     connector.session.told = [right(Verb.READ)]
     assert steps(connector, "rights")[0].state is State.FAILED
@@ -197,3 +208,5 @@ def test_what_rules_do_says_which_rights_are_needed():
     rulebook = load_rulebook(load_configuration(path, None, process_environment=variables))
     assert needed_rights(rulebook, "accounts") >= {("user", Verb.CREATE), ("user", Verb.UPDATE)}
     assert needed_rights(rulebook, "hr") == frozenset()
+    assert ("user", "title") in written_attributes(rulebook, "accounts")
+    assert written_attributes(rulebook, "hr") == frozenset()

@@ -17,17 +17,21 @@ from typing import ClassVar
 from hypersync.connectors.ad.check import check
 from hypersync.connectors.ad.cursor import Mark
 from hypersync.connectors.ad.directory import AdDirectory, Schemas
+from hypersync.connectors.ad.discover import IDENTIFIERS, other_kinds
 from hypersync.connectors.ad.options import AdOptions
-from hypersync.connectors.ad.place import place_of, scope_of
+from hypersync.connectors.ad.place import ANCHOR, place_of, scope_of
+from hypersync.connectors.ad.rights import rights_of
 from hypersync.connectors.ad.scan import Scan
 from hypersync.connectors.ad.sign_in import in_words
 from hypersync.connectors.ad.write import AdWriter
 from hypersync.connectors.changes import refuse_all
 from hypersync.connectors.directory.address import is_tls as is_tls_url
 from hypersync.connectors.directory.wire import Lost, Wire
+from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
     AttributeSchema,
@@ -38,6 +42,7 @@ from hypersync.model.objects import (
     Schema,
     SiloObject,
 )
+from hypersync.model.rights import Right
 
 
 @connector("ad")
@@ -174,6 +179,27 @@ class AdSession:
         places = {each.name: place_of(each) for each in self.settings.types}
         is_tls = is_tls_url(self.wire.url) or self._options.tls.start
         return AdWriter(self.directory, places, is_tls=is_tls)(changes)
+
+    def discover(self) -> Sequence[FoundType]:
+        """Look at some objects of each type, and at the other usual kinds of the domain."""
+        types = self.settings.types
+        with _lost_is_unreachable():
+            others = other_kinds(self.wire, self._options, self.settings.silo, types, self._look)
+            return [*map(self._look, types), *others]
+
+    def _look(self, kind: ObjectType) -> FoundType:
+        (found,) = discover_by_scan(self, [kind], Schema({kind.name: self._attributes(kind)}))
+        joins = tuple(each for each in found.joins if each not in IDENTIFIERS)
+        return replace(found, anchors=(ANCHOR,), joins=joins)
+
+    def rights(self) -> Sequence[Right]:
+        """Ask the domain controller what the account may do to the objects of each type."""
+        with _lost_is_unreachable():
+            return [
+                right
+                for kind in self.settings.types
+                for right in rights_of(self.directory, place_of(kind))
+            ]
 
     def check(self) -> Sequence[Mistake]:
         """Look at bases, filters, attributes and rights, and how the connection is kept secret."""
