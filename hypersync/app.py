@@ -25,6 +25,7 @@ from hypersync.approvals.proof import proofs_of
 from hypersync.approvals.settings import Loaded, Settings
 from hypersync.approvals.tick import TickReport, tick
 from hypersync.channels.email import EmailChannel
+from hypersync.channels.vault import CommandVault
 from hypersync.channels.webhook import Webhooks
 from hypersync.clock import SystemClock
 from hypersync.config.models import BlackoutConfig, Configuration, SiloConfig
@@ -392,6 +393,11 @@ def _engine(
             settle={name: silo.settle for name, silo in configuration.silos.items()},
             read_only=frozenset(n for n, silo in configuration.silos.items() if not silo.write),
             parallel={name: silo.parallel for name, silo in configuration.silos.items()},
+            vaults={
+                name: CommandVault(given.command, configuration.root, given.timeout)
+                for name, silo in configuration.silos.items()
+                if (given := silo.initial_password) is not None
+            },
         ),
         types=_types(configuration, types),
         guards=GuardSettings(

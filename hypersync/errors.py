@@ -206,3 +206,9 @@ class DeliveryFailed(HyperSyncError):
         super().__init__(message)
         self.permanent = permanent
         self.is_down = is_down
+
+
+class VaultFailed(HyperSyncError):
+    """The initial password could not be handed over."""
+
+    code = "vault_failed"

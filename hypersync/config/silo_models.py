@@ -112,6 +112,15 @@ class SiloLimitsConfig(Located):
     """The span that is looked at."""
 
 
+class InitialPasswordConfig(Located):
+    """Who takes the initial passwords of new accounts, before these are made."""
+
+    command: Annotated[tuple[Filled, ...], Field(min_length=1)]
+    """The program and its arguments; the password is its standard input."""
+    timeout: PositiveSpan = timedelta(seconds=30)
+    """The longest it may take."""
+
+
 class SiloConfig(Located):
     """One connected system; ``options`` is what its connector alone understands.
 
@@ -137,6 +146,8 @@ class SiloConfig(Located):
     """The most writes per second."""
     parallel: PositiveNumber = 1
     """How many writes may be under way at once."""
+    initial_password: InitialPasswordConfig | None = None
+    """Who takes the passwords that `initial_password()` makes."""
     options: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
 
     @model_validator(mode="before")

@@ -20,6 +20,7 @@ from hypersync.pipeline.join import Joins
 from hypersync.pipeline.passwords import with_passwords
 from hypersync.ports.connector import Connector, Session
 from hypersync.ports.store import UnitOfWork
+from hypersync.ports.vault import Vault
 
 
 class EventSink(Protocol):
@@ -34,7 +35,8 @@ class Silos:
     """The silos as execution needs them: connectors, object types by (silo, type), joins.
 
     ``read_only`` are those that the configuration does not let anybody write, ``parallel`` says
-    over how many sessions at once one is written (1 when it says nothing).
+    over how many sessions at once one is written (1 when it says nothing), ``vaults`` where the
+    initial passwords of one go.
     """
 
     connectors: Mapping[str, Connector]
@@ -45,6 +47,7 @@ class Silos:
     settle: Mapping[str, timedelta] = field(default_factory=dict)
     read_only: frozenset[str] = frozenset()
     parallel: Mapping[str, int] = field(default_factory=dict)
+    vaults: Mapping[str, Vault] = field(default_factory=dict)
 
 
 class Reach:

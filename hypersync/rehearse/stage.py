@@ -78,7 +78,9 @@ def _on_paper(made: App, anchors: Anchors) -> App:
         )
         for name, connector in made.connectors.items()
     }
-    silos = replace(made.engine.silos, connectors=connectors, events=PaperEvents(), settle={})
+    silos = replace(
+        made.engine.silos, connectors=connectors, events=PaperEvents(), settle={}, vaults={}
+    )
     return replace(
         made,
         connectors=connectors,

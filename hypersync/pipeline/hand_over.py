@@ -1,0 +1,62 @@
+"""Hands initial passwords over before the accounts they are for are made.
+
+Before, so that no account has a password that nobody keeps: when it cannot be handed over, the
+account is not made and tried again later. An account that is tried again, which happens only when
+it is known not to be there, gets another password, handed over under the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from hypersync.errors import VaultFailed
+from hypersync.model.actions import Action
+from hypersync.model.objects import Change, Operation, Outcome, RetryAfter, Value
+from hypersync.model.secrecy import MARK
+from hypersync.ports.vault import InitialPassword, Vault
+
+LATER = timedelta(minutes=1)
+
+
+def hand_over(
+    vault: Vault | None, actions: Sequence[Action], changes: Sequence[Change]
+) -> Mapping[str, Outcome]:
+    """Hand over the passwords of new accounts; return why some must not be made, by action id.
+
+    A silo without a vault hands over nothing.
+    """
+    held: dict[str, Outcome] = {}
+    if vault is None:
+        return held
+    for action, change in zip(actions, changes, strict=True):
+        try:
+            for password in _passwords(action, change):
+                vault.keep(_given(action, change, password))
+        except VaultFailed as error:
+            held[action.id] = RetryAfter(LATER, f"not created, because {error.message}")
+    return held
+
+
+def _passwords(action: Action, change: Change) -> list[str]:
+    """Return what the marks of a create were filled with."""
+    if change.operation is not Operation.CREATE:
+        return []
+    planned = {**(action.after or {}), **action.once}
+    return [str((change.after or {})[name]) for name, value in planned.items() if _is_marked(value)]
+
+
+def _is_marked(value: Value) -> bool:
+    return isinstance(value, str) and MARK in value
+
+
+def _given(action: Action, change: Change, password: str) -> InitialPassword:
+    dn = (change.after or {}).get("dn")
+    return InitialPassword(
+        key=action.id,
+        silo=action.silo,
+        type=action.type,
+        identity=str(action.identity),
+        account=str(dn or action.title or ""),
+        password=password,
+    )
