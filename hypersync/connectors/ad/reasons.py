@@ -56,6 +56,7 @@ _REASONS: Final[Mapping[int, str]] = MappingProxyType(
         0x21C8: "the userPrincipalName is in use by another account; choose another one",
     }
 )
+_AROUND: Final = " \r\n\0"
 _NUMBER = re.compile(r"\s*([0-9a-f]{8}):", re.IGNORECASE)
 
 
@@ -74,4 +75,4 @@ def sentence(result: Result) -> str:
         reason = _RIGHTS
     if reason is None:
         return result.sentence
-    return f"{reason} [{result.description} ({result.code}): {result.text.strip()}]"
+    return f"{reason} [{result.description} ({result.code}): {result.text.strip(_AROUND)}]"
