@@ -257,8 +257,10 @@ def test_several_values_of_a_second_table_change_one_by_one(users: Sql):
     assert isinstance(outcome, Conflict)
 
 
-def test_members_may_be_an_array_or_json(users: Sql):
-    several = {"postgresql": "TEXT[]", "mariadb": "JSON", "sqlite": "JSON"}[users.backend]
+@pytest.mark.parametrize("several", ["JSON", "JSONB", "TEXT[]"])
+def test_members_may_be_an_array_or_json(users: Sql, several: str):
+    if several != "JSON" and users.backend != "postgresql":
+        return
     users.run(
         f"CREATE TABLE teams (id INTEGER PRIMARY KEY, people {several})",
         "INSERT INTO teams (id) VALUES (1)",

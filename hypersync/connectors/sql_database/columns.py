@@ -5,13 +5,13 @@ NULL and empty text are missing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import orjson
 from sqlalchemy import types as sql
 from sqlalchemy.dialects.mysql import BIT, TINYINT
 
@@ -21,6 +21,7 @@ from hypersync.connectors.sql_database.values import (
     READ,
     Kind,
     as_text,
+    json_text,
     moment_of_text,
     number,
     plain,
@@ -108,7 +109,7 @@ class Column:
 
     def _several(self, values: tuple[Scalar, ...]) -> object:
         if self.kind is Kind.JSON:
-            return orjson.dumps(list(values)).decode()
+            return json_text(list(values))
         if self.kind is Kind.SEVERAL:
             return list(values)
         raise ValueError(f"{self.name!r} holds one value, not {len(values)}")
@@ -120,7 +121,11 @@ class Column:
 
     def normal(self, value: Value) -> Value:
         """Return an attribute as it would be reported when it was written and read again."""
-        return self.read(self.bound(value))
+        bound = self.bound(value)
+        if self.kind is Kind.JSON and isinstance(bound, str):
+            told = plain(json.loads(bound))
+            return None if is_missing(told) else told
+        return self.read(bound)
 
 
 def kind_of(declared: sql.TypeEngine[Any], *, is_json: bool = False) -> Kind:

@@ -8,6 +8,7 @@ told is a ``ValueError``, which makes the object invalid.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,8 +16,6 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 from uuid import UUID
-
-import orjson
 
 from hypersync.connectors.changes import sorted_values
 from hypersync.model.objects import Scalar, Value
@@ -56,7 +55,7 @@ def plain(raw: Any) -> Value:  # noqa: ANN401 - whatever the driver makes of it
         case list() | tuple() | set() | frozenset():
             return _values(raw)
         case dict():
-            return orjson.dumps(raw, option=orjson.OPT_SORT_KEYS).decode()
+            return json_text(raw)
         case _:
             return _time(raw)
 
@@ -95,7 +94,7 @@ def _values(raw: Iterable[Any]) -> Value:
     parts = [plain(each) for each in raw]
     found = [each for each in parts if each is not None and each != ""]
     if any(isinstance(each, tuple) for each in found):
-        return orjson.dumps(list(raw), default=str).decode()
+        return json_text(list(raw))
     return sorted_values(found)  # type: ignore[arg-type] # scalars, as was just seen
 
 
@@ -106,12 +105,17 @@ def _truth(raw: Any) -> Value:  # noqa: ANN401 - a number, bytes or a truth valu
     raise ValueError(f"{shown(raw)} is neither true nor false")
 
 
+def json_text(raw: object) -> str:
+    """Return a value as JSON, the same text for equal values."""
+    return json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
 def _json(raw: Any) -> Value:  # noqa: ANN401 - text, or what the driver made of it
     if not isinstance(raw, str | bytes):
         return plain(raw)
     try:
-        return plain(orjson.loads(raw))
-    except orjson.JSONDecodeError:
+        return plain(json.loads(raw))
+    except ValueError:
         raise ValueError("this is not JSON") from None
 
 
@@ -192,9 +196,9 @@ def _bind_moment(value: Scalar) -> datetime:
 def _bind_json(value: Scalar) -> str:
     text = _text(value) if not isinstance(value, bool | int | float) else value
     if isinstance(text, str) and text.startswith(("{", "[")):
-        orjson.loads(text)
+        json.loads(text)
         return text
-    return orjson.dumps(text).decode()
+    return json_text(text)
 
 
 BIND: Mapping[Kind, Callable[[Scalar], object]] = {
