@@ -12,16 +12,19 @@ from tests.services.graph.service import running
 from tests.services.graph.world import DOMAINS
 
 
-def main() -> int:
-    """Run the service and say how to reach it."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.services.graph", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="where it listens; a free port")
     parser.add_argument("--users", type=int, default=0, help="how many made-up users there are")
     parser.add_argument("--groups", type=int, default=0, help="how many groups share them")
     parser.add_argument("--domain", action="append", help=f"a verified domain; {DOMAINS[0]}")
     parser.add_argument("--open", action="store_true", help="take requests without a token")
-    options = parser.parse_args()
-    stop = threading.Event()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run the service and say how to reach it."""
+    options, stop = _options(), threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
     with running(port=options.port, domains=options.domain or ()) as service:

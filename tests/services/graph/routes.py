@@ -43,57 +43,58 @@ def _of(handler: Callable[..., Reply], kind: Kind) -> Handler:
     return lambda tenant, request, *parts: handler(tenant, request, kind, *parts)
 
 
-def _routes() -> list[tuple[str, re.Pattern[str], Handler, frozenset[str]]]:
-    users, groups, p = Kind.USER, Kind.GROUP, permissions
-    delta = r"(?:microsoft\.graph\.)?delta(?:\(\))?"
-    table: list[tuple[str, str, Handler, frozenset[str]]] = [
-        ("GET", "users", _of(objects.listed, users), p.USERS_READ),
-        ("GET", r"users/\$count", _of(objects.counted, users), p.USERS_READ),
-        ("GET", f"users/{delta}", partial(_delta, users), p.USERS_READ),
-        ("POST", "users", _of(objects.create, users), p.USERS_WRITE),
-        ("GET", "users/([^/]+)", _of(objects.read, users), p.USERS_READ),
-        ("PATCH", "users/([^/]+)", _of(objects.update, users), p.USERS_WRITE),
-        ("DELETE", "users/([^/]+)", _of(objects.delete, users), p.USERS_DELETE),
-        ("GET", "users/([^/]+)/manager", relations.manager, p.USERS_READ),
-        ("PUT", r"users/([^/]+)/manager/\$ref", relations.set_manager, p.USERS_WRITE),
-        ("DELETE", r"users/([^/]+)/manager/\$ref", relations.remove_manager, p.USERS_WRITE),
-        ("GET", "users/([^/]+)/memberOf", relations.member_of, p.USERS_READ),
-        ("GET", "users/([^/]+)/directReports", relations.reports, p.USERS_READ),
-        ("GET", "groups", _of(objects.listed, groups), p.GROUPS_READ),
-        ("GET", r"groups/\$count", _of(objects.counted, groups), p.GROUPS_READ),
-        ("GET", f"groups/{delta}", partial(_delta, groups), p.GROUPS_READ),
-        ("POST", "groups", _of(objects.create, groups), p.GROUPS_CREATE),
-        ("GET", "groups/([^/]+)", _of(objects.read, groups), p.GROUPS_READ),
-        ("PATCH", "groups/([^/]+)", _of(objects.update, groups), p.GROUPS_WRITE),
-        ("DELETE", "groups/([^/]+)", _of(objects.delete, groups), p.GROUPS_WRITE),
-        ("GET", "groups/([^/]+)/members", relations.members, p.MEMBERS_READ),
-        (
-            "GET",
-            r"groups/([^/]+)/members/((?:microsoft\.)?graph\.\w+)",
-            relations.members,
-            p.MEMBERS_READ,
-        ),
-        ("POST", r"groups/([^/]+)/members/\$ref", relations.add_member, p.MEMBERS_WRITE),
-        (
-            "DELETE",
-            r"groups/([^/]+)/members/([^/]+)/\$ref",
-            relations.remove_member,
-            p.MEMBERS_WRITE,
-        ),
-        ("GET", "groups/([^/]+)/memberOf", relations.member_of, p.GROUPS_READ),
-        ("GET", "directory/deletedItems/([^/]+)", objects.deleted_read, p.DELETED_READ),
-        ("POST", "directory/deletedItems/([^/]+)/restore", objects.restore, p.DELETED_WRITE),
-        ("DELETE", "directory/deletedItems/([^/]+)", objects.delete_for_good, p.DELETED_WRITE),
-        ("GET", "domains", _domains, p.TENANT_READ),
-        ("GET", "organization", _organization, p.TENANT_READ),
-    ]
-    return [
-        (method, re.compile(pattern, re.IGNORECASE), handler, needed)
-        for method, pattern, handler, needed in table
-    ]
-
-
-_ROUTES = _routes()
+_USERS, _GROUPS = Kind.USER, Kind.GROUP
+_DELTA = r"(?:microsoft\.graph\.)?delta(?:\(\))?"
+_TABLE: list[tuple[str, str, Handler, frozenset[str]]] = [
+    ("GET", "users", _of(objects.listed, _USERS), permissions.USERS_READ),
+    ("GET", r"users/\$count", _of(objects.counted, _USERS), permissions.USERS_READ),
+    ("GET", f"users/{_DELTA}", partial(_delta, _USERS), permissions.USERS_READ),
+    ("POST", "users", _of(objects.create, _USERS), permissions.USERS_WRITE),
+    ("GET", "users/([^/]+)", _of(objects.read, _USERS), permissions.USERS_READ),
+    ("PATCH", "users/([^/]+)", _of(objects.update, _USERS), permissions.USERS_WRITE),
+    ("DELETE", "users/([^/]+)", _of(objects.delete, _USERS), permissions.USERS_DELETE),
+    ("GET", "users/([^/]+)/manager", relations.manager, permissions.USERS_READ),
+    ("PUT", r"users/([^/]+)/manager/\$ref", relations.set_manager, permissions.USERS_WRITE),
+    ("DELETE", r"users/([^/]+)/manager/\$ref", relations.remove_manager, permissions.USERS_WRITE),
+    ("GET", "users/([^/]+)/memberOf", relations.member_of, permissions.USERS_READ),
+    ("GET", "users/([^/]+)/directReports", relations.reports, permissions.USERS_READ),
+    ("GET", "groups", _of(objects.listed, _GROUPS), permissions.GROUPS_READ),
+    ("GET", r"groups/\$count", _of(objects.counted, _GROUPS), permissions.GROUPS_READ),
+    ("GET", f"groups/{_DELTA}", partial(_delta, _GROUPS), permissions.GROUPS_READ),
+    ("POST", "groups", _of(objects.create, _GROUPS), permissions.GROUPS_CREATE),
+    ("GET", "groups/([^/]+)", _of(objects.read, _GROUPS), permissions.GROUPS_READ),
+    ("PATCH", "groups/([^/]+)", _of(objects.update, _GROUPS), permissions.GROUPS_WRITE),
+    ("DELETE", "groups/([^/]+)", _of(objects.delete, _GROUPS), permissions.GROUPS_WRITE),
+    ("GET", "groups/([^/]+)/members", relations.members, permissions.MEMBERS_READ),
+    (
+        "GET",
+        r"groups/([^/]+)/members/((?:microsoft\.)?graph\.\w+)",
+        relations.members,
+        permissions.MEMBERS_READ,
+    ),
+    ("POST", r"groups/([^/]+)/members/\$ref", relations.add_member, permissions.MEMBERS_WRITE),
+    (
+        "DELETE",
+        r"groups/([^/]+)/members/([^/]+)/\$ref",
+        relations.remove_member,
+        permissions.MEMBERS_WRITE,
+    ),
+    ("GET", "groups/([^/]+)/memberOf", relations.member_of, permissions.GROUPS_READ),
+    ("GET", "directory/deletedItems/([^/]+)", objects.deleted_read, permissions.DELETED_READ),
+    ("POST", "directory/deletedItems/([^/]+)/restore", objects.restore, permissions.DELETED_WRITE),
+    (
+        "DELETE",
+        "directory/deletedItems/([^/]+)",
+        objects.delete_for_good,
+        permissions.DELETED_WRITE,
+    ),
+    ("GET", "domains", _domains, permissions.TENANT_READ),
+    ("GET", "organization", _organization, permissions.TENANT_READ),
+]
+_ROUTES = [
+    (method, re.compile(pattern, re.IGNORECASE), handler, needed)
+    for method, pattern, handler, needed in _TABLE
+]
 
 
 def route(request: Request) -> tuple[Handler, tuple[Any, ...], frozenset[str]]:

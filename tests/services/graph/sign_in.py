@@ -157,22 +157,12 @@ class SignIn:
                 f"The app requested an unsupported grant type '{form.get('grant_type', '')}'.",
             )
         application = self._application(form)
-        scope = form.get("scope", "")
-        if not scope.endswith("/.default"):
-            raise Refusal(
-                400,
-                "invalid_scope",
-                1002012,
-                f"The provided value for scope {scope} is not valid. Client credential flows must "
-                "have a scope value with /.default suffixed to the resource identifier "
-                "(application ID URI).",
-            )
         life = int(LIFE.total_seconds()) - 1
         return {
             "token_type": "Bearer",
             "expires_in": life,
             "ext_expires_in": life,
-            "access_token": self.token(application, audience=scope.removesuffix("/.default")),
+            "access_token": self.token(application, audience=_audience(form.get("scope", ""))),
         }
 
     def _application(self, form: dict[str, str]) -> Application:
@@ -257,6 +247,20 @@ class SignIn:
                 700023,
                 "Client assertion audience claim does not match Realm issuer.",
             )
+
+
+def _audience(scope: str) -> str:
+    """Return the resource of a scope that asks for everything; raises `Refusal` for another."""
+    if not scope.endswith("/.default"):
+        raise Refusal(
+            400,
+            "invalid_scope",
+            1002012,
+            f"The provided value for scope {scope} is not valid. Client credential flows must have "
+            "a scope value with /.default suffixed to the resource identifier (application ID "
+            "URI).",
+        )
+    return scope.removesuffix("/.default")
 
 
 def thumbprints(certificate: bytes) -> set[str]:
