@@ -46,7 +46,8 @@ def place(resource: str = "users", *attributes: str) -> Place:
 def whole(*pages: Sequence[object], found: Mapping[str, Found | None] | None = None) -> Batch:
     there = dict(found or {})
     told = Whole(Items(place()), lambda anchors: {each: there.get(each) for each in anchors})
-    events = [event for page in pages for event in told.take(page)]
+    copies = [[{**each} if isinstance(each, dict) else each for each in page] for page in pages]
+    events = [event for page in copies for event in told.take(page)]
     return events + [event for batch in told.rest() for event in batch]
 
 

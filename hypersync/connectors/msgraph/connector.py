@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
 from hypersync.clock import SystemClock
 from hypersync.connectors.changes import refuse_all
+from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.msgraph.check import Check
+from hypersync.connectors.msgraph.discover import other_resources
 from hypersync.connectors.msgraph.options import (
     MsgraphOptions,
     completed,
@@ -32,6 +35,7 @@ from hypersync.connectors.msgraph.write import Writer
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.errors import SiloRefused
+from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
     Batch,
@@ -215,6 +219,18 @@ class MsgraphSession:
         """Look at permissions, filters and attributes."""
         check = self._check()
         return [mistake for each in self._types for mistake in check.mistakes(place_of(each))]
+
+    def discover(self) -> Sequence[FoundType]:
+        """Look at some objects of each type, and at users and groups."""
+        silo = self._settings.silo
+        others = other_resources(self._options, silo, self._types, self._look)
+        return [*map(self._look, self._types), *others]
+
+    def _look(self, kind: ObjectType) -> FoundType:
+        schema = Schema({kind.name: self._check().schema(place_of(kind))})
+        (found,) = discover_by_scan(self, [kind], schema)
+        joins = tuple(name for name in found.joins if name != "id")
+        return replace(found, anchors=("id",), joins=joins)
 
     def rights(self) -> Sequence[Right]:
         """Say what the application may do, by the permissions that its token names."""

@@ -28,6 +28,7 @@ from hypersync.connectors.msgraph.values import (
 )
 from hypersync.connectors.settings import batches
 from hypersync.model.objects import (
+    Attributes,
     Batch,
     Changed,
     Deleted,
@@ -40,6 +41,8 @@ from hypersync.model.objects import (
 
 _KINDS: Final = {"changed": DeletionKind.SOFT, "deleted": DeletionKind.GONE}
 _READ_AT_ONCE = 200
+_MANAGER: Final = f"{MANAGER}@delta"
+_NOTHING: Final = frozenset({None, ""})
 
 
 class Items:
@@ -97,26 +100,29 @@ class Whole:
     ) -> None:
         self._items = items
         self._read = read
-        self._met: dict[str, int] = {}
+        self._keeps_id = "id" in items.reader.wanted
+        self._met: dict[str, int | None] = {}
         self._again: dict[str, Changed] = {}
         self.left: dict[str, str] = {}
 
     def take(self, items: Sequence[Any]) -> Batch:
-        """Return what a page reports."""
+        """Return what a page reports; the items are taken over."""
         out: Batch = []
-        met, attributes_of, type_ = self._met, self._items.reader.attributes, self._items.type
+        met, type_, wanted = self._met, self._items.type, self._items.reader.wanted
         for item in items:
             anchor = item.get("id") if item.__class__ is dict else None
-            if anchor.__class__ is not str or REMOVED in item or "manager@delta" in item:
+            if anchor.__class__ is not str or REMOVED in item or _MANAGER in item or anchor in met:
                 out += self._other(item)
                 continue
-            attributes = attributes_of(item)
-            mark = hash(tuple(attributes.items()))
-            if anchor not in met:
-                met[anchor] = mark
-                out.append(Seen(type_, anchor, attributes))
-            elif met[anchor] != mark or anchor in self._again or anchor in self.left:
-                self._repeat(self._items.event(item))
+            if not self._keeps_id:
+                del item["id"]
+            # most items need no change at all, and are recognised without looking at each value
+            mark = _mark(item)
+            if mark is None or not (item.keys() <= wanted and _NOTHING.isdisjoint(item.values())):
+                item = self._items.reader.attributes(item)
+                mark = _mark(item)
+            met[anchor] = mark
+            out.append(Seen(type_, anchor, item))
         return out
 
     def _other(self, item: object) -> Iterator[ScanEvent]:
@@ -130,14 +136,17 @@ class Whole:
         elif event.anchor in self._met:
             self._repeat(event)
         else:
-            self._met[event.anchor] = hash(tuple(event.set.items()))
+            self._met[event.anchor] = _mark(event.set)
             yield Seen(event.type, event.anchor, event.set)
 
-    def _repeat(self, event: ScanEvent) -> None:
-        if isinstance(event, Changed):
-            known = self._again.get(event.anchor)
-            self._again[event.anchor] = event if known is None else joined(known, event)
-            self.left.pop(event.anchor, None)
+    def _repeat(self, event: Changed) -> None:
+        """Take in another state; the one that was reported is no other, unless one came between."""
+        anchor = event.anchor
+        is_other = anchor in self._again or anchor in self.left
+        if is_other or _mark(event.set) != self._met[anchor]:
+            known = self._again.get(anchor)
+            self._again[anchor] = event if known is None else joined(known, event)
+            self.left.pop(anchor, None)
 
     def rest(self) -> Iterator[Batch]:
         """Report what could not be told page by page."""
@@ -152,6 +161,14 @@ class Whole:
         why = "it was removed while the scan was under way; the next delta says how"
         if self.left:
             yield [Invalid(self._items.type, each, f"users/{each}", why) for each in self.left]
+
+
+def _mark(attributes: Attributes) -> int | None:
+    """Return what tells one state from another; of what has lists, as Graph tells them, nothing."""
+    try:
+        return hash((*attributes, *attributes.values()))
+    except TypeError:
+        return None
 
 
 class _Group:

@@ -27,9 +27,9 @@ class Reader:
 
     def __init__(self, place: Place) -> None:
         self._references = frozenset(place.references)
-        self._wanted = frozenset(place.names) - self._references
+        self.wanted = frozenset(place.names) - self._references
         self._parts: dict[str, list[str]] = {}
-        for name in self._wanted:
+        for name in self.wanted:
             whole, _, part = name.partition("/")
             if part:
                 self._parts.setdefault(whole, []).append(part)
@@ -37,7 +37,7 @@ class Reader:
     def attributes(self, item: Json) -> dict[str, Value]:
         """Return the properties that have a value, references not."""
         out: dict[str, Value] = {}
-        wanted = self._wanted
+        wanted = self.wanted
         for name, value in item.items():
             if value.__class__ is str:
                 if value and name in wanted:
@@ -49,7 +49,7 @@ class Reader:
     def cleared(self, item: Json) -> tuple[str, ...]:
         """Return the properties that are told to have no value."""
         empty = [name for name, value in item.items() if value is None or value in ("", [])]
-        names = {name for name in empty if name in self._wanted}
+        names = {name for name in empty if name in self.wanted}
         for name in empty:
             names |= {f"{name}/{part}" for part in self._parts.get(name, ())}
         for name, parts in self._parts.items():
@@ -64,7 +64,7 @@ class Reader:
             for part in self._parts.get(name, ()):
                 if not is_missing(value.get(part)):
                     out[f"{name}/{part}"] = _scalar(value[part])
-        if name not in self._wanted:
+        if name not in self.wanted:
             return
         if isinstance(value, list):
             if value:
