@@ -36,6 +36,7 @@ def discover(invocation: Invocation, *, name: str, wanted: str | None, out: Path
 
     The silo needs no types in the configuration yet. Values of objects are not shown.
     """
+    from hypersync.cli.started import shown_progress
     from hypersync.connectors.discovery import discover as look
     from hypersync.connectors.registry import build_to_discover
 
@@ -44,7 +45,9 @@ def discover(invocation: Invocation, *, name: str, wanted: str | None, out: Path
     configuration = _configuration(invocation, name)
     config = configuration.silos[name]
     connector, options = build_to_discover(name, config, root=configuration.root)
-    with connector.open() as session:
+    with shown_progress() as progress, connector.open() as session:
+        if progress is not None:
+            progress.start(f"looking at what {name} has")
         found = _chosen(named(look(connector, session)), wanted)
     written = block(name, config, options, found)
     if out is not None:
