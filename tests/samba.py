@@ -18,7 +18,7 @@ import shutil
 import socket
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -31,49 +31,57 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from hypersync.clock import SystemClock
+from tests.samba_domain import (
+    ADMINISTRATOR,
+    COMPANY,
+    CONFIGURATION,
+    DISABLED,
+    DOMAIN,
+    GROUPS,
+    LEAVERS,
+    PASSWORD,
+    PEOPLE,
+    PLAIN,
+    SERVICE,
+    USERS,
+    configure,
+    database,
+    done,
+    entry,
+    group,
+    option,
+    person,
+    program,
+    provision,
+    run,
+)
 
-DOMAIN = "DC=hs,DC=test"
-CONFIGURATION = f"CN=Configuration,{DOMAIN}"
-USERS = f"CN=Users,{DOMAIN}"
-COMPANY = f"OU=Company,{DOMAIN}"
-PEOPLE = f"OU=People,{COMPANY}"
-GROUPS = f"OU=Groups,{COMPANY}"
-LEAVERS = f"OU=Leavers,{COMPANY}"
-ADMINISTRATOR = "administrator@hs.test"
-SERVICE = "hypersync@hs.test"
-"""May do everything in the domain, as a member of Domain Admins."""
-PLAIN = "plain@hs.test"
-"""An ordinary user: reads what everybody reads, writes nothing."""
-DISABLED = "disabled@hs.test"
-PASSWORD = "Test-Passw0rd"  # noqa: S105 - of everybody in a domain that lives for one module
+__all__ = [
+    "ADMINISTRATOR",
+    "COMPANY",
+    "CONFIGURATION",
+    "DISABLED",
+    "DOMAIN",
+    "GROUPS",
+    "LEAVERS",
+    "PASSWORD",
+    "PEOPLE",
+    "PLAIN",
+    "SERVICE",
+    "USERS",
+    "Samba",
+    "domain_controller",
+    "entry",
+    "group",
+    "person",
+    "provision",
+    "provisioned",
+    "started",
+    "twin",
+]
 
 _TRIES = 600
 _NTDS = f"CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,{CONFIGURATION}"
-_CONFIGURATION = """[global]
-netbios name = DC1
-realm = HS.TEST
-workgroup = HS
-server role = active directory domain controller
-server services = ldap
-dcerpc endpoint servers =
-interfaces = {address}/8
-bind interfaces only = yes
-ldap server require strong auth = no
-tls keyfile = {folder}/tls/key.pem
-tls certfile = {folder}/tls/certificate.pem
-tls cafile =
-private dir = {folder}/private
-state directory = {folder}/state
-cache directory = {folder}/cache
-lock directory = {folder}/lock
-pid directory = {folder}/run
-ncalrpc dir = {folder}/ncalrpc
-binddns dir = {folder}/bind-dns
-usershare path =
-log file = {folder}/log.%m
-idmap_ldb:use rfc2307 = yes
-ldb:nosync = yes
-"""
 
 
 class Samba:
@@ -93,7 +101,7 @@ class Samba:
         self.url = f"ldap://{self.address}"
         self.tls_url = f"ldaps://{self.address}"
         self._process: subprocess.Popen[bytes] | None = None
-        _configure(folder, self.address)
+        configure(folder, self.address)
         _sign(folder / "tls", self.address)
 
     # --- its life ------------------------------------------------------------------------------
@@ -103,10 +111,10 @@ class Samba:
 
         It ends by itself when its standard input does, so none outlives the tests.
         """
-        options = ["-F", "-M", "single", "--debug-stdout", "-d", "1", *_option(self.folder)]
+        options = ["-F", "-M", "single", "--debug-stdout", "-d", "1", *option(self.folder)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                [_program("samba"), *options],
+                [program("samba"), *options],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -178,14 +186,14 @@ class Samba:
     def has_password(self, user: str, password: str) -> bool:
         """Tell whether somebody can sign in; ``user`` is a userPrincipalName or a DN."""
         command = ["ldapsearch", "-x", "-H", self.tls_url, "-D", user, "-w", password]
-        done = _done([*command, "-s", "base", "-b", ""], env=self._trust())
-        assert done.returncode in (0, 49), done.stderr
-        return done.returncode == 0
+        ended = done([*command, "-s", "base", "-b", ""], env=self._trust())
+        assert ended.returncode in (0, 49), ended.stderr
+        return ended.returncode == 0
 
     def local(self, changes: str, *controls: str) -> None:
         """Apply LDIF to the database itself, running or not, past what LDAP allows."""
         chosen = [f"--controls={each}" for each in controls]
-        _run(["ldbmodify", *_option(self.folder), "-H", _database(self.folder), *chosen], changes)
+        run(["ldbmodify", *option(self.folder), "-H", database(self.folder), *chosen], changes)
 
     def new_invocation(self) -> None:
         """Give the database another invocationId; the server must not run."""
@@ -195,12 +203,12 @@ class Samba:
 
     def tool(self, *arguments: str) -> str:
         """Run samba-tool on the database itself, running or not; about a second each."""
-        return _run(["samba-tool", *arguments, *_option(self.folder), "-H", _database(self.folder)])
+        return run(["samba-tool", *arguments, *option(self.folder), "-H", database(self.folder)])
 
     def _ldap(self, *arguments: str, user: str = ADMINISTRATOR, text: str = "") -> str:
         program, *rest = arguments
         sign_in = ["-x", "-H", self.tls_url, "-D", user, "-w", PASSWORD]
-        return _run([program, *sign_in, *rest], text, env=self._trust())
+        return run([program, *sign_in, *rest], text, env=self._trust())
 
     def _trust(self) -> dict[str, str]:
         return {**os.environ, "LDAPTLS_CACERT": str(self.certificate), "LDAPCONF": os.devnull}
@@ -236,44 +244,6 @@ def twin(server: Samba, folder: Path) -> Iterator[Samba]:
         second.release()
 
 
-def entry(dn: str, attributes: Mapping[str, str | bytes | Sequence[str]]) -> str:
-    """Return the LDIF that adds one entry."""
-    lines = [_line("dn", dn), "changetype: add"]
-    for name, value in attributes.items():
-        values = [value] if isinstance(value, (str, bytes)) else value
-        lines += [_line(name, each) for each in values]
-    return "\n".join(lines) + "\n\n"
-
-
-def _line(name: str, value: str | bytes) -> str:
-    if isinstance(value, str):
-        if value.isascii() and value.isprintable() and not value.startswith((" ", ":", "<")):
-            return f"{name}: {value}"
-        value = value.encode()
-    return f"{name}:: {base64.b64encode(value).decode()}"
-
-
-def person(name: str, *, below: str = PEOPLE, **attributes: str | Sequence[str]) -> str:
-    """Return the LDIF of an enabled user; it has the password of everybody."""
-    common = {
-        "objectClass": "user",
-        "sAMAccountName": name,
-        "userPrincipalName": f"{name}@hs.test",
-        "userAccountControl": "512",
-    }
-    secret = {"unicodePwd": f'"{PASSWORD}"'.encode("utf-16-le")}
-    return entry(f"CN={name},{below}", {**common, **secret, **attributes})
-
-
-def group(name: str, members: Sequence[str] = (), *, below: str = GROUPS) -> str:
-    """Return the LDIF of a global security group."""
-    attributes: dict[str, str | Sequence[str]] = {"objectClass": "group", "sAMAccountName": name}
-    return entry(f"CN={name},{below}", {**attributes, **({"member": members} if members else {})})
-
-
-# --- provisioning ------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="session")
 def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a domain that nobody runs: what servers are copies of."""
@@ -297,36 +267,6 @@ def domain_controller(
     """A running domain controller, one for all tests of a module."""
     with started(tmp_path_factory.mktemp("samba") / "dc1", provisioned) as server:
         yield server
-
-
-def provision(folder: Path) -> Path:
-    """Make a domain in a new folder, with who signs in to it; returns the folder."""
-    folder.mkdir()
-    names = ["--realm=HS.TEST", "--domain=HS", "--host-name=dc1", "--host-ip=127.0.0.1"]
-    role = ["--server-role=dc", "--dns-backend=NONE", "--use-rfc2307", "--quiet"]
-    network = ["--option=interfaces=lo", "--option=bind interfaces only=yes"]
-    speed = ["--option=ldb:nosync=yes"]
-    where = [f"--targetdir={folder}", f"--adminpass={PASSWORD}"]
-    _run(["samba-tool", "domain", "provision", *names, *role, *network, *speed, *where])
-    _configure(folder, "127.0.0.1")
-    command = ["ldbmodify", *_option(folder), "-H", _database(folder)]
-    _run(command, _TREE)
-    return folder
-
-
-def _configure(folder: Path, address: str) -> None:
-    for name in ("cache", "lock", "run", "ncalrpc", "tls"):
-        (folder / name).mkdir(exist_ok=True)
-    text = _CONFIGURATION.format(folder=folder, address=address)
-    (folder / "etc" / "smb.conf").write_text(text)
-
-
-def _option(folder: Path) -> list[str]:
-    return [f"--configfile={folder}/etc/smb.conf"]
-
-
-def _database(folder: Path) -> str:
-    return str(folder / "private" / "sam.ldb")
 
 
 def _sign(folder: Path, address: str) -> None:
@@ -369,44 +309,3 @@ def _claim_address() -> tuple[socket.socket, str]:
         else:
             return claim, address
     raise AssertionError("every address has a domain controller; end those of earlier runs")
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
-    assert found is not None, f"{name} is missing; install what .ci/system-packages names"
-    return found
-
-
-def _done(
-    command: Sequence[str], text: str = "", env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command lines
-        [_program(command[0]), *command[1:]],
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env=env,
-        check=False,
-    )
-
-
-def _run(command: Sequence[str], text: str = "", env: Mapping[str, str] | None = None) -> str:
-    done = _done(command, text, env)
-    assert done.returncode == 0, f"{command[0]}: {done.stdout} {done.stderr}"
-    return done.stdout
-
-
-_TREE = "".join(
-    (
-        *(
-            entry(dn, {"objectClass": "organizationalUnit"})
-            for dn in (COMPANY, PEOPLE, GROUPS, LEAVERS)
-        ),
-        person("hypersync", below=USERS),
-        person("plain", below=USERS),
-        person("disabled", below=USERS, userAccountControl="514"),
-        f"dn: CN=Domain Admins,{USERS}\nchangetype: modify\n"
-        f"add: member\nmember: CN=hypersync,{USERS}\n\n",
-    )
-)

@@ -118,7 +118,7 @@ class AdWriter(Writer):
         result = self._modify_members(entry, place, steps)
         if result.code == 0:
             return Written(place, change.anchor)
-        if self._holds(entry, place, member) is is_added and is_added:
+        if is_added and self._holds(entry, place, member):
             return Written(place, change.anchor)
         return self._no_member(result, change, _ad(place), entry)
 
