@@ -30,6 +30,7 @@ from tests.scim_service import (
     ScimServer,
     answer,
     broken,
+    listed,
     problem,
     serving,
 )
@@ -278,8 +279,23 @@ def test_a_service_that_returns_nothing_is_asked_what_it_made(
     assert succeeded(create(connect(server.url), {"userName": "new"}))["userName"] == "new"
 
 
-def test_a_create_of_which_nothing_is_to_be_found_is_unknown(server: ScimServer):
-    server.instead = on("POST", lambda r: Response("", 201))
+@pytest.mark.parametrize(
+    "search",
+    [
+        lambda r: None,
+        broken,
+        lambda r: problem(403),
+        lambda r: listed([{"userName": "new"}]),
+    ],
+)
+def test_a_create_of_which_nothing_is_to_be_found_is_unknown(server: ScimServer, search: Instead):
+    def instead(request: Request) -> Response | None:
+        if request.method == "POST":
+            server.instead = on("GET", search)
+            return Response("", 201)
+        return None
+
+    server.instead = instead
     outcome = create(connect(server.url), {"userName": "new"})
     assert outcome == Unknown("it was created, and the service does not say under which id")
 

@@ -50,7 +50,7 @@ class Finder:
                         self._service, place.endpoint, {"filter": equals(str(path), value)}
                     )
                     for each in page
-                    if _is_same(each, path, value)
+                    if isinstance(each.get("id"), str) and _is_same(each, path, value)
                 ]
             except FilterRefused:
                 pass

@@ -178,12 +178,18 @@ class Writer:
     def _created(self, answer: Answer, change: Change, place: Place) -> Outcome | _Written:
         anchor = created_id(answer)
         if anchor is None:
-            found = self._finder.find(place, change.after or {})
-            anchor = str(found[0]["id"]) if len(found) == 1 else None
+            anchor = self._id_of_created(change, place)
         if anchor is None:
             return Unknown("it was created, and the service does not say under which id")
         self._keep(answer, change, place, anchor)
         return _Written(place, anchor, change)
+
+    def _id_of_created(self, change: Change, place: Place) -> str | None:
+        try:
+            found = self._finder.find(place, change.after or {})
+        except (Lost, NotSent, SiloError):
+            return None
+        return str(found[0]["id"]) if len(found) == 1 else None
 
     def _existing(
         self, change: Change, place: Place, found: Sequence[dict[str, Any]]
