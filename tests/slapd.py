@@ -1,6 +1,7 @@
 """A real OpenLDAP server for tests: own folder, free high port, started and killed at will."""
 
 import base64
+import os
 import shutil
 import signal
 import socket
@@ -110,6 +111,7 @@ class Slapd:
         """Let the server accept and answer nothing for a while."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
         try:
             yield
         finally:

@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypersync.connectors.directory.ber import search_entry
+from hypersync.connectors.directory.ber import (
+    filter_for_absence,
+    integer,
+    message_end,
+    octets,
+    parts_of,
+    search_entry,
+    sequence,
+)
 from hypersync.connectors.directory.client import decode_message_fast
 
 VALUE = st.one_of(st.binary(max_size=20), st.binary(min_size=120, max_size=300))
@@ -59,6 +67,58 @@ def test_entries_that_are_cut_off_are_not_read(raw: dict, cut: int):
     sent = message(7, b"cn=a", raw)
     with pytest.raises((ValueError, IndexError)):
         search_entry(sent[: max(0, len(sent) - cut)])
+
+
+@given(raws=st.lists(RAW, min_size=1, max_size=4), spare=st.integers(0, 1), cut=st.integers(1, 40))
+def test_messages_are_found_one_after_the_other(raws: list[dict], spare: int, cut: int):
+    sent = [message(number, b"cn=a", raw, spare) for number, raw in enumerate(raws)]
+    data, at = b"".join(sent), 0
+    for number, raw in enumerate(raws):
+        end = message_end(data, at)
+        assert end == at + len(sent[number])
+        found = search_entry(data, at, end)
+        assert found is not None
+        assert (found.message_id, found.raw) == (number, raw)
+        at = end
+    assert message_end(data, at) is None
+    begun = message_end(data[:-cut], at - len(sent[-1])) if cut < len(sent[-1]) else None
+    assert begun is None or begun > len(data) - cut
+
+
+@given(raw=RAW.filter(bool), lie=st.integers(1, 60))
+def test_an_entry_that_reaches_into_the_next_message_is_refused(raw: dict, lie: int):
+    sent = message(7, b"cn=a", raw)
+    with pytest.raises((ValueError, IndexError)):
+        search_entry(sent + sent, 0, len(sent) - lie if lie < len(sent) else 0)
+
+
+@pytest.mark.parametrize("data", [b"\x31\x00", b"\x30\x80\x00\x00", b"HTTP"])
+def test_what_is_no_message_is_refused(data: bytes):
+    with pytest.raises(ValueError, match="starts no message"):
+        message_end(data)
+
+
+@given(number=st.integers(-(2**40), 2**40), content=st.binary(max_size=300))
+def test_what_is_written_is_read(number: int, content: bytes):
+    first, second = parts_of(sequence(integer(number), octets(content)))
+    assert int.from_bytes(first, "big", signed=True) == number
+    assert (
+        first == b"\0"
+        or first[:1] not in (b"\0", b"\xff")
+        or len(first) == 1
+        or ((first[0] ^ first[1]) & 0x80)
+    )
+    assert second == content
+
+
+@pytest.mark.parametrize("cut", [1, 3])
+def test_a_sequence_that_is_cut_off_is_refused(cut: int):
+    with pytest.raises((ValueError, IndexError)):
+        parts_of(sequence(integer(1), octets(b"ab"))[:-cut])
+
+
+def test_absence_is_asked_for_as_the_standard_says():
+    assert filter_for_absence(["a", "b"]) == bytes.fromhex("a00aa203870161a203870162")
 
 
 def test_other_messages_are_left_to_the_library():

@@ -32,6 +32,10 @@ class Address:
     timeout_seconds: int = 60
     wire: WireKind = "ldap3"
 
+    def has_tls(self, url: str) -> bool:
+        """Tell whether what is said to a server is kept secret."""
+        return self.start_tls or is_tls(url)
+
     @property
     def who(self) -> str:
         """Who signs in, for people."""

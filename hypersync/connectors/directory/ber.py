@@ -33,34 +33,75 @@ class SearchEntry:
     raw: dict[str, list[bytes]]
 
 
-def search_entry(message: bytes) -> SearchEntry | None:
-    """Return the entry in a message, ``None`` when it holds something else.
+def message_end(data: bytes | bytearray, at: int = 0) -> int | None:
+    """Return where the message that starts at ``at`` ends, ``None`` when too little is there.
+
+    Raises ``ValueError`` when no message starts there.
+    """
+    if len(data) - at < 2:
+        return None
+    if data[at] != _MESSAGE or data[at + 1] == 0x80:
+        raise ValueError(f"0x{data[at]:02x} starts no message")
+    length = data[at + 1]
+    if length < 0x80:
+        return at + 2 + length
+    start = at + 2 + (length & 0x7F)
+    return None if len(data) < start else start + int.from_bytes(data[at + 2 : start], "big")
+
+
+def search_entry(data: bytes, at: int = 0, end: int | None = None) -> SearchEntry | None:
+    """Return the entry in the message from ``at`` to ``end``, ``None`` when it is something else.
 
     Raises ``ValueError`` or ``IndexError`` for an entry that is broken.
     """
-    at = _start(message, 0, _MESSAGE)[0]
-    start, end = _start(message, at, _INTEGER)
-    if message[end] != _ENTRY:
+    at, last = _start(data, at, _MESSAGE)
+    start, at = _start(data, at, _INTEGER)
+    if data[at] != _ENTRY:
         return None
-    message_id = int.from_bytes(message[start:end], "big", signed=True)
-    at, stop = _start(message, end, _ENTRY)
-    start, end = _start(message, at, _OCTETS)
-    if stop > len(message) or end > stop:
-        raise ValueError("the entry is cut off")
-    return SearchEntry(message_id, message[start:end], _attributes(message, end))
+    message_id = int.from_bytes(data[start:at], "big", signed=True)
+    at, stop = _start(data, at, _ENTRY)
+    start, name_end = _start(data, at, _OCTETS)
+    at, attributes_end = _start(data, name_end, _SEQUENCE)
+    if last != (len(data) if end is None else end) or stop > last or attributes_end != stop:
+        raise ValueError("the entry has another length than it says")
+    return SearchEntry(message_id, data[start:name_end], _attributes(data, at, stop))
 
 
-def _attributes(message: bytes, at: int) -> dict[str, list[bytes]]:
-    at, stop = _start(message, at, _SEQUENCE)
+def _attributes(data: bytes, at: int, stop: int) -> dict[str, list[bytes]]:
+    """Read the attributes from ``at`` to ``stop``; nearly all are short and have one short value.
+
+    Of such a one, every length is one byte: the sequence, the name, the set, the value.
+    """
     found: dict[str, list[bytes]] = {}
     while at < stop:
-        inside, end = _start(message, at, _SEQUENCE)
-        start, at = _start(message, inside, _OCTETS)
-        name = message[start:at].decode()
-        found[name], at = _values(message, at)
-        if at != end:
-            raise ValueError("an attribute has another length than it says")
+        end = at + 2 + data[at + 1]
+        name_end = at + 4 + data[at + 3]
+        value = name_end + 4
+        if (
+            value <= stop
+            and value + data[value - 1] == end == name_end + 2 + data[name_end + 1] < at + 0x82
+            and data[at] == _SEQUENCE
+            and data[at + 2] == data[name_end + 2] == _OCTETS
+            and data[name_end] == _SET
+        ):
+            found[data[at + 4 : name_end].decode()] = [data[value:end]]
+            at = end
+        else:
+            name, found_values, at = _attribute(data, at)
+            found[name] = found_values
+    if at != stop:
+        raise ValueError("the attributes have another length than they say")
     return found
+
+
+def _attribute(data: bytes, at: int) -> tuple[str, list[bytes], int]:
+    """Read one attribute of whatever shape: its name, its values, and where it ends."""
+    inside, end = _start(data, at, _SEQUENCE)
+    start, name_end = _start(data, inside, _OCTETS)
+    values, values_end = _values(data, name_end)
+    if values_end != end:
+        raise ValueError("an attribute has another length than it says")
+    return data[start:name_end].decode(), values, end
 
 
 def _values(message: bytes, at: int) -> tuple[list[bytes], int]:

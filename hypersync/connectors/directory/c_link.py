@@ -19,7 +19,7 @@ from ldap.controls import RequestControl, ResponseControl
 from ldap.sasl import gssapi
 
 from hypersync.connectors.directory import ldap3_link
-from hypersync.connectors.directory.address import Address, is_tls
+from hypersync.connectors.directory.address import Address
 from hypersync.connectors.directory.answers import (
     Answer,
     Code,
@@ -49,7 +49,7 @@ _NOTHING = "1.1"  # RFC 4511, section 4.5.1.8
 
 def open_link(url: str, address: Address) -> CLink:
     """Connect to one server and sign in; raises `SiloUnreachable` or `SiloRefused`."""
-    has_tls = address.start_tls or is_tls(url)
+    has_tls = address.has_tls(url)
     if has_tls:
         _try(url, address)
     connection = ldap.initialize(url)

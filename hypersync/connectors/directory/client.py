@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from hypersync.connectors.directory.address import Address
 from hypersync.connectors.directory.answers import Entry
-from hypersync.connectors.directory.ber import search_entry
+from hypersync.connectors.directory.ber import message_end, search_entry
 
 with warnings.catch_warnings():
     # ldap3 2.9 uses old names of pyasn1 while it is imported
@@ -60,6 +61,9 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
     It also closes the socket of an attempt to connect that failed, which the library forgets.
     """
 
+    _rest = b""
+    """What came after the last message that was asked for, as far as it came."""
+
     def _open_socket(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
         try:
             super()._open_socket(*arguments, **named)
@@ -71,22 +75,56 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
     def _get_response(self, message_id: int, timeout: float) -> list[Any] | str:  # noqa: ARG002
         """Receive what belongs to a request: entries by `ber`, the rest by the library.
 
-        How long to wait is a matter of the socket.
+        How long to wait is a matter of the socket. Where reading was interrupted, nobody knows
+        what comes next, so the connection is closed.
         """
+        try:
+            return self._read(message_id)
+        except BaseException:
+            self.close()
+            raise
+
+    def _read(self, message_id: int) -> list[Any] | str:
         found: list[Any] = []
-        while messages := self.receiving():
-            for message in messages:
-                entry = search_entry(message)
-                if entry is not None and entry.message_id == message_id:
-                    found.append(Entry(entry.name.decode(), entry.raw))
-                    continue
-                general = decode_message_fast(message)
-                if general["messageID"] != message_id:  # a notice of disconnection, or nonsense
-                    return SESSION_TERMINATED_BY_SERVER  # type: ignore[no-any-return] # a text
-                found.append(self._decoded(general))
-                if found[-1]["type"] not in _UNFINISHED:
-                    return [*found, RESPONSE_COMPLETE]
+        for data, start, end in self._messages():
+            entry = search_entry(data, start, end)
+            if entry is not None and entry.message_id == message_id:
+                found.append(Entry(entry.name.decode(), entry.raw))
+                continue
+            general = decode_message_fast(data[start:end])
+            if general["messageID"] != message_id:  # a notice of disconnection, or nonsense
+                break
+            found.append(self._decoded(general))
+            if found[-1]["type"] not in _UNFINISHED:
+                self._rest = data[end:]
+                return [*found, RESPONSE_COMPLETE]
         return SESSION_TERMINATED_BY_SERVER  # type: ignore[no-any-return] # a text
+
+    def _messages(self) -> Iterator[tuple[bytes, int, int]]:
+        """Yield what was received, and where in it one message after the other starts and ends."""
+        data, start = self._rest, 0
+        self._rest = b""
+        while True:
+            end = message_end(data, start)
+            if end is None or end > len(data):
+                data, start = self._received(data[start:]), 0
+                end = message_end(data)
+            if end is None:
+                return
+            yield data, start, end
+            start = end
+
+    def _received(self, rest: bytes) -> bytes:
+        """Receive what is missing of a message; nothing when the server hung up."""
+        data = bytearray(rest)
+        end: int | None = None
+        while end is None or end > len(data):
+            more = self.connection.socket.recv(_RECEIVE_SIZE)
+            if not more:
+                return b""
+            data += more
+            end = message_end(data)
+        return bytes(data)
 
     def _decoded(self, general: Any) -> dict[str, Any]:  # noqa: ANN401 - the library has no types
         """Decode a message, its controls as they came: the library misreads some of them."""
@@ -105,10 +143,11 @@ def _controls(found: Any) -> dict[str, bytes]:  # noqa: ANN401 - tuples of class
 class Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
     """TLS with the checks of the standard library; those of ldap3 use what Python 3.12 removed.
 
-    ``failure`` keeps what went wrong, of which the library only passes on a text.
+    Without a ``context`` there is none. ``failure`` keeps what went wrong, of which the library
+    only passes on a text.
     """
 
-    def __init__(self, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, context: ssl.SSLContext | None, name: str) -> None:
         super().__init__()
         self._context = context
         self._name = name
@@ -116,6 +155,8 @@ class Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ANN401 - see above
         """Put the connection's socket into TLS; raises ``OSError``, of which TLS errors are."""
+        if self._context is None:
+            raise ValueError("TLS was not asked for")
         try:
             connection.socket = self._context.wrap_socket(
                 connection.socket, server_hostname=self._name, do_handshake_on_connect=do_handshake
@@ -151,7 +192,6 @@ def connection_to(url: str, address: Address, tls: Tls) -> Any:  # noqa: ANN401 
 
 def _use(connection: Any, strategy: _RawStrategy) -> None:  # noqa: ANN401 - the library has no types
     """Put our strategy in place; the constructor of the library refuses foreign ones."""
-    strategy.socket_size = _RECEIVE_SIZE
     connection.strategy = strategy
     for name in ("send", "open", "get_response", "post_send_single_response", "post_send_search"):
         setattr(connection, name, getattr(strategy, name))

@@ -44,7 +44,7 @@ _BROKEN = (LDAPException, OSError, LookupError, ValueError)
 
 def open_link(url: str, address: Address) -> Ldap3Link:
     """Connect to one server and sign in; raises `SiloUnreachable` or `SiloRefused`."""
-    tls = Tls(context_of(address), address.name_of(url))
+    tls = _tls(url, address)
     connection = connection_to(url, address, tls)
     try:
         with _broken_is_unreachable(url, tls):
@@ -58,7 +58,7 @@ def open_link(url: str, address: Address) -> Ldap3Link:
 
 def why_unreachable(url: str, address: Address) -> str:
     """Say why a server cannot be reached, nothing if it can; nobody signs in."""
-    tls = Tls(context_of(address), address.name_of(url))
+    tls = _tls(url, address)
     connection = connection_to(url, address, tls)
     try:
         with _broken_is_unreachable(url, tls):
@@ -68,6 +68,11 @@ def why_unreachable(url: str, address: Address) -> str:
     finally:
         connection.strategy.close()
     return ""
+
+
+def _tls(url: str, address: Address) -> Tls:
+    """Return how TLS is to be spoken; the system's certificates take a while to read."""
+    return Tls(context_of(address) if address.has_tls(url) else None, address.name_of(url))
 
 
 @contextmanager

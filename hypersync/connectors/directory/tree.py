@@ -30,13 +30,16 @@ class Place:
 
     def anchor_of(self, entry: Entry) -> str | None:
         """Return the anchor of an entry, ``None`` when it has none that is text."""
-        for name, values in entry.raw.items():
-            if name.lower() == self.anchor.lower() and values:
-                try:
-                    return values[0].decode()
-                except UnicodeDecodeError:
-                    return None
-        return None
+        values = entry.raw.get(self.anchor) or self._written_otherwise(entry)
+        try:
+            return values[0].decode() if values else None
+        except UnicodeDecodeError:
+            return None
+
+    def _written_otherwise(self, entry: Entry) -> Sequence[bytes]:
+        """Find the anchor by another case of its name."""
+        wanted = self.anchor.lower()
+        return next((found for name, found in entry.raw.items() if name.lower() == wanted), ())
 
     def anchor_filter(self, anchor: str) -> str:
         """Return the filter that finds an object by its anchor."""
