@@ -174,6 +174,25 @@ def test_a_total_that_is_the_size_of_the_page_is_found_out(server: ScimServer):
 
 
 @pytest.mark.parametrize(
+    ("then", "why"),
+    [
+        (lambda s, c: listed(people(3), 2, s), "3 objects came, and totalResults is 2"),
+        (lambda s, c: listed(people(3)[s - 1 :], 3 if s == 1 else 4, s), "was 3 and is 4"),
+        (
+            lambda s, c: listed(people(9)[s - 1 : s + 2] if s == 1 else people(9)[s:], 9, s + 1),
+            "begins a page at 4 when 3 is asked for",
+        ),
+    ],
+)
+def test_totals_and_places_that_do_not_fit_fail_the_scan(
+    server: ScimServer, then: Callable[[int, int], Response], why: str
+):
+    server.instead = of_users(then)
+    with pytest.raises(ScanFailed, match=why):
+        scan(connect(server.url))
+
+
+@pytest.mark.parametrize(
     ("body", "why"),
     [
         ({"Resources": []}, "has no totalResults"),

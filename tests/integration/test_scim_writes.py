@@ -643,3 +643,14 @@ def test_a_write_that_cannot_be_read_back_is_unknown(server: ScimServer):
     outcome = boss(connect(server.url), ann)
     assert isinstance(outcome, Unknown)
     assert "could not be read back" in outcome.reason
+
+
+def test_what_is_gone_when_it_is_read_back_is_unknown(server: ScimServer):
+    ann = server.add_user("ann")
+
+    def gone(request: Request) -> Response:
+        server.call("DELETE", f"/Users/{ann}")
+        return Response("", 204)
+
+    server.instead = on("PATCH", gone)
+    assert boss(connect(server.url), ann) == Unknown("written, and gone when it was read back")
