@@ -188,6 +188,19 @@ def test_a_token_that_is_not_accepted_any_more_is_said(graph: GraphService):
         graph.tenant.sign_in.end_sessions()
         with pytest.raises(SiloRefused, match="the token was not accepted"):
             session.read(connector.streams()[0][0], "x")
+        assert session.read(connector.streams()[0][0], "x") is None  # with another token
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_certificates_that_cannot_be_read_are_said_with_their_path(
+    tmp_path: Path, text: str | None
+):
+    path = tmp_path / "ca.pem"
+    if text is not None:
+        path.write_text(text)
+    sign_in = {"tenant": "t", "client": "c", "secret": "s"}
+    connector = connect("https://graph.example.org", sign_in=sign_in, ca_file=str(path))
+    assert refusal(connector).startswith(f"the certificates in {path} cannot be read: ")
 
 
 def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

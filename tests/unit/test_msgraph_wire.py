@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from hypersync.connectors.msgraph.answers import Answer, NotGraph, failure
+from hypersync.connectors.msgraph.connector import MsgraphSession
 from hypersync.connectors.msgraph.options import MsgraphOptions, completed, place_of
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step
 from hypersync.connectors.msgraph.scan import Cursor, Scan
@@ -17,6 +18,7 @@ from hypersync.connectors.msgraph.wire import NotAnswered, Wire, page_of
 from hypersync.connectors.settings import object_types
 from hypersync.errors import ScanFailed, SiloRefused
 from hypersync.model.objects import Complete, Conflict, Refused, RetryAfter, Seen, Unknown
+from tests.graphing import connect, kinds
 
 ROOT = "https://graph.microsoft.com/v1.0"
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -168,6 +170,27 @@ def test_a_scan_that_is_given_up_lets_go_of_the_page_under_way():
     assert future.cancelled()
 
 
+def test_an_older_state_after_a_removal_brings_nobody_back():
+    removed = {"id": "1", "@removed": {"reason": "changed"}}
+    page = {
+        "value": [removed, {"id": "1", "jobTitle": "x"}, {"id": "2", "jobTitle": "y"}],
+        "@odata.deltaLink": "http://127.0.0.1:1/v1.0/users/delta?b",
+    }
+    not_there = [
+        batch_answer({"id": "0.0", "status": 404, "body": {"error": {}}}) for _ in range(2)
+    ]
+    connector = connect("http://127.0.0.1:1")
+    kind = kinds(connector)["user"]
+    session = MsgraphSession(connector, Scripted(json(page), *not_there))
+    cursor = Cursor(link="http://127.0.0.1:1/v1.0/users/delta?a", scope=session.scope([kind]))
+    events = [event for batch in session.scan([kind], cursor.written()) for event in batch]
+    assert [type(each).__name__ for each in events] == ["Deleted", "Changed", "Changed", "Complete"]
+    assert session.read(kind, "1") is None
+    second = session.read(kind, "2")
+    assert second is not None
+    assert second.attributes == {"jobTitle": "y"}
+
+
 # --- batches -------------------------------------------------------------------------------------
 
 
@@ -226,6 +249,7 @@ def test_an_answer_within_a_batch_that_is_none_counts_as_lost(responses: list[ob
         (problem(500, "generalException"), Unknown),
         (problem(504, "gatewayTimeout"), Unknown),
         (problem(412, "preconditionFailed"), Conflict),
+        (problem(401, "InvalidAuthenticationToken"), RetryAfter),
         (problem(403, "Authorization_RequestDenied"), Refused),
         (problem(400, "Request_BadRequest"), Refused),
         (Answer(302, {"location": "https://elsewhere.example"}), Refused),

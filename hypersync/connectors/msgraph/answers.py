@@ -143,6 +143,8 @@ def failure(answer: Answer, now: datetime, *, permissions: str) -> Outcome:
     match answer.status:
         case 429 | 503:
             return RetryAfter(answer.wait(now), answer.sentence)
+        case 401:
+            return RetryAfter(LATER, answer.sentence)
         case 403:
             return Refused(f"{answer.sentence}; {permissions}")
         case 412:

@@ -34,6 +34,7 @@ from hypersync.connectors.msgraph.sign_in import SignIn
 
 RETRIES: Final = 3
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NOT_SIGNED_IN = 401
 _NO_REDIRECT = RedirectHandlerOption(should_redirect=False)
 _AGAIN = RetryHandlerOption(delay=0, max_retries=RETRIES)
 _ONCE = RetryHandlerOption(delay=0, max_retries=0, should_retry=False)
@@ -51,16 +52,21 @@ class Target:
 
 
 class Client:
-    """Sends requests from any thread; answers come as futures."""
+    """Sends requests from any thread; answers come as futures.
+
+    Raises ``OSError`` when the certificates cannot be read.
+    """
 
     def __init__(self, target: Target) -> None:
+        certificates = _certificates(target)
         self._timeout = target.timeout_seconds
+        self._sign_in = target.sign_in
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="msgraph", daemon=True)
         self._http = httpx.AsyncClient(
             base_url=target.root,
             timeout=httpx.Timeout(target.timeout_seconds),
-            verify=_certificates(target),
+            verify=certificates,
         )
         # the SDK puts its own transport around these and never closes them
         self._transports = [self._http._transport, *self._http._mounts.values()]
@@ -111,6 +117,8 @@ class Client:
             raise Lost(f"no answer within {self._timeout} seconds") from error
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             raise Lost(_said(error)) from error
+        if response.status_code == _NOT_SIGNED_IN and self._sign_in is not None:
+            self._sign_in.forget()
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, response.content)
 

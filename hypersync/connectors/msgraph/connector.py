@@ -41,6 +41,7 @@ from hypersync.model.objects import (
     Batch,
     Change,
     Changed,
+    Deleted,
     ObjectType,
     Outcome,
     Schema,
@@ -125,15 +126,18 @@ class MsgraphConnector:
                 timeout_seconds=seconds,
                 now=SystemClock().now,
             )
-        return Client(
-            Target(
-                root=options.root,
-                host=urlsplit(options.base).hostname or "",
-                sign_in=self._sign_in,
-                ca_file=None if options.ca_file is None else str(root / options.ca_file),
-                timeout_seconds=seconds,
-            )
+        target = Target(
+            root=options.root,
+            host=urlsplit(options.base).hostname or "",
+            sign_in=self._sign_in,
+            ca_file=None if options.ca_file is None else str(root / options.ca_file),
+            timeout_seconds=seconds,
         )
+        try:
+            return Client(target)
+        except OSError as error:
+            what = f"the certificates in {target.ca_file} cannot be read"
+            raise SiloRefused(f"{what}: {error.strerror or error}") from error
 
     # --- what sessions need --------------------------------------------------------------------
 
@@ -160,7 +164,7 @@ class MsgraphSession:
         self._settings = owner.settings
         self._options = owner._options
         self._wire = Wire(client, self._options.root, at_once=self._options.at_once)
-        self._told: dict[tuple[str, str], Changed] = {}
+        self._told: dict[tuple[str, str], Changed | Deleted] = {}
 
     def schema(self) -> Schema:
         """Return the documented attributes of each type, and named ones that Graph takes."""
@@ -187,10 +191,14 @@ class MsgraphSession:
         scan = Scan(place_of(types[0]), self._wire, self.scope(types), self._options.page_size)
         yield from scan.full() if cursor is None else scan.delta(cursor, self._note)
 
-    def _note(self, told: Changed) -> None:
+    def _note(self, told: Changed | Deleted) -> None:
+        """Remember what a delta tells; of what it called deleted only a read says anything more."""
         key = (told.type, told.anchor)
         known = self._told.get(key)
-        self._told[key] = told if known is None else joined(known, told)
+        if isinstance(told, Changed) and isinstance(known, Changed):
+            told = joined(known, told)
+        if not isinstance(known, Deleted):
+            self._told[key] = told
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
         """Read one object.
@@ -200,7 +208,7 @@ class MsgraphSession:
         found = read_all(self._wire, place_of(object_type), [anchor])[anchor]
         told = self._told.get((object_type.name, anchor))
         known = None if found is None else found.object
-        if told is None:
+        if not isinstance(told, Changed):
             return known
         attributes = laid_over({} if known is None else known.attributes, told)
         return SiloObject(object_type.name, anchor, attributes)

@@ -127,7 +127,7 @@ class Scan:
 
     # --- delta ---------------------------------------------------------------------------------
 
-    def delta(self, text: str, told: Callable[[Changed], None]) -> Iterator[Batch]:
+    def delta(self, text: str, told: Callable[[Changed | Deleted], None]) -> Iterator[Batch]:
         """Report what changed since a cursor; ``told`` is called before an object is reported."""
         cursor = Cursor.read(text)
         if cursor.scope != self._scope or self._place.filter is not None:
@@ -141,7 +141,7 @@ class Scan:
             for page in self._round(cursor.link, is_delta=True):
                 events: Batch = [self._items.event(item) for item in page]
                 for event in events:
-                    if isinstance(event, Changed):
+                    if isinstance(event, Changed | Deleted):
                         told(event)
                 if events:
                     yield events

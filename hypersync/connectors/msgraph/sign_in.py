@@ -89,6 +89,11 @@ class SignIn:
                 token = self._token = self._fetch(claims)
             return token
 
+    def forget(self) -> None:
+        """Fetch another token next time; Graph did not accept this one."""
+        with self._lock:
+            self._token = None
+
     def roles(self) -> frozenset[str] | None:
         """Return the permissions that the token names, ``None`` when it names none.
 
