@@ -247,6 +247,15 @@ def test_why_nothing_was_made_is_said(silo: Silo):
     assert "its class does not have" in refused(silo.create("bob", uNCName="x"))
 
 
+def test_the_second_library_writes_just_so(silo: Silo):
+    other = Silo(silo.corner, wire="c")
+    succeeded(other.create("ann", unicodePwd=FIRST))
+    assert silo.server.has_password(silo.corner.person("ann"), FIRST)
+    assert succeeded(other.update("ann", {"title": None}, {"title": "Clerk"}))["title"] == "Clerk"
+    assert succeeded(other.switch("ann", on=False))["accountEnabled"] is False
+    assert other.delete(silo.corner.guid("ann")) == Succeeded(None)
+
+
 # --- enabling ----------------------------------------------------------------------------------
 
 
