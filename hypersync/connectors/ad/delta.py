@@ -1,7 +1,7 @@
 """What becomes of the objects that a domain controller says have changed.
 
-Each is looked up by its GUID, deleted or not, and read again with the base and filter of every type
-that it may be of: what is found was seen, what lives and is not found is out of scope, which is not
+Each is read again by its GUID with the base and filter of every type, and what is of none is looked
+up wherever it is, deleted or not: what lives and is not found is out of scope, which is not
 deleted. Three changes are seen at one object and happen to others, which are then read too:
 
 * a container that got another name or place: everything below it has another name;
@@ -48,6 +48,8 @@ class Changes:
             place.name: references_of(directory.types, place.attributes - {"dn"})
             for place in places
         }
+        has_primary = any(place.primary_members for place in places)
+        self._besides = {"objectClass", *(("objectSid", "primaryGroupID") if has_primary else ())}
         self.owes_groups = False
 
     def events(self, touched: Sequence[Touched]) -> Iterator[Batch]:
@@ -81,63 +83,56 @@ class Changes:
     # --- one chunk -----------------------------------------------------------------------------
 
     def _some(self, touched: Mapping[bytes, Touched], *, is_below_moved: bool) -> Iterator[Batch]:
-        located = self._located(list(touched))
-        live = {guid: each for guid, each in located.items() if not _is_deleted(each)}
-        for place in self._places:
-            yield self._of(place, touched, located, live)
-        moved = [each for guid, each in live.items() if touched[guid].was_moved]
+        """Read objects as every type, and look for those that are none now."""
+        read = {place: self._read(place, list(touched)) for place in self._places}
+        found = {guid: each for _, entries in read.values() for guid, each in entries.items()}
+        found |= self._located([guid for guid in touched if guid not in found])
+        for place, (events, entries) in read.items():
+            left = {guid: each for guid, each in touched.items() if guid not in entries}
+            yield [*events, *self._not_of(place, left, found)]
+        moved = [
+            each
+            for guid, each in found.items()
+            if touched[guid].was_moved and not _is_deleted(each)
+        ]
         yield from self._referring(moved)
         if not is_below_moved:
             yield from self._below(moved)
 
+    def _read(
+        self, place: AdPlace, guids: Sequence[bytes]
+    ) -> tuple[list[ScanEvent], dict[bytes, Entry]]:
+        filter_ = f"(&{place.filter}{any_of([guid_filter(each) for each in guids])})"
+        wanted = sorted({*place.requested, *self._besides})
+        entries = self._asked(lambda: self._wire.find(place.base, filter_, wanted))
+        if place.is_one_level:
+            entries = [each for each in entries if place.holds(each.dn)]
+        return self._asked(lambda: self._reader.events(place, entries)), _by_guid(entries)
+
     def _located(self, guids: Sequence[bytes]) -> dict[bytes, Entry]:
         """Find objects wherever they are now, deleted or not."""
+        if not guids:
+            return {}
         filter_ = any_of([guid_filter(each) for each in guids])
-        answer = self._asked(
+        entries = self._asked(
             lambda: self._wire.find(self._context, filter_, _FOUND, controls=[SHOW_DELETED])
         )
-        found = {}
-        for entry in answer:
+        for entry in entries:
             self._reader.remember(entry)
-            guid = first(entry.raw, ANCHOR)
-            if guid is not None:
-                found[guid] = entry
-        return found
+        return _by_guid(entries)
 
-    def _of(
-        self,
-        place: AdPlace,
-        touched: Mapping[bytes, Touched],
-        located: Mapping[bytes, Entry],
-        live: Mapping[bytes, Entry],
-    ) -> Batch:
-        """Say of each object whether it is of a type now."""
-        here = [
-            guid
-            for guid, each in live.items()
-            if place.may_be(_classes(each)) and place.holds(each.dn)
-        ]
-        events = self._read(place, here)
-        seen = {each.anchor for each in events}  # type: ignore[union-attr] # seen or invalid
+    def _not_of(
+        self, place: AdPlace, touched: Mapping[bytes, Touched], found: Mapping[bytes, Entry]
+    ) -> Iterator[ScanEvent]:
+        """Say of objects that are not of a type now whether they were deleted."""
         for guid, change in touched.items():
-            anchor, found = guid_text(guid), located.get(guid)
-            if anchor in seen or not place.may_be(_classes(found)):
+            entry = found.get(guid)
+            if not place.may_be(_classes(entry)):
                 continue
-            is_gone = change.is_deleted if found is None else _is_deleted(found)
+            is_gone = change.is_deleted if entry is None else _is_deleted(entry)
             self.owes_groups |= is_gone
             kind = DeletionKind.SOFT if is_gone else DeletionKind.OUT_OF_SCOPE
-            events.append(Deleted(place.name, anchor, kind))
-        return events
-
-    def _read(self, place: AdPlace, guids: Sequence[bytes]) -> list[ScanEvent]:
-        if not guids:
-            return []
-        filter_ = f"(&{place.filter}{any_of([guid_filter(each) for each in guids])})"
-        return self._asked(
-            lambda: self._reader.events(
-                place, self._wire.find(place.base, filter_, place.requested)
-            )
-        )
+            yield Deleted(place.name, guid_text(guid), kind)
 
     def _asked(self, ask: Callable[[], T]) -> T:
         try:
@@ -185,6 +180,10 @@ class Changes:
             if sid is not None and number is not None and number_of(sid):
                 sids.add(sid[:-4] + int(number).to_bytes(4, "little"))
         return [f"(objectSid={escaped_bytes(sid)})" for sid in sorted(sids)]
+
+
+def _by_guid(entries: Sequence[Entry]) -> dict[bytes, Entry]:
+    return {guid: each for each in entries if (guid := first(each.raw, ANCHOR)) is not None}
 
 
 def _is_deleted(entry: Entry) -> bool:

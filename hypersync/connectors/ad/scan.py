@@ -62,6 +62,7 @@ class Scan:
         self._page_size = page_size
         self._reader = Reader(directory, page_size)
         asked = {name for place in places for name in place.requested} - {"uSNChanged"}
+        asked = {name for name in asked if not directory.is_computed(name)}
         self._dirsync = DirSync(self._wire, self._context, asked)
         self._numbers = Numbers(self._wire, self._context, page_size)
 
