@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -353,6 +354,20 @@ def test_a_service_that_went_away_was_not_written_to(
     away = connect("http://127.0.0.1:1", types=TYPES)
     outcome = one(away, update(connector, "x", {}, {"jobTitle": "Boss"}))
     assert isinstance(outcome, RetryAfter)
+
+
+def test_several_sessions_write_at_once(graph: GraphService, connector: MsgraphConnector):
+    people = [graph.add_user(f"p{n}") for n in range(60)]
+    shares = [people[start::3] for start in range(3)]
+
+    def write(share: list[str]) -> list[Outcome]:
+        changes = [update(connector, each, {}, {"jobTitle": "Boss"}) for each in share]
+        return apply(connector, *changes)
+
+    with ThreadPoolExecutor(3) as pool:
+        outcomes = [each for done in pool.map(write, shares) for each in done]
+    assert all(isinstance(each, Succeeded) for each in outcomes)
+    assert {graph.values(each)["jobTitle"] for each in people} == {"Boss"}
 
 
 # --- what Graph refuses --------------------------------------------------------------------------
