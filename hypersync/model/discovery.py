@@ -16,7 +16,9 @@ from hypersync.model.objects import Attributes, AttributeSchema
 SAMPLE = 1_000
 """How many objects of a type are looked at; the first ones that the silo gives."""
 
-_LIKE_AN_ANCHOR = re.compile(r"(uu|gu|object|external|person|employee|user)?_?(id|sid|key)", re.I)
+_LIKE_AN_ANCHOR = re.compile(
+    r"(entry|object|external|person|employee|user)?_?(uuid|guid|uid|id|sid|key)", re.I
+)
 _LIKE_A_JOIN = re.compile(
     r"(employee|personnel|staff|person|worker|hr)_?(id|number|no|nr)|external_?id|mail|e_?mail"
     r"|uid|upn|userprincipalname|samaccountname|user_?name|login|account_?name|payroll_?\w*",
