@@ -76,14 +76,14 @@ def _joins(configuration: Configuration) -> Iterator[Mistake]:
             yield _mistake(join, ("slot",), message, "choose another name")
 
 
-_BUILT_IN_VIPS = frozenset({"protected", "roles", "self"})
+_BUILT_IN_VIPS = frozenset({"protected", "replaced", "roles", "self"})
 """The names of `hypersync.pipeline.vip`: what a rule of that name says would be said of those."""
 
 
 def _vip(configuration: Configuration) -> Iterator[Mistake]:
     seen: set[str] = set()
     for vip in configuration.vip:
-        if vip.name in seen or vip.name in _BUILT_IN_VIPS:
+        if vip.name in seen or vip.name.partition(":")[0] in _BUILT_IN_VIPS:
             message = f"there is already a VIP rule {vip.name!r}"
             yield _mistake(vip, ("name",), message, "choose another name")
         seen.add(vip.name)

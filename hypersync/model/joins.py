@@ -19,6 +19,10 @@ def normal_value(key: str) -> str:
     return key.removeprefix(_SPACE)
 
 
+REPLACED = "replaced:"
+"""How a remembered VIP rule begins that stands for a slot: its object was replaced by another."""
+
+
 def normal_reference(text: str) -> str:
     """Return what a silo stores to refer to an object in the form in which it is compared.
 

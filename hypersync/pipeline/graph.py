@@ -23,6 +23,9 @@ from hypersync.ports.store.objects import Current, NewChange, NewObject, NewStat
 ACTION = "action:"
 """How the source of an object begins that an action wrote last."""
 
+SCAN = "scan:"
+"""How it begins when a scan did."""
+
 GONE = frozenset({"gone", "soft", "absent"})
 """The absences of objects that are no longer there."""
 
@@ -157,6 +160,7 @@ class _Writer:
         self._unit.objects.place([(there, each) for each, there in grouping.placed.items()])
         joined = [row.identity for row in rows]
         self._look_again(joined, grouping)
+        self._note_replaced(rows, grouping)
 
     def _look_again(self, joined: Sequence[int], grouping: Grouping) -> None:
         """Find identities that have, or no longer have, two objects in one slot."""
@@ -169,6 +173,19 @@ class _Writer:
         self._unit.identities.note_ambiguous(crowded, self._target.now)
         if not self._target.silo_type.is_loading:
             self._gathered.touched |= set(joined)
+
+    def _note_replaced(self, rows: Sequence[NewObject], grouping: Grouping) -> None:
+        """Remember whose object a scan found replaced; what an action made is our own."""
+        target = self._target
+        if target.silo_type.is_loading or not target.source.startswith(SCAN):
+            return
+        came = {row.id: row.identity for row in rows if row.identity not in grouping.created}
+        came |= grouping.placed
+        went = {each.id for each in self._gathered.states if each.absence in GONE}
+        if not came and not went:
+            return
+        around = {*came.values(), *(self._gathered.touched if went else ())}
+        self._unit.identities.note_replaced(around, came, went, target.now)
 
     def _settle(self, grouping: Grouping) -> None:
         """Void the actions of regrouped identities, hand on what is known, make all pending.

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from hypersync.model.actions import ActionState, OnExpiry, Reason
 from hypersync.model.ids import ActionId, IdentityId
+from hypersync.model.joins import REPLACED
 from hypersync.model.objects import Operation
 from hypersync.model.requests import RequestDraft, RequestKind
 from hypersync.model.runs import Run, RunMode
@@ -179,6 +180,9 @@ def vip_memory(
         new: dict[str, str | None] = dict.fromkeys(vips.get(identity, ()))
         for name, since in old.items():
             if name in new:
+                continue
+            if since is not None and name.startswith(REPLACED):
+                new[name] = since  # scans alone write these, and their time tells their end
                 continue
             stopped = now.isoformat() if since is None else since
             if now - datetime.fromisoformat(stopped) < span:

@@ -3,7 +3,8 @@
 An identity is a VIP for a rule when a VIP rule that concerns the rule is true, unknown or in error
 now, or held at the end of the last committing run, or within the memory: the bad run that blanks
 the level of the chief executive must not unmake the VIP. ``people`` are always VIPs, and so are
-the accounts HyperSync signs in with and the groups that grant roles.
+the accounts HyperSync signs in with, the groups that grant roles, and for as long as the memory
+lasts a slot whose object was replaced by another one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from hypersync.model.ids import IdentityId
+from hypersync.model.joins import REPLACED
 from hypersync.model.objects import Operation
 from hypersync.model.said import say
 from hypersync.pipeline.drafts import Draft
@@ -25,6 +27,9 @@ PEOPLE = "protected"
 
 ROLES = "roles"
 """The built-in VIP rule: the groups that grant roles, and who goes in or out of them."""
+
+TAKEN = "replaced"
+"""The built-in VIP rule: whose object was deleted, and another one came in its place."""
 
 SELF = "self"
 """The built-in VIP rule that nothing switches off: the accounts HyperSync signs in with."""
@@ -67,6 +72,10 @@ class Vips:
         role = self._role_groups.get((draft.silo, draft.type, draft.anchor or ""))
         if role is not None:
             return Vip(ROLES, say("this group grants the role {role}", role=role))
+        since = memory.get(REPLACED + draft.slot)
+        if since is not None and self._remembered(since, now):
+            at = datetime.fromisoformat(since)
+            return Vip(TAKEN, say("another object took the place of a deleted one at {at}", at=at))
         return self.concerning(
             draft.rule,
             draft.operation,

@@ -10,8 +10,8 @@ import orjson
 from sqlalchemy.engine import Connection
 
 from hypersync.model.ids import IdentityId, RunId
-from hypersync.model.joins import normal_value
-from hypersync.store import awaiting, regroup
+from hypersync.model.joins import REPLACED, normal_value
+from hypersync.store import awaiting, regroup, replaced
 from hypersync.store.bulk import (
     chunks,
     marks,
@@ -211,15 +211,17 @@ class Identities:
         return {IdentityId(identity): orjson.loads(vip) for identity, vip in rows}
 
     def remember_vips(self, vips: Mapping[IdentityId, Mapping[str, str | None]]) -> None:
-        """Replace what is remembered of these identities."""
-        run_many(
-            self._connection,
-            "UPDATE identity SET vip = ? WHERE id = ?",
-            [
-                (orjson.dumps(dict(names)).decode() if names else None, identity)
-                for identity, names in vips.items()
-            ],
-        )
+        """Replace what is remembered of these identities, but not what scans remember."""
+        scanned = {
+            identity: {name: at for name, at in known.items() if name.startswith(REPLACED)}
+            for identity, known in self.vips(vips).items()
+        }
+        rows = [
+            (orjson.dumps(kept).decode() if kept else None, identity)
+            for identity, names in vips.items()
+            for kept in [{**names, **scanned.get(identity, {})}]
+        ]
+        run_many(self._connection, "UPDATE identity SET vip = ? WHERE id = ?", rows)
 
     def _of(self, statement: str, identities: Collection[int] | None) -> Iterator[Any]:
         """Yield the rows of all identities, or of these."""
@@ -362,6 +364,16 @@ class Identities:
             if text != before:
                 rows.append((at, text, identity))
         run_many(self._connection, _SET_AMBIGUOUS, rows)
+
+    def note_replaced(
+        self,
+        identities: Collection[int],
+        came: Collection[int],
+        went: Collection[int],
+        now: datetime,
+    ) -> None:
+        """Remember in which slots of identities an object took the place of one that is gone."""
+        replaced.note_replaced(self._connection, identities, came, went, now)
 
     def _time(self, value: datetime | None) -> object:
         return stored_time(self._connection, value)

@@ -111,3 +111,15 @@ class Identities(Protocol):
 
     def note_ambiguous(self, identities: Collection[int], now: datetime) -> None:
         """Look whether identities have two objects in one slot, and remember it."""
+
+    def note_replaced(
+        self,
+        identities: Collection[int],
+        came: Collection[int],
+        went: Collection[int],
+        now: datetime,
+    ) -> None:
+        """Remember in which slots of identities an object took the place of one that is gone.
+
+        ``came`` and ``went`` are objects that are new there, or gone since.
+        """
