@@ -84,8 +84,13 @@ class Changes:
 
     def _some(self, touched: Mapping[bytes, Touched], *, is_below_moved: bool) -> Iterator[Batch]:
         """Read objects as every type, and look for those that are none now."""
-        read = {place: self._read(place, list(touched)) for place in self._places}
-        found = {guid: each for _, entries in read.values() for guid, each in entries.items()}
+        read: dict[AdPlace, tuple[list[ScanEvent], dict[bytes, Entry]]] = {}
+        found: dict[bytes, Entry] = {}
+        for place in self._places:
+            # what another type has found may be of this one too, unless its classes forbid it
+            open_ = [guid for guid in touched if place.may_be(_classes(found.get(guid)))]
+            read[place] = self._read(place, open_)
+            found |= read[place][1]
         found |= self._located([guid for guid in touched if guid not in found])
         for place, (events, entries) in read.items():
             left = {guid: each for guid, each in touched.items() if guid not in entries}
@@ -102,6 +107,8 @@ class Changes:
     def _read(
         self, place: AdPlace, guids: Sequence[bytes]
     ) -> tuple[list[ScanEvent], dict[bytes, Entry]]:
+        if not guids:
+            return [], {}
         filter_ = f"(&{place.filter}{any_of([guid_filter(each) for each in guids])})"
         wanted = sorted({*place.requested, *self._besides})
         entries = self._asked(lambda: self._wire.find(place.base, filter_, wanted))

@@ -155,7 +155,7 @@ class Scan:
             raise _set_back(controller, f"change {number} of {found[0].dn} is not known")
 
     def _check_bases(self) -> None:
-        for place in self._places:
+        for place in {place.base.lower(): place for place in self._places}.values():
             if not _asked(partial(self._wire.find, place.base, ANY, ["1.1"], base_only=True)):
                 raise ScanFailed(
                     f"there is no entry {place.base!r}; mend the base of {place.name!r}"
