@@ -104,3 +104,16 @@ def test_people_read_it_without_json_too(project, capsys):
         f"{SILO} is paused: a new host",
         f"{SILO} is not paused",
     ]
+
+
+def test_wrong_options_of_a_silo_are_a_mistake_of_the_configuration(project, capsys):
+    path = project / "config" / "hypersync.yaml"
+    path.write_text(path.read_text().replace("anchor: uid", "ancor: uid"))
+    code, document = call(capsys, "silo", "test", SILO)
+    assert code == Exit.USAGE
+    assert document["error"]["code"] == "configuration"
+    assert (
+        "silos.accounts.types.user.ancor is not known here; did you mean 'anchor'?"
+        in (document["error"]["message"])
+    )
+    assert document["error"]["file"] == "config/hypersync.yaml"

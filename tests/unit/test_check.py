@@ -144,6 +144,24 @@ def test_every_attribute_that_a_rule_writes_may_be_read_only(example):
     assert all(re.match(r"rules/\w+\.yaml:\d+: the rule ", each) for each in found)
 
 
+def test_members_that_nobody_may_write_are_a_mistake_of_the_membership_rule(tmp_path):
+    main = MAIN.replace(
+        "anchor: uid}}",
+        "anchor: uid}, team: {path: data/t.csv, anchor: name, members: people}}",
+    )
+    joins = "  - {slot: team, silo: app, type: team, join: none}\n"
+    rule = (
+        "{id: staff, kind: membership, target: app, group: {slot: team, where: \"name == 'x'\"}, "
+    )
+    rules = f"ruleset: teams\nrules:\n  - {rule}when: hr.exists}}\n"
+    path = write_project(tmp_path, main.replace("joins:\n", f"joins:\n{joins}"), rules=rules)
+    people = AttributeSchema(name="people", multi_valued=True, read_only=True)
+    assert attribute_sentences(path, {("app", "team"): {"people": people}}) == [
+        "rules/users.yaml:3: the rule 'staff' writes 'people', which is read-only in 'app'; "
+        "leave it out; the silo itself sets it"
+    ]
+
+
 def test_a_silo_that_takes_any_attribute_makes_no_mistakes(example):
     assert attribute_sentences(example, {("accounts", "user"): None}) == []
 

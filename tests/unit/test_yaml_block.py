@@ -105,6 +105,10 @@ def test_a_secret_below_a_list_is_found():
     assert shown(tree("keys: [a, b]")) == {"keys": ["${CRM_KEYS_0}", "b"]}
 
 
+def test_what_a_connector_found_keeps_its_kind():
+    assert AsWritten("crm")({"size": 3, "on": True}, ("types", "user")) == {"size": 3, "on": True}
+
+
 class _Inner(Located):
     value: SecretText | None = None
     plain: str = "x"
