@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PINNED := $(addprefix requirements/,base.txt dev.txt postgresql.txt silos.txt)
+PINNED := $(addprefix requirements/,base.txt dev.txt mariadb.txt msgraph.txt postgresql.txt scim.txt)
 REQUIREMENTS := requirements/uv.txt $(PINNED)
 
 # An environment that was made elsewhere, or whose Python is gone, is made anew.
