@@ -92,12 +92,12 @@ class Answer:
 
     @property
     def is_expired_token(self) -> bool:
-        """Whether a delta has to start again."""
+        """Whether a delta has to start again; of a good answer the body is not looked at."""
+        if self.status != 400:
+            return self.status == 410
         inner = self.error.get("innerError")
         codes = {self.code, str(inner.get("code")) if isinstance(inner, dict) else ""}
-        return self.status == 410 or (
-            self.status == 400 and bool({code.lower() for code in codes} & _EXPIRED)
-        )
+        return bool({code.lower() for code in codes} & _EXPIRED)
 
     @property
     def is_duplicate(self) -> bool:
