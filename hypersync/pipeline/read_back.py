@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from hypersync.model.joins import normal_reference
 from hypersync.model.objects import (
     Attributes,
     Change,
@@ -43,7 +44,7 @@ def _judge_membership(change: Change, found: SiloObject, kind: ObjectType) -> Ou
     members = found.attributes.get(kind.members or "")
     listed = members if isinstance(members, tuple) else (members,)
     wanted = (change.after or change.before or {}).get("member")
-    is_member = wanted in listed
+    is_member = normal_reference(str(wanted)) in {normal_reference(str(each)) for each in listed}
     if is_member == (change.operation is Operation.ADD_MEMBER):
         return Succeeded(found)
     return RetryAfter(NOT_DONE, "it had not been done")

@@ -62,6 +62,18 @@ def test_reading_back_tells_what_became_of_a_change(change, found, outcome):
     assert isinstance(judge_read_back(change, found, change.type), outcome)
 
 
+@pytest.mark.parametrize(
+    ("operation", "outcome"),
+    [(Operation.ADD_MEMBER, Succeeded), (Operation.REMOVE_MEMBER, RetryAfter)],
+)
+def test_a_member_that_is_read_back_may_be_spelled_otherwise(operation, outcome):
+    side = {"member": "cn=anna, ou=People,dc=x"}
+    before, after = (None, side) if operation is Operation.ADD_MEMBER else (side, None)
+    asked = change(operation, before, after, GROUP)
+    there = found(member=("cn=Anna,ou=people,dc=x", "cn=bob,ou=people,dc=x"))
+    assert isinstance(judge_read_back(asked, there, GROUP), outcome)
+
+
 def test_what_was_done_carries_what_was_found():
     assert judge_read_back(UPDATE, found(title="new"), USER) == Succeeded(found(title="new"))
     assert judge_read_back(DELETE, None, USER) == Succeeded(None)
