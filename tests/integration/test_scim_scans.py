@@ -26,6 +26,7 @@ from tests.scim_service import (
 )
 from tests.scimming import TYPES, connect, cursor_of, scan
 
+LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 WHEN = "2026-01-02T03:04:05Z"
 
 
@@ -200,6 +201,10 @@ def test_totals_and_places_that_do_not_fit_fail_the_scan(
         ({"totalResults": 1, "Resources": "ann"}, "is no list of resources"),
         ({"totalResults": 1, "Resources": ["ann"]}, "is no list of resources"),
         (["ann"], "is no list of resources"),
+        ({}, "is no list of resources"),
+        ({"totalResults": 0}, "is no list of resources"),
+        ({"schemas": [LIST]}, "is no list of resources"),
+        ({"schemas": [LIST], "totalResults": False}, "is no list of resources"),
     ],
 )
 def test_what_is_no_list_fails_the_scan(server: ScimServer, body: object, why: str):
@@ -210,7 +215,7 @@ def test_what_is_no_list_fails_the_scan(server: ScimServer, body: object, why: s
 
 def test_a_list_of_nobody_is_complete_and_starts_no_deltas(server: ScimServer):
     assert scan(connect(server.url)) == [Complete(None)]
-    server.instead = of_users(lambda start, count: answer({"totalResults": 0}))
+    server.instead = of_users(lambda start, count: answer({"schemas": [LIST], "totalResults": 0}))
     assert scan(connect(server.url)) == [Complete(None)]
 
 
@@ -259,6 +264,34 @@ def test_a_cursor_that_comes_again_fails_the_scan(server: ScimServer):
 def test_fewer_objects_than_the_total_fail_the_scan(server: ScimServer):
     server.instead = by_cursor(*[(people(2), 3, None)] * 3)
     with pytest.raises(ScanFailed, match="2 objects came, and totalResults is 3"):
+        scan(connect(server.url, pagination="cursor"))
+
+
+@pytest.mark.parametrize(
+    ("last", "is_first", "why"),
+    [
+        ({}, True, "is no list of resources"),
+        ({}, False, "is no list of resources"),
+        ({"error": "internal"}, True, "is no list of resources"),
+        ({"error": "internal"}, False, "is no list of resources"),
+        ({"message": "oops", "totalResults": 0}, False, "is no list of resources"),
+        ({"schemas": [LIST], "totalResults": 0}, False, "2 objects came, and totalResults is 3"),
+        ({"Resources": [], "nextCursor": 7}, False, "a cursor that is no text: 7"),
+    ],
+)
+def test_a_page_by_cursor_that_may_be_an_error_does_not_end_the_list(
+    server: ScimServer, last: dict[str, object], is_first: bool, why: str
+):
+    """Some services answer errors with 200; a total that shrinks does not hide what is missing."""
+    first = {"Resources": people(2), "totalResults": 3, "nextCursor": "a"}
+
+    def instead(request: Request) -> Response | None:
+        if request.path != "/v2/Users" or "cursor" not in request.args:
+            return None
+        return answer(last if is_first or request.args["cursor"] else first)
+
+    server.instead = instead
+    with pytest.raises(ScanFailed, match=why):
         scan(connect(server.url, pagination="cursor"))
 
 

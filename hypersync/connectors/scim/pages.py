@@ -4,7 +4,8 @@ Pages by index (RFC 7644, section 3.4.2.4) move when objects come and go while t
 each page begins with the last object of the one before: as long as that stands where it stood,
 nothing before it has gone and nothing was skipped. What does not fit (another total, an object
 twice, none where there should be some) begins the list again, and after three times fails.
-Pages by cursor (RFC 9865) end with the page that names no next one.
+Pages by cursor (RFC 9865) end with the page that names no next one. A page without ``Resources`` is
+believed only when it says that it is a list, and how long that is; an error has neither.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from hypersync.connectors.scim.wire import Answer, Lost, NotSent
 from hypersync.errors import ScanFailed, SiloRefused
 
 PASSES: Final = 3
+_LIST: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 _STALE_CURSORS: Final = ("expiredCursor", "invalidCursor")
 
 
@@ -83,18 +85,18 @@ class Pages:
     def _by_cursor(self) -> Iterator[list[Resource]]:
         seen: set[object] = set()
         used: set[str] = set()
-        cursor, total = "", None
+        cursor, total = "", 0
         while True:
             page = self._page({"cursor": cursor})
             yield self._fresh(page.resources, seen)
-            total = page.total if page.total is not None else total
+            total = max(page.total or 0, total)
             if page.next is None:
                 break
             if page.next in used:
                 raise ScanFailed(f"{self._name} never ends: a cursor came twice")
             used.add(page.next)
             cursor = page.next
-        if total is not None and len(seen) < total:
+        if len(seen) < total:
             raise _Unsteady(f"{len(seen)} objects came, and totalResults is {total}")
 
     def _by_index(self) -> Iterator[list[Resource]]:
@@ -179,16 +181,23 @@ class Pages:
         self._check_status(answer)
         if not self._is_begun:
             self._is_begun, self.began = True, answer.when
-        body = answer.body
-        resources = body.get("Resources", []) if isinstance(body, dict) else None
+        return self._understood(answer.body)
+
+    def _understood(self, body: object) -> _Page:
+        """Return what a page says; one without objects has to say that it is a page of a list."""
+        if not isinstance(body, dict) or not ("Resources" in body or _is_empty_page(body)):
+            raise ScanFailed(f"{self._name} is no list of resources")
+        resources = body.get("Resources", [])
         if not isinstance(resources, list) or not all(isinstance(r, dict) for r in resources):
             raise ScanFailed(f"{self._name} is no list of resources")
-        total, following = body.get("totalResults"), body.get("nextCursor")
+        following = body.get("nextCursor")
+        if not isinstance(following, str | None):
+            raise ScanFailed(f"{self._name} goes on at a cursor that is no text: {following!r}")
         return _Page(
             resources,
-            total if isinstance(total, int) and total >= 0 else None,
+            _number(body.get("totalResults")),
             body.get("startIndex"),
-            following if isinstance(following, str) and following else None,
+            following or None,
         )
 
     def _check_status(self, answer: Answer) -> None:
@@ -202,6 +211,19 @@ class Pages:
             )
         kind = FilterRefused if answer.status in (400, 501) and "filter" in self._query else None
         raise (kind or ScanFailed)(f"{self._name} did not come: {answer.sentence}")
+
+
+def _is_empty_page(body: Mapping[str, object]) -> bool:
+    """Tell a page that leaves ``Resources`` out, as it may, from an error with a good status."""
+    schemas = body.get("schemas")
+    is_list = isinstance(schemas, list) and _LIST in schemas
+    return is_list and _number(body.get("totalResults")) is not None
+
+
+def _number(said: object) -> int | None:
+    if isinstance(said, bool) or not isinstance(said, int) or said < 0:
+        return None
+    return said
 
 
 def _key(resource: Resource) -> Any:  # noqa: ANN401 - text or bytes, to be compared
