@@ -23,6 +23,7 @@ from hypersync.model.objects import (
     Checkpoint,
     Complete,
     Deleted,
+    DeletionKind,
     Invalid,
     Scalar,
     ScanEvent,
@@ -128,7 +129,7 @@ class Delta:
 
     def _delete(self, event: Deleted) -> None:
         known = self._known.get((event.type, event.anchor))
-        if known is None or known.absence not in (None, Finding.INVALID.value):
+        if known is None or not _may_go(known.absence, event.kind):
             return
         self._reading.types[event.type].delete(event)
         self._known[event.type, event.anchor] = _Known(None, event.kind.value, known.attributes)
@@ -182,3 +183,10 @@ def _listed(value: Value) -> Iterable[Scalar]:
     if value is None:
         return ()
     return value if isinstance(value, tuple) else (value,)
+
+
+def _may_go(absence: str | None, kind: DeletionKind) -> bool:
+    """Tell whether a deletion says something new; who left the scope may be deleted later."""
+    if absence == Finding.OUT_OF_SCOPE.value:
+        return kind is not DeletionKind.OUT_OF_SCOPE
+    return absence in (None, Finding.INVALID.value)

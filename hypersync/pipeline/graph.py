@@ -30,6 +30,9 @@ GONE = frozenset({"gone", "soft", "absent"})
 """The absences of objects that are no longer there."""
 
 
+_THERE = (None, "invalid")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """What is written to: one type of a silo; ``source`` is ``scan:ID`` or ``action:ID``.
@@ -181,7 +184,7 @@ class _Writer:
             return
         came = {row.id: row.identity for row in rows if row.identity not in grouping.created}
         came |= grouping.placed
-        went = {each.id for each in self._gathered.states if each.absence in GONE}
+        went = {each.id for each in self._gathered.states if each.absence not in _THERE}
         if not came and not went:
             return
         around = {*came.values(), *(self._gathered.touched if went else ())}

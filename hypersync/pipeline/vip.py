@@ -75,7 +75,7 @@ class Vips:
         since = memory.get(REPLACED + draft.slot)
         if since is not None and self._remembered(since, now):
             at = datetime.fromisoformat(since)
-            return Vip(TAKEN, say("another object took the place of a deleted one at {at}", at=at))
+            return Vip(TAKEN, say("another object is in the place of one that went at {at}", at=at))
         return self.concerning(
             draft.rule,
             draft.operation,

@@ -19,7 +19,7 @@ from hypersync.store.bulk import read_in, run_many
 _PAIRS = """
 SELECT live.identity, live.slot, live.id, gone.id FROM object AS live
 JOIN object AS gone ON gone.identity = live.identity AND gone.slot = live.slot
-WHERE live.identity IN ({}) AND live.absence IS NULL AND gone.absence IN ('gone', 'soft', 'absent')
+WHERE live.identity IN ({}) AND live.absence IS NULL AND gone.absence NOT IN ('invalid')
 """
 
 
@@ -30,13 +30,14 @@ def note_replaced(
     went: Collection[int],
     now: datetime,
 ) -> None:
-    """Remember the slots in which ``came`` or ``went``, objects, make that one replaced another.
+    """Remember the slots in which ``came`` or ``went``, objects, leave one in the place of another.
 
-    An object that stayed while a younger one went was not put in its place.
+    Of two that were there at once nobody can tell who took whose place: whoever stays is asked
+    about.
     """
     slots: dict[int, set[str]] = {}
     for identity, slot, live, gone in read_in(connection, _PAIRS, sorted(identities)):
-        if live in came or (gone in went and live > gone):
+        if live in came or gone in went:
             slots.setdefault(identity, set()).add(slot)
     known = read_in(connection, "SELECT id, vip FROM identity WHERE id IN ({})", sorted(slots))
     rows = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hypersync.model.objects import DeletionKind
 from hypersync.pipeline.vip import TAKEN
 from tests.worlds import TITLES
 
@@ -45,7 +46,7 @@ def test_another_account_in_the_place_of_a_deleted_one_waits_for_people(titles):
     other(titles, 1, "x1")
     assert is_asked_about(titles, 1)
     (action,) = titles.suspended()
-    assert action.reasons[0].text.startswith("another object took the place of a deleted one at ")
+    assert action.reasons[0].text.startswith("another object is in the place of one that went at ")
     assert titles.dir.get("account", "x1")["title"] == "old"
     titles.approve(action)
     titles.later(minutes=5)
@@ -67,12 +68,49 @@ def test_made_first_and_the_old_one_deleted_later_is_noticed_as_well(titles):
     assert is_asked_about(titles, 1)
 
 
-def test_a_duplicate_that_goes_again_changes_nothing(titles):
+@pytest.mark.parametrize("goes", ["u1", "x1"])
+def test_of_two_at_once_whoever_stays_is_asked_about(titles, goes):
     other(titles, 1, "x1")
     titles.later(minutes=5)
     titles.run()
-    titles.dir.remove("account", "x1")
-    assert not is_asked_about(titles, 1)
+    titles.dir.remove("account", goes)
+    assert is_asked_about(titles, 1)
+
+
+def test_an_old_account_that_is_given_the_number_of_another_is_noticed(titles):
+    titles.dir.put("account", "a0", {"uid": "a0", "number": "z", "active": "true", "title": "old"})
+    titles.people(range(20, 22), title="old")  # accounts that are younger than the old one
+    for number in (20, 21):
+        titles.account(number, title="old")
+    titles.later(minutes=5)
+    titles.run()
+    other(titles, 20, "a0")
+    titles.later(minutes=5)
+    titles.run()
+    titles.dir.remove("account", "u20")
+    for _ in range(3):
+        titles.later(minutes=5)
+        titles.run()
+    assert is_asked_about(titles, 20)
+
+
+def test_who_left_the_scope_and_another_in_its_place_is_noticed(titles):
+    titles.dir.remove("account", "u1", DeletionKind.OUT_OF_SCOPE)
+    titles.later(minutes=5)
+    titles.run()
+    titles.dir.remove("account", "u1")
+    other(titles, 1, "x1")
+    assert is_asked_about(titles, 1)
+
+
+def test_what_left_the_scope_and_is_deleted_then_is_deleted(titles):
+    titles.dir.remove("account", "u1", DeletionKind.OUT_OF_SCOPE)
+    titles.later(minutes=5)
+    titles.run()
+    titles.dir.remove("account", "u1")
+    titles.later(minutes=5)
+    titles.run()
+    assert [row[9] for row in titles.rows("object") if row[2] == "u1"] == ["gone"]
 
 
 def test_the_same_account_that_comes_back_is_the_same(titles):

@@ -147,7 +147,7 @@ def test_a_rejection_is_asked_about_again_after_a_merge(tmp_path):
     (asked,) = world.suspended()
     assert (asked.identity, asked.anchor) == (older, "u61")
     told = [reason.text for reason in asked.reasons]
-    assert told[0].startswith("another object took the place of a deleted one at 2026-")
+    assert told[0].startswith("another object is in the place of one that went at 2026-")
     assert any(text.startswith("rejected by cli:tester at 2026-") for text in told)
     world.close()
 
