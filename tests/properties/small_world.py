@@ -391,7 +391,12 @@ def _plan(state: State, kind: str, who: int) -> tuple[State, list[tuple[int, int
     ]
     begins: list[tuple[int, int]] = []
     for rule in RULES:
-        waiting = [w for w, each in _opens(state, rule) if each.state in ("approved", "queued")]
+        # an approval that is over lets nothing in: what it was for waits for its end
+        waiting = [
+            who
+            for who, each in _opens(state, rule)
+            if each.state == "queued" or (each.state == "approved" and not each.is_over)
+        ]
         fresh: list[tuple[int, bool]] = []
         for each in sorted({*looked, *waiting}):
             state, verdict = _look(state, rule, each)
