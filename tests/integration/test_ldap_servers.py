@@ -1,10 +1,11 @@
 """Several servers, and what becomes of bad certificates: with either wire, against real slapds."""
 
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -273,6 +274,32 @@ def say_unavailable(client: socket.socket) -> None:
         result = element(0x61, b"\x0a\x01\x34" + octets(b"") + octets(b"shutting down"))
         client.sendall(sequence(integer(number[0]), result))
         client.recv(1 << 16)
+
+
+@pytest.mark.parametrize("forged", ["all of it", "a piece"])
+def test_what_came_in_clear_before_tls_is_not_taken_for_what_came_by_it(
+    authority: Authority, wire: str, forged: str
+):
+    """Somebody on the way forges the answer to the bind, and the server never answers it."""
+    certificate = authority.issue("ldap", names=[HOST])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.file, certificate.key)
+    good = b"\x0a\x01\x00" + octets(b"") + octets(b"")
+
+    def answer(client: socket.socket) -> None:
+        with client, suppress(OSError):
+            number = client.recv(1 << 16)[4]
+            bound = sequence(integer(number + 1), element(0x61, good))
+            more = bound if forged == "all of it" else bound[:5]
+            client.sendall(sequence(integer(number), element(0x78, good)) + more)
+            with context.wrap_socket(client, server_side=True) as secret:
+                while secret.recv(1 << 16):
+                    pass
+
+    with listening(answer) as url:
+        tls = {"start": "true", "ca_file": str(authority.file)}
+        said = refusal(connect(url, wire=wire, tls=tls, timeout=5))
+    assert said.startswith(f"{url} cannot be reached: something was sent in clear")
 
 
 def test_a_server_that_is_not_available_now_is_passed_by(plain: Slapd, wire: str):

@@ -64,6 +64,11 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
     _rest = b""
     """What came after the last message that was asked for, as far as it came."""
 
+    @property
+    def has_more(self) -> bool:
+        """Tell whether more came than was asked for."""
+        return bool(self._rest)
+
     def _open_socket(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
         try:
             super()._open_socket(*arguments, **named)
@@ -154,10 +159,19 @@ class Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
         self.failure: OSError | ValueError | None = None
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ANN401 - see above
-        """Put the connection's socket into TLS; raises ``OSError``, of which TLS errors are."""
+        """Put the connection's socket into TLS; raises ``OSError``, of which TLS errors are.
+
+        What came in clear after the answer to StartTLS would be read as if it had come by TLS:
+        anybody on the way can write it, so there is no TLS then.
+        """
         if self._context is None:
             raise ValueError("TLS was not asked for")
         try:
+            if connection.strategy.has_more:
+                raise ConnectionAbortedError(
+                    "something was sent in clear after the answer to StartTLS, as if it were "
+                    "part of what follows; look for who meddles on the way, or use ldaps://"
+                )
             connection.socket = self._context.wrap_socket(
                 connection.socket, server_hostname=self._name, do_handshake_on_connect=do_handshake
             )
