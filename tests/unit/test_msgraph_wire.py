@@ -16,9 +16,17 @@ from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step
 from hypersync.connectors.msgraph.scan import Cursor, Scan
 from hypersync.connectors.msgraph.wire import NotAnswered, Wire, page_of
 from hypersync.connectors.settings import object_types
-from hypersync.errors import ScanFailed, SiloRefused
-from hypersync.model.objects import Complete, Conflict, Refused, RetryAfter, Seen, Unknown
-from tests.graphing import connect, kinds
+from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
+from hypersync.model.objects import (
+    Complete,
+    Conflict,
+    Operation,
+    Refused,
+    RetryAfter,
+    Seen,
+    Unknown,
+)
+from tests.graphing import change, connect, kinds
 
 ROOT = "https://graph.microsoft.com/v1.0"
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -117,10 +125,15 @@ def test_a_page_with_both_links_fails_the_scan():
         list(scan_of(json({"value": [], **links})).full())
 
 
-def test_a_page_that_leads_to_itself_fails_the_scan():
-    page = {"value": [], "@odata.nextLink": f"{ROOT}/users/delta?a"}
-    with pytest.raises(ScanFailed, match="contradict each other"):
-        list(scan_of(json(page), json(page)).full())
+@pytest.mark.parametrize("ways", [["a", "a"], ["a", "b", "a"]])
+@pytest.mark.parametrize("options", [{}, {"filter": "x eq 1"}])
+def test_pages_that_lead_in_a_circle_fail_the_scan(ways: list[str], options: dict[str, str]):
+    pages = [
+        json({"value": [], "@odata.count": 0, "@odata.nextLink": f"{ROOT}/users/delta?{way}"})
+        for way in ways
+    ]
+    with pytest.raises(ScanFailed, match="the pages never end"):
+        list(scan_of(*pages, **options).full())
 
 
 @pytest.mark.parametrize(
@@ -138,6 +151,12 @@ def test_a_list_with_fewer_than_graph_counts_fails_the_scan():
         list(scan_of(json(page), filter="x eq 1").full())
 
 
+def test_a_list_that_graph_does_not_count_fails_the_scan():
+    page = {"value": [{"id": "1", "displayName": "a"}]}
+    with pytest.raises(ScanFailed, match="Graph did not count what it lists"):
+        list(scan_of(json(page), filter="x eq 1").full())
+
+
 def test_a_broken_connection_fails_the_scan():
     with pytest.raises(ScanFailed, match="went away in the middle of the scan: gone"):
         list(scan_of(Lost("gone")).full())
@@ -147,7 +166,8 @@ def test_what_was_deleted_while_a_scan_ran_is_told_by_the_next_delta():
     first = {"value": [{"id": "1", "displayName": "a"}], "@odata.nextLink": f"{ROOT}/users/delta?a"}
     removed = {"id": "1", "@removed": {"reason": "changed"}}
     second = {"value": [removed], "@odata.deltaLink": f"{ROOT}/users/delta?b"}
-    *batches, [end] = scan_of(json(first), json(second)).full()
+    not_there = batch_answer({"id": "0.0", "status": 404, "body": {"error": {}}})
+    *batches, [end] = scan_of(json(first), json(second), not_there).full()
     assert [type(e).__name__ for batch in batches for e in batch] == ["Seen", "Invalid"]
     assert isinstance(end, Complete)
     delta = scan_of(json({"value": [], "@odata.deltaLink": f"{ROOT}/users/delta?c"}))
@@ -177,18 +197,37 @@ def test_an_older_state_after_a_removal_brings_nobody_back():
         "@odata.deltaLink": "http://127.0.0.1:1/v1.0/users/delta?b",
     }
     not_there = [
-        batch_answer({"id": "0.0", "status": 404, "body": {"error": {}}}) for _ in range(2)
+        batch_answer({"id": "0.0", "status": 404, "body": {"error": {}}}) for _ in range(3)
     ]
     connector = connect("http://127.0.0.1:1")
     kind = kinds(connector)["user"]
     session = MsgraphSession(connector, Scripted(json(page), *not_there))
     cursor = Cursor(link="http://127.0.0.1:1/v1.0/users/delta?a", scope=session.scope([kind]))
     events = [event for batch in session.scan([kind], cursor.written()) for event in batch]
-    assert [type(each).__name__ for each in events] == ["Deleted", "Changed", "Changed", "Complete"]
+    names = [type(each).__name__ for each in events]
+    assert names == ["Deleted", "Changed", "Changed", "Deleted", "Complete"]
     assert session.read(kind, "1") is None
     second = session.read(kind, "2")
     assert second is not None
     assert second.attributes == {"jobTitle": "y"}
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_a_delta_tells_both_ways_is_as_a_read_finds_it(*, is_first: bool):
+    told: list[object] = [
+        {"id": "1", "@removed": {"reason": "changed"}},
+        {"id": "1", "displayName": "old"},
+    ]
+    page = {
+        "value": told if is_first else told[::-1],
+        "@odata.deltaLink": f"{ROOT}/users/delta?b",
+    }
+    body = {"id": "1", "displayName": "ann"}
+    scan = scan_of(json(page), batch_answer({"id": "0.0", "status": 200, "body": body}))
+    cursor = Cursor(link=f"{ROOT}/users/delta?a", scope="scope")
+    *_, [read], [end] = scan.delta(cursor.written(), lambda each: None)
+    assert read == Seen("thing", "1", {"displayName": "ann"})
+    assert isinstance(end, Complete)
 
 
 # --- batches -------------------------------------------------------------------------------------
@@ -230,8 +269,57 @@ def test_a_batch_that_was_lost_may_have_been_done_unless_it_was_never_sent(
     assert result == NotAnswered("x", is_sent=is_sent)
 
 
-@pytest.mark.parametrize("responses", [[7], [{"id": "0.0"}], [{"id": "0.0", "status": "200"}]])
-def test_an_answer_within_a_batch_that_is_none_counts_as_lost(responses: list[object]):
+@pytest.mark.parametrize(
+    ("answer", "is_sent"),
+    [
+        (problem(400, "BadRequest"), False),
+        (problem(403, "Forbidden"), False),
+        (Answer(404, {"content-type": "text/html"}, b"<html>no such route</html>"), False),
+        (problem(409, "Conflict"), False),
+        (problem(408, "Timeout"), True),
+        (problem(500, "generalException"), True),
+        (problem(504, "gatewayTimeout"), True),
+        (Answer(307, {"location": "https://elsewhere.example/?code=x"}), True),
+    ],
+)
+def test_what_is_said_of_a_whole_batch_is_said_of_none_of_its_parts(
+    answer: Answer, *, is_sent: bool
+):
+    steps = [[Step(method="DELETE", path="/users/1")], [Step(path="/users/2")]]
+    results = Wire(Scripted(answer), ROOT).batches(steps)
+    why = f"the batch as a whole: {answer.sentence}"
+    assert results == [[NotAnswered(why, is_sent=is_sent)]] * 2
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_whole_batch_that_has_to_wait_lets_each_of_its_parts_wait(status: int):
+    answer = problem(status, "x")
+    assert Wire(Scripted(answer), ROOT).batches([[Step(path="/a")]]) == [[answer]]
+
+
+def test_a_batch_that_is_not_there_deletes_nobody_and_reads_nobody_as_gone():
+    connector = connect("http://127.0.0.1:1")
+    not_there = Answer(404, {"content-type": "text/html"}, b"<html>no such route</html>")
+    session = MsgraphSession(connector, Scripted(not_there, not_there))
+    (outcome,) = session.apply([change(connector, Operation.DELETE, "1", {}, None)])
+    assert isinstance(outcome, RetryAfter)
+    with pytest.raises(SiloUnreachable, match=r"the batch as a whole: .*404"):
+        session.read(kinds(connector)["user"], "1")
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        5,
+        None,
+        {},
+        [7],
+        [{"id": "0.0"}],
+        [{"id": "0.0", "status": "200"}],
+        [{"id": "0.0", "status": 200, "headers": ["x"]}],
+    ],
+)
+def test_an_answer_within_a_batch_that_is_none_counts_as_lost(responses: object):
     wire = Wire(Scripted(json({"responses": responses})), ROOT)
     ((result,),) = wire.batches([[Step(path="/a")]])
     assert isinstance(result, NotAnswered)

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
-from hypersync.connectors.msgraph.answers import Answer, NotGraph
+from hypersync.connectors.msgraph.answers import BUSY, Answer, NotGraph
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step, batch_content
 from hypersync.connectors.msgraph.values import BATCH, Json
 from hypersync.errors import SiloRefused, SiloUnreachable
@@ -26,6 +26,8 @@ Group: TypeAlias = Sequence[Step]
 """Steps of one batch that are carried out one after the other, each only if the one before was."""
 
 _SAFE_IN_QUERIES = "$,()='/:@;"
+_TIMED_OUT = 408
+_FOR_EVERY_STEP = (401, *BUSY)
 
 
 class Sends(Protocol):
@@ -186,7 +188,7 @@ class _Sent:
             if answer.is_good:
                 self.answers = _answers(answer)
             else:
-                missing = answer  # nothing of it was done
+                missing = _of_all(answer)
         except NotSent as error:
             missing = NotAnswered(str(error), is_sent=False)
         except (Lost, NotGraph, NotYet) as error:
@@ -200,13 +202,31 @@ class _Sent:
         }
 
 
+def _of_all(answer: Answer) -> Result:
+    """Return what a batch that was not carried out means for each of its steps.
+
+    What it says of the batch it does not say of an object: a 404 is an address that is not there,
+    no user that is gone. Only to wait, or to sign in again, goes for every step.
+    """
+    if answer.status in _FOR_EVERY_STEP:
+        return answer
+    is_refused = 400 <= answer.status < 500 and answer.status != _TIMED_OUT
+    return NotAnswered(f"the batch as a whole: {answer.sentence}", is_sent=not is_refused)
+
+
 def _answers(answer: Answer) -> dict[str, Answer]:
-    """Return the answers within the answer to a batch, by id."""
+    """Return the answers within the answer to a batch, by id; raises `NotGraph`."""
     found: dict[str, Answer] = {}
-    for each in answer.json().get("responses") or ():
+    responses = answer.json().get("responses")
+    if not isinstance(responses, list):
+        raise NotGraph("the answer to the batch has no list of answers")
+    for each in responses:
         if not isinstance(each, dict) or not isinstance(each.get("status"), int):
             raise NotGraph("an answer within the batch has no status")
-        headers = {str(k).lower(): str(v) for k, v in (each.get("headers") or {}).items()}
+        told = each.get("headers") or {}
+        if not isinstance(told, dict):
+            raise NotGraph("an answer within the batch has headers that are none")
+        headers = {str(k).lower(): str(v) for k, v in told.items()}
         body = each.get("body")
         content = b"" if body is None else orjson.dumps(body)
         found[str(each.get("id"))] = Answer(each["status"], headers, content)
