@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from hypersync.connectors.sql_database.connector import SqlConnector
-from hypersync.connectors.sql_database.rows import Locked, Moved, Rows
+from hypersync.connectors.sql_database.list_rows import ListRows, Moved
+from hypersync.connectors.sql_database.rows import Locked, Rows
 from hypersync.connectors.sql_database.source import Source
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
@@ -255,6 +256,90 @@ def test_several_values_of_a_second_table_change_one_by_one(users: Sql):
     stale = change(connector, {"phone": ("5",)}, before={"phone": ("1",)}, anchor=anchor)
     (outcome,) = apply(connector, stale)
     assert isinstance(outcome, Conflict)
+
+
+TEAMS = {
+    "table": "teams",
+    "anchor": "id",
+    "members": "member",
+    "lists": {"member": {"table": "team_members", "of": "team", "value": "who"}},
+}
+EXACT = {"sqlite": "", "postgresql": "", "mariadb": "COLLATE utf8mb4_bin"}
+LAX = {"sqlite": "COLLATE NOCASE", "postgresql": "COLLATE lax", "mariadb": ""}
+
+
+@pytest.fixture
+def teams(database: Sql) -> Sql:
+    """Two teams that the collation of their second table takes for one; both have ann and Ann."""
+    if database.backend == "postgresql":
+        database.run(
+            "CREATE COLLATION lax (provider = icu, locale = 'und-u-ks-level2', "
+            "deterministic = false)"
+        )
+    lax = LAX[database.backend]
+    database.run(
+        f"CREATE TABLE teams (id VARCHAR(9) {EXACT[database.backend]} PRIMARY KEY)",
+        f"CREATE TABLE team_members (team VARCHAR(9) {lax}, who VARCHAR(9) {lax})",
+        "INSERT INTO teams VALUES ('dev'), ('DEV')",
+        "INSERT INTO team_members VALUES ('dev', 'ann'), ('dev', 'Ann'), ('DEV', 'ann'), "
+        "('DEV', 'bob')",
+    )
+    return database
+
+
+def members(database: Sql) -> set[tuple[Any, ...]]:
+    return set(database.rows("SELECT team, who FROM team_members"))
+
+
+def test_a_collation_never_removes_the_members_of_another_spelling(teams: Sql):
+    connector = teams.connect({"team": TEAMS})
+
+    def leave(team: str, member: str) -> Outcome:
+        held = {"member": member}
+        leaving = change(
+            connector, None, before=held, anchor=team, operation=Operation.REMOVE_MEMBER
+        )
+        return apply(connector, leaving)[0]
+
+    others = {("dev", "Ann"), ("DEV", "ann"), ("DEV", "bob")}
+    for team, member in (("dev", "ann"), ("dev", "bob"), ("dev", "ANN"), ("DEV", "BOB")):
+        assert isinstance(leave(team, member), Succeeded)
+        assert members(teams) == others, (team, member)
+
+
+def test_values_and_objects_of_another_spelling_stay(teams: Sql):
+    connector = teams.connect({"team": TEAMS})
+    ((kind,),) = connector.streams()
+    with connector._database.writing() as connection:
+        source = Source.find(connection, kind)
+        rows = Rows(connection, source)
+        rows.change_list("member", "dev", added=["ANN"], removed=["ann"])
+        assert rows.holds("member", "dev", "Ann")
+        assert not rows.holds("member", "dev", "ann")
+        assert not rows.holds("member", "dev", "bob")
+        with pytest.raises(Moved):
+            rows.change_list("member", "dev", added=[], removed=["Ann", "ann"])
+        connection.commit()
+    others = {("DEV", "ann"), ("DEV", "bob")}
+    assert members(teams) == {("dev", "Ann"), ("dev", "ANN"), *others}
+    gone = change(connector, None, before={}, anchor="dev", operation=Operation.DELETE)
+    assert apply(connector, gone) == [Succeeded(None)]
+    assert members(teams) == others
+
+
+def test_rows_of_a_second_table_that_stand_twice_go_together(teams: Sql):
+    teams.run("INSERT INTO team_members VALUES ('dev', 'ann')")
+    connector = teams.connect({"team": TEAMS})
+    ((kind,),) = connector.streams()
+    with connector._database.writing() as connection:
+        held = Source.find(connection, kind).lists["member"]
+        rows = ListRows(connection, held, "dev")
+        with pytest.raises(SiloRefused, match="rows of 'team_members' would have been removed"):
+            rows._delete(held.is_value("ann"), 2)
+        connection.rollback()
+        rows.remove(["ann"])
+        connection.commit()
+    assert members(teams) == {("dev", "Ann"), ("DEV", "ann"), ("DEV", "bob")}
 
 
 @pytest.mark.parametrize("several", ["JSON", "JSONB", "TEXT[]"])

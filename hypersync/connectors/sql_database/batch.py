@@ -16,7 +16,8 @@ from sqlalchemy.exc import DBAPIError
 
 from hypersync.connectors.changes import differing, is_missing, reference, settled, written
 from hypersync.connectors.sql_database.columns import anchor_text
-from hypersync.connectors.sql_database.rows import Locked, Moved, Rows
+from hypersync.connectors.sql_database.list_rows import Moved
+from hypersync.connectors.sql_database.rows import Locked, Rows
 from hypersync.connectors.sql_database.source import Source
 from hypersync.connectors.sql_database.trouble import Meaning, Trouble, trouble
 from hypersync.errors import SiloRefused
@@ -48,10 +49,14 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Done, when the transaction is committed; ``anchor`` is ``None`` for what was deleted."""
+    """Done, when the transaction is committed; ``anchor`` is ``None`` for what was deleted.
+
+    ``made`` is false where a create found it there already.
+    """
 
     source: Source
     anchor: str | None
+    made: bool = True
 
 
 class Batch:
@@ -118,7 +123,8 @@ class Batch:
             else:
                 gone = Unknown("written, and not there when it was read back")
                 found[key] = gone if read is None else Succeeded(read)
-        return found[key]
+        outcome = found[key]
+        return replace(outcome, made=each.made) if isinstance(outcome, Succeeded) else outcome
 
     def _operation(self, change: Change) -> Callable[[Change, Source], Outcome | Written]:
         match change.operation:
@@ -260,8 +266,8 @@ class Batch:
         match outcome:
             case Succeeded(object=None):
                 return outcome
-            case Succeeded():
-                return Written(source, anchor)
+            case Succeeded(made=made):
+                return Written(source, anchor, made)
             case Conflict(object=SiloObject()):
                 return replace(outcome, object=source.object(self._connection, anchor))
             case _:

@@ -13,10 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Delete,
-    Insert,
     and_,
-    bindparam,
     delete,
     insert,
     select,
@@ -26,17 +23,12 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import NullType
 
-from hypersync.connectors.sql_database.columns import anchor_bound, anchor_text
-from hypersync.connectors.sql_database.source import ListTable, Source
+from hypersync.connectors.sql_database.columns import anchor_text
+from hypersync.connectors.sql_database.list_rows import ListRows, Moved
+from hypersync.connectors.sql_database.source import Source
 from hypersync.connectors.sql_database.tables import bind, is_anchor, witness
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import Scalar, Value
-
-_EACH = "hypersync_each"
-
-
-class Moved(Exception):
-    """The row is no longer as it was when it was locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,42 +106,24 @@ class Rows:
     def delete(self, locked: Locked) -> None:
         """Remove a locked row and what second tables hold of it; raises as `update` does."""
         for held in self._source.lists.values():
-            own = delete(held.table.clause).where(held.is_of(locked.anchor))
-            self._connection.execute(own)
+            ListRows(self._connection, held, locked.anchor).remove_all()
         statement = delete(self._table.clause).where(self._is_still(locked))
         self._touch_one(self._connection.execute(statement).rowcount)
 
     def holds(self, name: str, anchor: str, value: Scalar) -> bool:
         """Whether a second table has a value of an object; raises ``ValueError``."""
-        held = self._source.lists[name]
-        statement = held.select(anchor).where(held.is_value(value))
-        wanted = held.normal(value)
-        rows = self._connection.execute(statement)
-        return any(held.normal(held.value.read(row[1])) == wanted for row in rows)
+        return ListRows(self._connection, self._source.lists[name], anchor).holds(value)
 
     def change_list(
         self, name: str, anchor: str, *, added: Collection[Scalar], removed: Collection[Scalar]
     ) -> None:
-        """Add and remove values of one object in a second table; raises ``ValueError``."""
-        held = self._source.lists[name]
-        columns = held.table.clause.c
-        of, value, each = (
-            columns[held.of.name],
-            columns[held.value.name],
-            bindparam(_EACH, None, NullType()),
-        )
-        gone = delete(held.table.clause).where(held.is_of(anchor), value == each)
-        self._each(gone, held, removed)
-        come = insert(held.table.clause).values(
-            {of: bind(anchor_bound(held.of, anchor)), value: each}
-        )
-        self._each(come, held, added)
+        """Add and remove values of one object in a second table.
 
-    def _each(
-        self, statement: Delete | Insert, held: ListTable, values: Collection[Scalar]
-    ) -> None:
-        if values:
-            self._connection.execute(statement, [{_EACH: held.bound(each)} for each in values])
+        Raises `Moved`, `SiloRefused` and ``ValueError``.
+        """
+        rows = ListRows(self._connection, self._source.lists[name], anchor)
+        rows.remove(removed)
+        rows.add(added)
 
     # --- parts of statements ---------------------------------------------------------------------
 
