@@ -51,8 +51,10 @@ def whole(*pages: Sequence[object], found: Mapping[str, Found | None] | None = N
     return events + [event for batch in told.rest() for event in batch]
 
 
-def parted(*pages: Sequence[object]) -> Batch:
-    told = Parted(Items(place("groups", "displayName", "members")))
+def parted(*pages: Sequence[object], found: Mapping[str, Found | None] | None = None) -> Batch:
+    there = dict(found or {})
+    items = Items(place("groups", "displayName", "members"))
+    told = Parted(items, lambda anchors: {each: there.get(each) for each in anchors})
     events = [event for page in pages for event in told.take(page)]
     return events + [event for batch in told.rest() for event in batch]
 
@@ -106,12 +108,18 @@ def test_what_was_seen_and_then_removed_is_invalid_and_not_absent():
     assert events[-1].anchor == "1"
 
 
-def test_what_was_removed_and_then_seen_is_there():
-    assert whole([gone("1")], [user("1", displayName="ann")]) == [
-        Seen("thing", "1", {"displayName": "ann"})
-    ]
-    events = whole([user("1", displayName="a")], [gone("1")], [user("1", displayName="b")])
-    assert events[-1] == Seen("thing", "1", {"displayName": "b"})
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_was_told_of_and_removed_is_as_a_read_finds_it(*, is_first: bool):
+    """What comes first in a round need not have been first."""
+    pages = [[gone("1")], [user("1", displayName="old")]]
+    found = {"1": Found(SiloObject("thing", "1", {"displayName": "ann"}))}
+    events = whole(*(pages if is_first else reversed(pages)), found=found)
+    assert events[-1] == Seen("thing", "1", {"displayName": "ann"})
+
+
+def test_an_old_state_after_a_removal_is_invalid():
+    events = whole([gone("1")], [user("1", displayName="ann")])
+    assert isinstance(events[-1], Invalid)
 
 
 @pytest.mark.parametrize("item", [{}, {"id": 7}, {"id": None}, 7, None, "x", []])
@@ -139,6 +147,14 @@ def test_a_member_that_went_and_came_again_is_one():
 
 def test_a_group_that_is_removed_within_the_round_is_not_there():
     assert parted([members("1", "a")], [gone("1")]) == []
+    assert parted([gone("1")], [members("1", "a")]) == []
+
+
+def test_of_a_group_that_is_told_after_its_removal_no_half_is_believed():
+    whole_group = SiloObject("thing", "1", {"displayName": "staff", "members": ("a", "b")})
+    pages = [members("1", "a", displayName="staff")], [gone("1")], [members("1", "b")]
+    events = parted(*pages, found={"1": Found(whole_group)})
+    assert events == [Seen("thing", "1", whole_group.attributes)]
 
 
 @pytest.mark.parametrize("told", [7, {"id": "a"}, [7], [{"@removed": {}}], [{"id": None}]])

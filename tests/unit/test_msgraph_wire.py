@@ -340,7 +340,7 @@ def test_an_answer_within_a_batch_that_is_none_counts_as_lost(responses: object)
         (problem(401, "InvalidAuthenticationToken"), RetryAfter),
         (problem(403, "Authorization_RequestDenied"), Refused),
         (problem(400, "Request_BadRequest"), Refused),
-        (Answer(302, {"location": "https://elsewhere.example"}), Refused),
+        (Answer(302, {"location": "https://elsewhere.example"}), Unknown),
     ],
 )
 def test_what_a_failed_write_means(answer: Answer, expected: type):
@@ -371,9 +371,12 @@ def test_errors_are_sentences_with_graphs_own_words():
     assert (
         problem(400, "Bad", "Invalid property 'x'.").sentence == "Invalid property 'x'. [400 Bad]"
     )
-    assert Answer(302, {"location": "https://x.example/"}).sentence == (
-        "it sends us elsewhere, to https://x.example/ [302]"
+    to = "https://me:word@x.example/login?code=secret#secret"
+    assert Answer(302, {"location": to}).sentence == (
+        "it sends us elsewhere, to https://x.example [302]"
     )
+    for odd in ("/login?code=secret", "https://[secret", ""):
+        assert "secret" not in Answer(302, {"location": odd}).sentence
     page = Answer(502, {"content-type": "text/html"}, b"<html>")
     assert "a web page came" in page.sentence
 

@@ -3,8 +3,10 @@
 In a first round an object is told as a whole, but it may be told again when it changes meanwhile,
 and a large group is told in parts. So groups are reported at the end of the round, put together.
 Users are reported as they come; one that was told of again in other words is read once more at the
-end, and what the round told is laid over it. One that was told of and then removed is reported as
-invalid, since it cannot be unsaid, and as deleted by the next delta, for which the cursor keeps it.
+end, and what the round told is laid over it. What comes first in a round need not have been first,
+so what was told of and removed in the same round is read at the end. A user that is not there then
+is reported as invalid, since it cannot be unsaid, and as deleted by the next delta, for which the
+cursor keeps it.
 
 In later rounds an object is told with what changed at least; null clears, absent says nothing.
 """
@@ -12,7 +14,7 @@ In later rounds an object is told with what changed at least; null clears, absen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS
@@ -39,6 +41,9 @@ from hypersync.model.objects import (
     Value,
 )
 
+ReadMany: TypeAlias = Callable[[Sequence[str]], Mapping[str, Found | None]]
+"""Reads objects by id; ``None`` is what is not there."""
+
 _KINDS: Final = {"changed": DeletionKind.SOFT, "deleted": DeletionKind.GONE}
 _READ_AT_ONCE = 200
 _MANAGER: Final = f"{MANAGER}@delta"
@@ -53,25 +58,25 @@ class Items:
         self.reader = Reader(place)
         self.has_manager = MANAGER in place.references
         self._references = place.references
-        self._where = place.resource.name
+        self.where = place.resource.name
 
     def event(self, item: object) -> Changed | Deleted | Invalid:
         """Return what an item tells of its object."""
         if not isinstance(item, dict) or not isinstance(anchor := item.get("id"), str):
-            return Invalid(self.type, None, self._where, "an item has no id")
+            return Invalid(self.type, None, self.where, "an item has no id")
         if REMOVED in item:
             return self._removed(anchor, item[REMOVED])
         try:
             return self._changed(anchor, item)
         except ValueError as error:
-            return Invalid(self.type, anchor, f"{self._where}/{anchor}", str(error))
+            return Invalid(self.type, anchor, f"{self.where}/{anchor}", str(error))
 
     def _removed(self, anchor: str, why: object) -> Deleted | Invalid:
         kind = _KINDS.get(str(why.get("reason"))) if isinstance(why, dict) else None
         if kind is not None:
             return Deleted(self.type, anchor, kind)
         text = f"it was removed, and the reason is not understood: {why}"
-        return Invalid(self.type, anchor, f"{self._where}/{anchor}", text)
+        return Invalid(self.type, anchor, f"{self.where}/{anchor}", text)
 
     def _changed(self, anchor: str, item: Json) -> Changed:
         values = self.reader.attributes(item)
@@ -95,14 +100,13 @@ class Items:
 class Whole:
     """Takes in a first round of objects that are told as a whole; see the module."""
 
-    def __init__(
-        self, items: Items, read: Callable[[Sequence[str]], Mapping[str, Found | None]]
-    ) -> None:
+    def __init__(self, items: Items, read: ReadMany) -> None:
         self._items = items
         self._read = read
         self._keeps_id = "id" in items.reader.wanted
         self._met: dict[str, int | None] = {}
         self._again: dict[str, Changed] = {}
+        self._removed: dict[str, str] = {}
         self.left: dict[str, str] = {}
 
     def take(self, items: Sequence[Any]) -> Batch:
@@ -130,9 +134,7 @@ class Whole:
         if isinstance(event, Invalid):
             yield event
         elif isinstance(event, Deleted):
-            if event.anchor in self._met:
-                self.left[event.anchor] = event.kind.value
-            self._again.pop(event.anchor, None)
+            self._removed[event.anchor] = event.kind.value
         elif event.anchor in self._met:
             self._repeat(event)
         else:
@@ -142,15 +144,14 @@ class Whole:
     def _repeat(self, event: Changed) -> None:
         """Take in another state; the one that was reported is no other, unless one came between."""
         anchor = event.anchor
-        is_other = anchor in self._again or anchor in self.left
-        if is_other or _mark(event.set) != self._met[anchor]:
+        if anchor in self._again or _mark(event.set) != self._met[anchor]:
             known = self._again.get(anchor)
             self._again[anchor] = event if known is None else joined(known, event)
-            self.left.pop(anchor, None)
 
     def rest(self) -> Iterator[Batch]:
         """Report what could not be told page by page."""
-        for some in batches(self._again.items(), _READ_AT_ONCE):
+        again = [each for each in self._again.items() if each[0] not in self._removed]
+        for some in batches(again, _READ_AT_ONCE):
             found = self._read([anchor for anchor, _ in some])
             batch: Batch = []
             for anchor, told in some:
@@ -158,9 +159,24 @@ class Whole:
                 known = {} if there is None else there.object.attributes
                 batch.append(Seen(self._items.type, anchor, laid_over(known, told)))
             yield batch
+        both = [anchor for anchor in self._removed if anchor in self._met]
+        for seen, missing in read_again(self._items.type, self._read, both):
+            self.left.update((each, self._removed[each]) for each in missing)
+            yield [*seen, *map(self._gone, missing)]
+
+    def _gone(self, anchor: str) -> Invalid:
         why = "it was removed while the scan was under way; the next delta says how"
-        if self.left:
-            yield [Invalid(self._items.type, each, f"users/{each}", why) for each in self.left]
+        return Invalid(self._items.type, anchor, f"{self._items.where}/{anchor}", why)
+
+
+def read_again(
+    type_: str, read: ReadMany, anchors: Sequence[str]
+) -> Iterator[tuple[list[Seen], list[str]]]:
+    """Read what a round told of and removed: give what is there, and what is not."""
+    for some in batches(anchors, _READ_AT_ONCE):
+        found = read(some)
+        seen = [Seen(type_, a, there.object.attributes) for a in some if (there := found[a])]
+        yield seen, [anchor for anchor in some if found[anchor] is None]
 
 
 def _mark(attributes: Attributes) -> int | None:
@@ -190,9 +206,11 @@ class _Group:
 class Parted:
     """Takes in a first round of objects that are told in parts; see the module."""
 
-    def __init__(self, items: Items) -> None:
+    def __init__(self, items: Items, read: ReadMany) -> None:
         self._items = items
+        self._read = read
         self._groups: dict[str, _Group] = {}
+        self._removed: set[str] = set()
         self.left: dict[str, str] = {}
 
     def take(self, items: Sequence[Any]) -> Batch:
@@ -203,15 +221,20 @@ class Parted:
             if isinstance(event, Invalid):
                 out.append(event)
             elif isinstance(event, Deleted):
-                self._groups.pop(event.anchor, None)
+                self._removed.add(event.anchor)
             else:
                 self._groups.setdefault(event.anchor, _Group()).take(event)
         return out
 
     def rest(self) -> Iterator[Batch]:
-        """Report everything."""
+        """Report everything; a group that was removed and told of as it is read."""
         yield from batches(self._seen())
+        both = [anchor for anchor in self._groups if anchor in self._removed]
+        for seen, _ in read_again(self._items.type, self._read, both):
+            yield [*seen]
 
     def _seen(self) -> Iterator[ScanEvent]:
         for anchor, group in self._groups.items():
-            yield Seen(self._items.type, anchor, {**group.values, **members_of(group.members)})
+            if anchor not in self._removed:
+                members = members_of(group.members)
+                yield Seen(self._items.type, anchor, {**group.values, **members})

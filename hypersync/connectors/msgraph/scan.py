@@ -11,11 +11,10 @@ A type with a filter cannot be followed by deltas. Its objects are listed, as an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -23,9 +22,9 @@ import orjson
 from hypersync.connectors.msgraph.answers import Answer, NotGraph
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import MEMBERS
-from hypersync.connectors.msgraph.read import listed, read_all
+from hypersync.connectors.msgraph.read import Found, listed, read_all
 from hypersync.connectors.msgraph.requests import Lost
-from hypersync.connectors.msgraph.rounds import Items, Parted, Whole
+from hypersync.connectors.msgraph.rounds import Items, Parted, Whole, read_again
 from hypersync.connectors.msgraph.wire import Page, Wire, page_of
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
@@ -89,9 +88,8 @@ class Scan:
                 return
             query = {"$select": ",".join((*self._place.selected, *self._place.references))}
             first = self._wire.address(f"/{self._place.resource.name}/delta", query)
-            read = partial(read_all, self._wire, self._place)
-            parted = MEMBERS in self._place.references
-            told = Parted(self._items) if parted else Whole(self._items, read)
+            kind = Parted if MEMBERS in self._place.references else Whole
+            told: Parted | Whole = kind(self._items, self._read)
             for page in self._round(first):
                 if batch := told.take(page):
                     yield batch
@@ -109,10 +107,14 @@ class Scan:
             "$top": str(self._size),
         }
         link: str | None = self._wire.address(f"/{self._place.resource.name}", query)
+        used: set[str] = set()
         met: set[str] = set()
         counted = 0
         while link is not None:
+            _use(link, used)
             page = self._page(self._wire.start(link, _ADVANCED), is_delta=False)
+            if page.count is None and len(used) == 1:
+                raise ScanFailed("Graph did not count what it lists; it may be incomplete")
             counted = max(counted, page.count or 0)
             items = [each for each in page.items if isinstance(each, dict) and each.get("id")]
             fresh = [each for each in items if each["id"] not in met]
@@ -132,34 +134,48 @@ class Scan:
         cursor = Cursor.read(text)
         if cursor.scope != self._scope or self._place.filter is not None:
             raise CursorLost("what is read has changed; it is scanned in full")
+        gone = {anchor: DeletionKind(kind) for anchor, kind in cursor.left.items()}
+        there: set[str] = set()
         with _broken_fails():
-            if cursor.left:
-                yield [
-                    Deleted(self._type, anchor, DeletionKind(kind))
-                    for anchor, kind in cursor.left.items()
-                ]
+            if gone:
+                yield [Deleted(self._type, anchor, kind) for anchor, kind in gone.items()]
             for page in self._round(cursor.link, is_delta=True):
                 events: Batch = [self._items.event(item) for item in page]
                 for event in events:
-                    if isinstance(event, Changed | Deleted):
+                    if isinstance(event, Changed):
+                        there.add(event.anchor)
+                        told(event)
+                    elif isinstance(event, Deleted):
+                        gone[event.anchor] = event.kind
                         told(event)
                 if events:
                     yield events
+            yield from self._both({each: gone[each] for each in gone if each in there})
             yield [Complete(self._cursor({}))]
+
+    def _both(self, gone: Mapping[str, DeletionKind]) -> Iterator[Batch]:
+        """Report what the round told of and removed, in whatever order, as a read finds it."""
+        for seen, missing in read_again(self._type, self._read, list(gone)):
+            yield [*seen, *(Deleted(self._type, each, gone[each]) for each in missing)]
+
+    def _read(self, anchors: Sequence[str]) -> Mapping[str, Found | None]:
+        return read_all(self._wire, self._place, anchors)
 
     # --- pages ---------------------------------------------------------------------------------
 
     def _round(self, link: str, *, is_delta: bool = False) -> Iterator[Sequence[Any]]:
         """Read the pages of a round; the next one is asked for while this one is worked on."""
+        used: set[str] = set()
+        _use(link, used)
         future = self._wire.start(link, self._prefer)
         try:
             while True:
                 page = self._page(future, is_delta=is_delta)
                 if page.next is not None:
-                    if page.delta is not None or page.next == link:
+                    if page.delta is not None:
                         raise ScanFailed("a page has no clear end: its links contradict each other")
-                    link = page.next
-                    future = self._wire.start(link, self._prefer)
+                    _use(page.next, used)
+                    future = self._wire.start(page.next, self._prefer)
                 yield page.items
                 if page.next is None:
                     if page.delta is None:
@@ -179,6 +195,13 @@ class Scan:
             raise ScanFailed(f"the service asks to begin again: {answer.sentence}")
         self._wire.believe(answer)
         return page_of(answer)
+
+
+def _use(link: str, used: set[str]) -> None:
+    """Note the link to a page, so that a loop of pages ends; raises `ScanFailed`."""
+    if link in used:
+        raise ScanFailed("the pages never end: one of them leads back to another")
+    used.add(link)
 
 
 @contextmanager
