@@ -1,20 +1,32 @@
 """Writes to one silo over several sessions at once, as many as the silo's ``parallel`` allows.
 
-What belongs together stays in one lane and in its order: changes of one object, and creates of
-which one stands below the other. Each further lane is a thread with a session of its own, opened,
-used and closed in it. A lane that cannot be opened leaves its share to the first one.
+What belongs together stays in one lane and in its order (`shares`). Each further lane is a thread
+with a session of its own, opened, used and closed in it. Once one cannot be opened no other is
+tried in this run, and what it should have done is left to the first lane.
+
+The further lanes write a piece at a time, so that they end soon when the first one is interrupted:
+what they did not begin is not written then.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from threading import Event, Lock
+from typing import Final
 
 from hypersync.errors import SiloError
-from hypersync.model.joins import normal_reference
-from hypersync.model.objects import Change, Operation, Outcome, Unknown
+from hypersync.model.objects import Change, Outcome, RetryAfter, Unknown
+from hypersync.pipeline.shares import shares
 from hypersync.pipeline.silos import Reach, Silos
+
+PIECE: Final = 20
+"""How many changes a further lane writes before it looks whether to go on; fills a Graph batch."""
+LATER: Final = timedelta(minutes=1)
+_log = logging.getLogger(__name__)
 
 
 class Lanes:
@@ -25,8 +37,9 @@ class Lanes:
 
     def __init__(self, silos: Silos, silo: str, stack: ExitStack) -> None:
         self.reach = Reach(silos, silo, stack)
+        self._door = _Door(silo)
         more = silos.parallel.get(silo, 1) - 1
-        self._more = [stack.enter_context(_lane(silos, silo)) for _ in range(more)]
+        self._more = [stack.enter_context(_lane(silos, silo, self._door)) for _ in range(more)]
 
     def apply(self, changes: Sequence[Change]) -> list[Outcome]:
         """Return one outcome for each change, in their order.
@@ -35,20 +48,25 @@ class Lanes:
         did before it broke off has to be read back.
         """
         self.reach.opened()
-        shares = _shares(changes, 1 + len(self._more))
-        under_way = [
-            (lane.begin([changes[each] for each in share]), share)
-            for lane, share in zip(self._more, shares[1:], strict=False)
-        ]
-        outcomes = dict(self._first(changes, shares[0]))
-        left: list[int] = []
-        for future, share in under_way:
-            answers = future.result()
-            if answers is None:
-                left += share
-            else:
-                outcomes |= zip(share, answers, strict=True)
-        outcomes |= self._first(changes, left)
+        more = [each for each in self._more if each.is_usable]
+        dealt = shares(changes, 1 + len(more))
+        stop = Event()
+        try:
+            under_way = [
+                (lane.begin([changes[each] for each in share], stop), share)
+                for lane, share in zip(more, dealt[1:], strict=True)
+                if share
+            ]
+            outcomes = dict(self._first(changes, dealt[0]))
+            left: list[int] = []
+            for future, share in under_way:
+                answers = future.result()
+                outcomes |= zip(share, answers, strict=False)
+                left += share[len(answers) :]
+            outcomes |= self._first(changes, sorted(left))
+        except BaseException:  # interrupted, too: the other lanes end after their piece
+            stop.set()
+            raise
         return [outcomes[each] for each in range(len(changes))]
 
     def _first(
@@ -60,31 +78,76 @@ class Lanes:
         return zip(share, _applied(self.reach, [changes[each] for each in share]), strict=True)
 
 
+class _Door:
+    """Opens the sessions of further lanes, one after the other, until the first that fails.
+
+    So a password that is no longer right is tried once, which locks no account.
+    """
+
+    def __init__(self, silo: str) -> None:
+        self._silo = silo
+        self._lock = Lock()
+        self.is_shut = False
+
+    def enter(self, reach: Reach) -> bool:
+        """Open a session unless it is open; false when there is none."""
+        with self._lock:
+            if self.is_shut:
+                return reach.is_open
+            try:
+                reach.opened()
+            except SiloError as error:
+                self.is_shut = True
+                _log.warning(
+                    "%s: no further session can be opened, this run writes over those it has; "
+                    "lower 'parallel' if this comes again: %s",
+                    self._silo,
+                    error.message,
+                )
+                return False
+        return True
+
+
 class _Lane:
     """A thread with a session of its own, opened when it is needed first."""
 
-    def __init__(self, reach: Reach, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, reach: Reach, thread: ThreadPoolExecutor, door: _Door) -> None:
         self._reach = reach
         self._thread = thread
+        self._door = door
 
-    def begin(self, changes: Sequence[Change]) -> Future[list[Outcome] | None]:
-        """Apply the changes in the thread; ``None`` comes when the silo cannot be opened."""
-        return self._thread.submit(self._apply, changes)
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether there is a session, or one may be tried."""
+        return self._reach.is_open or not self._door.is_shut
 
-    def _apply(self, changes: Sequence[Change]) -> list[Outcome] | None:
-        try:
-            self._reach.opened()
-        except SiloError:
-            return None
-        return _applied(self._reach, changes)
+    def begin(self, changes: Sequence[Change], stop: Event) -> Future[list[Outcome]]:
+        """Apply the changes in the thread, a piece at a time, until told to stop.
+
+        There are no outcomes for those at the end that were not begun.
+        """
+        return self._thread.submit(self._apply, changes, stop)
+
+    def _apply(self, changes: Sequence[Change], stop: Event) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        if stop.is_set() or not self._door.enter(self._reach):
+            return outcomes
+        for start in range(0, len(changes), PIECE):
+            if stop.is_set():
+                break
+            if not self._reach.is_open:  # what comes may build on what is in doubt now
+                later = RetryAfter(LATER, "the session broke off before this was tried")
+                return [*outcomes, *[later] * (len(changes) - start)]
+            outcomes += _applied(self._reach, changes[start : start + PIECE])
+        return outcomes
 
 
 @contextmanager
-def _lane(silos: Silos, silo: str) -> Iterator[_Lane]:
+def _lane(silos: Silos, silo: str, door: _Door) -> Iterator[_Lane]:
     with ThreadPoolExecutor(1, thread_name_prefix=f"writes-{silo}") as thread:
         stack = ExitStack()
         try:
-            yield _Lane(Reach(silos, silo, stack), thread)
+            yield _Lane(Reach(silos, silo, stack), thread, door)
         finally:
             thread.submit(stack.close).result()
 
@@ -96,29 +159,3 @@ def _applied(reach: Reach, changes: Sequence[Change]) -> list[Outcome]:
         # the call broke off: what it did before that has to be read back
         reach.broke_off()
         return [Unknown(error.message)] * len(changes)
-
-
-def _shares(changes: Sequence[Change], width: int) -> list[list[int]]:
-    """Deal the changes out to the lanes, by their places in the sequence; some may be empty."""
-    shares: list[list[int]] = [[] for _ in range(width)]
-    created = {_created(each) for each in changes} - {None}
-    lanes: dict[object, int] = {}
-    for place, change in enumerate(changes):
-        key = _topmost(change, created) or (change.type.name, change.anchor or change.key)
-        shares[lanes.setdefault(key, len(lanes) % width)].append(place)
-    return shares
-
-
-def _created(change: Change) -> str | None:
-    dn = (change.after or {}).get("dn")
-    is_named = change.operation is Operation.CREATE and isinstance(dn, str)
-    return normal_reference(str(dn)) if is_named else None
-
-
-def _topmost(change: Change, created: Iterable[str | None]) -> str | None:
-    """Return the highest of the created names that a new object stands below, itself included."""
-    name = _created(change)
-    if name is None:
-        return None
-    above = [each for each in created if each is not None and name.endswith(f",{each}")]
-    return min(above, key=len, default=name)

@@ -59,6 +59,11 @@ class Reach:
         self._stack = stack
         self._session: Session | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there is a session that did not break off."""
+        return self._session is not None
+
     def opened(self) -> Session:
         """Return the session; raises `SiloError` when the silo cannot be opened."""
         if self._session is None:

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from hypersync.errors import SiloUnreachable
-from hypersync.model.objects import Change, ObjectType, Operation, Succeeded, Unknown
-from hypersync.pipeline.lanes import Lanes
+from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.model.objects import Change, ObjectType, Operation, RetryAfter, Succeeded, Unknown
+from hypersync.pipeline.lanes import PIECE, Lanes
 from tests.worlds import TITLES, World
 
 USER = ObjectType(silo="dir", name="user")
@@ -21,6 +21,7 @@ class Recorder:
     """A silo that notes which thread did what, and is told which of its sessions fail."""
 
     recreates = False
+    closed_by: type[SiloUnreachable | SiloRefused] = SiloUnreachable
 
     def __init__(self, *, together: int = 1, closed=(), broken=()) -> None:
         self.opened: list[int] = []
@@ -36,7 +37,7 @@ class Recorder:
             number = len(self.opened)
             self.opened.append(threading.get_ident())
         if number in self._refused:
-            raise SiloUnreachable("no more sessions")
+            raise self.closed_by("no more sessions")
         yield _Session(self, number)
         self.closed.append(threading.get_ident())
 
@@ -78,6 +79,12 @@ def create(key, dn):
     )
 
 
+def change(key, operation, anchor=None, before=None, after=None):
+    return Change(
+        key=key, operation=operation, type=USER, anchor=anchor, before=before, after=after
+    )
+
+
 def apply(silos, changes):
     with ExitStack() as stack:
         return Lanes(silos, "dir", stack).apply(changes)
@@ -107,6 +114,128 @@ def test_what_is_created_below_something_new_follows_it(silos):
     ]
     apply(silos(silo, 2), changes)
     assert sorted(silo.applied.values()) == [["other"], ["unit", "team", "person"]]
+
+
+APART = update("apart", "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(
+            [
+                change("child", Operation.DELETE, "c", before={"dn": "cn=c,ou=p,dc=x"}),
+                change("parent", Operation.DELETE, "p", before={"dn": "OU=P, DC=x"}),
+            ],
+            id="a child is deleted before its parent",
+        ),
+        pytest.param(
+            [
+                change("boss", Operation.CREATE, after={"dn": "CN=Boss,DC=x"}),
+                change(
+                    "report",
+                    Operation.CREATE,
+                    after={"dn": "CN=R,DC=x", "manager": "cn=boss, dc=x"},
+                ),
+            ],
+            id="a boss is created before who names it",
+        ),
+        pytest.param(
+            [
+                change("unit", Operation.RENAME, "p", {"dn": "OU=P,DC=x"}, {"dn": "OU=Q,DC=x"}),
+                change("mover", Operation.MOVE, "c", {"dn": "CN=C,DC=x"}, {"dn": "cn=c,ou=q,dc=x"}),
+            ],
+            id="a unit is renamed before something moves into it",
+        ),
+        pytest.param(
+            [
+                change("unit", Operation.RENAME, "p", {"dn": "OU=P,DC=x"}, {"dn": "OU=Q,DC=x"}),
+                change("report", Operation.UPDATE, "r", {}, {"manager": "CN=Boss,OU=Q,DC=x"}),
+            ],
+            id="somebody below a new name is named",
+        ),
+        pytest.param(
+            [
+                change("one", Operation.RENAME, "1", {"dn": "CN=B,DC=x"}, {"dn": "CN=C,DC=x"}),
+                change("two", Operation.RENAME, "2", {"dn": "CN=A,DC=x"}, {"dn": "CN=B,DC=x"}),
+            ],
+            id="a name is taken once it is free",
+        ),
+        pytest.param(
+            [
+                change("gone", Operation.DELETE, "b", before={"mail": "b@x"}),
+                replace(update("names it", "o"), after={"owners": ("z", "b")}),
+            ],
+            id="an anchor is one of several values",
+        ),
+    ],
+)
+def test_what_belongs_together_stays_together_in_its_order(silos, changes):
+    first, second = changes
+    silo = Recorder(together=2)
+    apply(silos(silo, 2), [first, APART, second])
+    assert sorted(silo.applied.values()) == sorted([["apart"], [first.key, second.key]])
+
+
+def test_who_is_named_and_stays_as_it_is_holds_nobody_together(silos):
+    silo = Recorder(together=2)
+    boss = {"manager": "CN=Boss,DC=x"}
+    changes = [replace(update(str(n), anchor=str(n)), after=boss) for n in range(4)]
+    apply(silos(silo, 2), changes)
+    assert sorted(silo.applied.values()) == [["0", "2"], ["1", "3"]]
+
+
+class Interrupted(Recorder):
+    """Somebody presses Ctrl-C while the second session is in its first piece."""
+
+    def __init__(self) -> None:
+        super().__init__(together=2)
+        self.is_noticed = threading.Event()
+
+    def apply(self, number, changes):
+        if not self.applied:
+            self._meet.wait()
+        if number == 0:
+            raise KeyboardInterrupt
+        assert self.is_noticed.wait(10)
+        self.applied.setdefault(number, []).extend(each.key for each in changes)
+        return [Succeeded(None) for _ in changes]
+
+
+def test_an_interruption_ends_the_other_sessions_after_their_piece(silos):
+    silo = Interrupted()
+    changes = [update(str(n), anchor=str(n)) for n in range(6 * PIECE)]
+    with ExitStack() as stack:
+        lanes = Lanes(silos(silo, 2), "dir", stack)
+        stack.callback(silo.is_noticed.set)  # before the sessions are closed
+        with pytest.raises(KeyboardInterrupt):
+            lanes.apply(changes)
+    assert [len(keys) for keys in silo.applied.values()] == [PIECE]
+    assert Counter(silo.closed) == Counter(silo.opened)
+
+
+def test_what_a_session_did_not_begin_after_it_broke_off_is_tried_later(silos):
+    silo = Recorder(broken={1})
+    outcomes = apply(silos(silo, 2), [update(str(n), anchor=str(n)) for n in range(4 * PIECE)])
+    assert outcomes[::2] == [Succeeded(None)] * (2 * PIECE)
+    assert outcomes[1 : 2 * PIECE : 2] == [Unknown("gone in the middle")] * PIECE
+    assert all(isinstance(each, RetryAfter) for each in outcomes[1 + 2 * PIECE :: 2])
+    assert len(silo.applied[1]) == PIECE
+
+
+@pytest.mark.parametrize("why", [SiloUnreachable, SiloRefused])
+def test_once_a_session_cannot_be_opened_no_other_is_tried_and_it_is_said_once(silos, why, caplog):
+    silo = Recorder(closed={1})
+    silo.closed_by = why
+    changes = [update(str(n), anchor=str(n)) for n in range(8)]
+    with ExitStack() as stack:
+        lanes = Lanes(silos(silo, 4), "dir", stack)
+        for _ in range(2):
+            assert lanes.apply(changes) == [Succeeded(None)] * 8
+    assert len(silo.opened) == 2
+    (said,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert said.startswith("dir: no further session can be opened")
+    assert said.endswith("no more sessions")
 
 
 def test_a_session_that_cannot_be_opened_leaves_its_share_to_the_first(silos):
