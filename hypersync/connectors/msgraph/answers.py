@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -126,13 +127,22 @@ class Answer:
         code = f" {self.code}" if self.code else ""
         known = _SENTENCES.get(self.status, "")
         if 300 <= self.status < 400:
-            known = f"it sends us elsewhere, to {self.headers.get('location', 'nowhere')}"
+            known = f"it sends us elsewhere, to {self._elsewhere()}"
         quoted = f"[{self.status}{code}{': ' if said else ''}{said}]"
         if self.status == 400 and said:
             return f"{said} [{self.status}{code}]"
         if not known and not said and self.content:
             known = f"{self._what()} instead of JSON"
         return f"{known} {quoted}".strip()
+
+    def _elsewhere(self) -> str:
+        """Return where it sends us: of what comes after the host, parts may be secret."""
+        try:
+            parts = urlsplit(self.headers.get("location", ""))
+        except ValueError:
+            return "nowhere"
+        host = parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{host}" if host else "another path of it"
 
 
 def failure(answer: Answer, now: datetime, *, permissions: str) -> Outcome:
@@ -149,7 +159,7 @@ def failure(answer: Answer, now: datetime, *, permissions: str) -> Outcome:
             return Refused(f"{answer.sentence}; {permissions}")
         case 412:
             return Conflict(answer.sentence)
-        case status if status >= 500 or status == 408:
+        case status if status >= 500 or status == 408 or 300 <= status < 400:
             return Unknown(f"nobody knows whether it was done: {answer.sentence}")
         case _:
             return Refused(answer.sentence)
