@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hypersync.connectors.msgraph.answers import NotGraph
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import USERS
+from hypersync.connectors.msgraph.read import id_of
 from hypersync.connectors.msgraph.requests import Step, quoted
 from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local, page_of
 from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
@@ -35,9 +36,14 @@ def _ids(wire: Wire, result: Result) -> list[str] | SiloError:
             return []
         wire.believe(result)
         one = result.json().get("id")
-        items = [{"id": one}] if isinstance(one, str) else page_of(result).items
+        if isinstance(one, str):
+            return [one]
+        page = page_of(result)
+        items = list(page.items)
+        if page.next is not None:
+            items += wire.all_items(wire.checked(page.next))
+        return [id_of(each) for each in items]
     except NotGraph as error:
         return SiloUnreachable(f"Graph did not answer: {error}")
     except (SiloRefused, SiloUnreachable) as error:
         return error
-    return [str(each["id"]) for each in items if isinstance(each, dict) and "id" in each]

@@ -17,6 +17,7 @@ from hypersync.model.objects import SiloObject
 
 _LARGEST_PAGE = "999"
 _ETAG: Final = "@odata.etag"
+_IN_NAMES: Final = "@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,11 @@ def query_of(place: Place) -> dict[str, str]:
 def read_each(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[Read]:
     """Read objects by place and id, in batches; what went wrong with one says so itself."""
     steps = [Step(path=local(path_of(place, anchor), query_of(place))) for place, anchor in wanted]
-    items = [_item(wire, result) for result in wire.reads(steps)]
-    there = [
-        number
-        for number, item in enumerate(items)
-        if isinstance(item, dict) and item.get("id") == wanted[number][1]
+    items = [
+        _object(wire, result, anchor)
+        for (_, anchor), result in zip(wanted, wire.reads(steps), strict=True)
     ]
+    there = [number for number, item in enumerate(items) if isinstance(item, dict)]
     parted = [number for number in there if MEMBERS in wanted[number][0].references]
     members = dict(zip(parted, read_members(wire, [wanted[n] for n in parted]), strict=True))
     out: list[Read] = [item if isinstance(item, SiloError) else None for item in items]
@@ -76,7 +76,11 @@ def read_all(wire: Wire, place: Place, anchors: Sequence[str]) -> dict[str, Foun
 
 
 def read_members(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[list[str] | SiloError]:
-    """Return the ids of the members of groups; a group that went meanwhile has none."""
+    """Return the ids of the members of groups that were just seen.
+
+    A group whose members are not there any more went meanwhile, or is not known everywhere yet: of
+    its members nothing is known.
+    """
     query = {"$select": "id", "$top": _LARGEST_PAGE}
     steps = [Step(path=local(f"{path_of(*each)}/members", query)) for each in wanted]
     return [_members(wire, result) for result in wire.reads(steps)]
@@ -90,7 +94,10 @@ def read_managers(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[Json]
         item = _item(wire, result)
         if isinstance(item, SiloError):
             raise item
-        out.append({} if item is None else {MANAGER: item})
+        manager = {} if item is None else {MANAGER: item}
+        if error := _no_manager(manager):
+            raise error
+        out.append(manager)
     return out
 
 
@@ -123,6 +130,31 @@ def found(place: Place, anchor: str, item: Json, members: Sequence[str]) -> Foun
     return Found(read, etag if isinstance(etag, str) else None)
 
 
+def _object(wire: Wire, result: Result, anchor: str) -> Json | SiloError | None:
+    """Return the object with this id; what is none of Graph's says nothing of it, also no absence.
+
+    Users answer to their names too, which all have an ``@`` and are no ids: nobody has such an id.
+    """
+    item = _item(wire, result)
+    if not isinstance(item, dict):
+        return item
+    id_ = item.get("id")
+    if isinstance(id_, str) and id_.casefold() == anchor.casefold():
+        return _no_manager(item) or item
+    if isinstance(id_, str) and _IN_NAMES in anchor:
+        return None
+    told = f"the object {id_!r}" if isinstance(id_, str) else "something without an id"
+    return SiloUnreachable(f"Graph answered with something else than the object {anchor}: {told}")
+
+
+def _no_manager(item: Json) -> SiloError | None:
+    """Return what is wrong with a manager that is told without an id."""
+    manager = item.get(MANAGER)
+    if manager is None or (isinstance(manager, dict) and isinstance(manager.get("id"), str)):
+        return None
+    return SiloUnreachable("Graph answered with something else than a manager: it has no id")
+
+
 def _item(wire: Wire, result: Result) -> Json | SiloError | None:
     try:
         answer = _answer(wire, result)
@@ -137,16 +169,23 @@ def _members(wire: Wire, result: Result) -> list[str] | SiloError:
     try:
         answer = _answer(wire, result)
         if answer is None:
-            return []
+            return SiloUnreachable("Graph showed a group and not its members: try again")
         page = page_of(answer)
         items = list(page.items)
         if page.next is not None:
             items += wire.all_items(wire.checked(page.next))
+        return [id_of(each) for each in items]
     except NotGraph as error:
         return SiloUnreachable(f"Graph did not answer: {error}")
     except (SiloRefused, SiloUnreachable) as error:
         return error
-    return [str(each["id"]) for each in items if isinstance(each, dict) and "id" in each]
+
+
+def id_of(item: object) -> str:
+    """Return the id of what a list names; raises `NotGraph` when it has none."""
+    if not isinstance(item, dict) or not isinstance(item.get("id"), str):
+        raise NotGraph("the list names something without an id")
+    return str(item["id"])
 
 
 def _answer(wire: Wire, result: Result) -> Answer | None:

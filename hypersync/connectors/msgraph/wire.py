@@ -128,7 +128,9 @@ class Wire:
                 page = page_of(answer)
             except (Lost, NotGraph) as error:
                 raise SiloUnreachable(f"{self._root} did not answer: {error}") from error
-            yield from (each for each in page.items if isinstance(each, dict))
+            if not all(isinstance(each, dict) for each in page.items):
+                raise SiloUnreachable(f"{self._root} listed something that is no object")
+            yield from page.items
             link = page.next
 
     # --- batches -------------------------------------------------------------------------------
