@@ -47,9 +47,17 @@ _registered: dict[str, ConnectorClass] = {}
 
 
 def connector(name: str) -> Callable[[type[C]], type[C]]:
-    """Register a connector class under ``name``; a second one raises ``ValueError``."""
+    """Register a connector class under ``name``.
+
+    Raises ``ValueError`` for a second one, and for one that takes the name of a built-in.
+    """
 
     def register(kind: type[C]) -> type[C]:
+        if kind.__module__ != _BUILT_IN.get(name, kind.__module__):
+            raise ValueError(
+                f"{kind.__module__} registers the connector {name!r}, which comes with HyperSync; "
+                "give it another name"
+            )
         if name in _registered:
             raise ValueError(f"the connector {name!r} is registered already")
         _registered[name] = cast("ConnectorClass", kind)
@@ -108,7 +116,7 @@ def _loaded(entry: EntryPoint) -> type[ConnectorClass]:
     who = f"the connector {entry.name!r} of the package {_package(entry)}"
     try:
         loaded = entry.load()
-    except Exception as error:  # code of others: whatever it raises, it cannot be used
+    except (Exception, SystemExit) as error:  # code of others: whatever it raises, it is no use
         problem = f"{type(error).__name__}: {error}"
         raise UsageError(f"{who} cannot be imported ({problem}); mend or remove it") from error
     lacking = [part for part in _PARTS if not hasattr(loaded, part)]

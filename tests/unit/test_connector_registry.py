@@ -151,3 +151,30 @@ def test_two_packages_with_one_connector_are_both_named(installed: Installed):
 def test_a_package_cannot_take_the_name_of_what_comes_along(installed: Installed):
     installed("mine", "csv = hypersync.connectors.memory:MemoryConnector")
     assert "several packages: hypersync itself and mine 1.0; " in problem("csv")
+
+
+TAKES_A_NAME = """
+from hypersync.connectors.registry import connector
+
+@connector("scim")
+class Silo:
+    options = can_write = streams = open = None
+"""
+
+
+def test_a_package_cannot_register_the_name_of_what_comes_along_either(installed: Installed):
+    installed("sly", "sly = sly_connector:Silo", sly_connector=TAKES_A_NAME)
+    assert problem("sly") == (
+        "the connector 'sly' of the package sly 1.0 cannot be imported (ValueError: sly_connector "
+        "registers the connector 'scim', which comes with HyperSync; give it another name); "
+        "mend or remove it"
+    )
+    assert "scim" not in registry._registered
+
+
+def test_a_package_that_ends_the_program_is_named(installed: Installed):
+    installed("quits", "quits = quits_connector:Silo", quits_connector="import sys\nsys.exit(3)")
+    assert problem("quits") == (
+        "the connector 'quits' of the package quits 1.0 cannot be imported (SystemExit: 3); "
+        "mend or remove it"
+    )
