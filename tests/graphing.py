@@ -226,7 +226,8 @@ class RenamedSession:
                 for theirs, ours in self.names.back.items():
                     why = why.replace(theirs, ours)
                 named = self._object(found)
-                return Conflict(why, named) if isinstance(outcome, Conflict) else Succeeded(named)
+                is_conflict = isinstance(outcome, Conflict)
+                return Conflict(why, named) if is_conflict else replace(outcome, object=named)
             case _:
                 return outcome
 

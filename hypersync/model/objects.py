@@ -199,9 +199,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """Done; ``object`` is the object as the silo has it now, ``None`` after a delete."""
+    """Done; ``object`` is the object as the silo has it now, ``None`` after a delete.
+
+    ``made`` is false where a create found its object there already: then nothing was written, and
+    what cannot be read back, such as its password, may be another one.
+    """
 
     object: SiloObject | None
+    made: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from hypersync.model.objects import (
     Outcome,
     Refused,
 )
-from hypersync.pipeline.hand_over import hand_over
+from hypersync.pipeline.hand_over import hand_over, with_their_passwords
 from hypersync.pipeline.lanes import Lanes
 from hypersync.pipeline.outcomes import TYPE_GONE, Execution, Recorder
 from hypersync.pipeline.silos import Silos
@@ -168,10 +168,13 @@ class _Worker:
         known = [action for action in batch if (action.silo, action.type) in self._silos.types]
         with self._store.snapshot() as unit:
             changes = [self._lanes.reach.change(unit, action) for action in known]
-        held = hand_over(self._silos.vaults.get(self._silo), known, changes)
+        vault = self._silos.vaults.get(self._silo)
+        held = hand_over(vault, known, changes)
         free = [change for change in changes if change.key not in held]
         outcomes = self._lanes.apply(free) if free else []
         answers = {**held, **dict(zip((each.key for each in free), outcomes, strict=True))}
+        if vault is not None:
+            answers = with_their_passwords(known, answers)
         return [answers.get(action.id, Refused(TYPE_GONE)) for action in batch]
 
     def _put_back(self, batch: Sequence[Action], error: SiloError) -> None:

@@ -12,11 +12,23 @@ from datetime import timedelta
 
 from hypersync.errors import VaultFailed
 from hypersync.model.actions import Action
-from hypersync.model.objects import Change, Operation, Outcome, RetryAfter, Value
+from hypersync.model.objects import (
+    Change,
+    Conflict,
+    Operation,
+    Outcome,
+    RetryAfter,
+    Succeeded,
+    Value,
+)
 from hypersync.model.secrecy import MARK
 from hypersync.ports.vault import InitialPassword, Vault
 
 LATER = timedelta(minutes=1)
+THERE = (
+    "it is there already; the password that was handed over is not its own: set another one, and "
+    "give that to its owner"
+)
 
 
 def hand_over(
@@ -38,12 +50,32 @@ def hand_over(
     return held
 
 
+def with_their_passwords(
+    actions: Sequence[Action], outcomes: Mapping[str, Outcome]
+) -> dict[str, Outcome]:
+    """Return the outcomes, by action id, with a conflict for what was handed over to no avail.
+
+    An account that its create found there has another password than the vault.
+    """
+    judged = dict(outcomes)
+    for action in actions:
+        outcome = judged[action.id]
+        if isinstance(outcome, Succeeded) and not outcome.made and _marked(action):
+            judged[action.id] = Conflict(THERE, outcome.object)
+    return judged
+
+
 def _passwords(action: Action, change: Change) -> list[str]:
     """Return what the marks of a create were filled with."""
     if change.operation is not Operation.CREATE:
         return []
+    return [str((change.after or {})[name]) for name in _marked(action)]
+
+
+def _marked(action: Action) -> list[str]:
+    """Return the attributes of an action that are to hold an initial password."""
     planned = {**(action.after or {}), **action.once}
-    return [str((change.after or {})[name]) for name, value in planned.items() if _is_marked(value)]
+    return [name for name, value in planned.items() if _is_marked(value)]
 
 
 def _is_marked(value: Value) -> bool:

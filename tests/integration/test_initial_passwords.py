@@ -33,6 +33,9 @@ pathlib.Path("kept").mkdir(exist_ok=True)
 pathlib.Path("kept/password").write_text(sys.stdin.read())
 pathlib.Path("kept/account").write_text(os.environ["HYPERSYNC_ACCOUNT"])
 pathlib.Path("kept/arguments").write_text(" ".join(sys.argv))
+if pathlib.Path("race").exists():
+    with open("data/users.csv", "a") as file:
+        file.write("E1,E1,," + pathlib.Path("kept/password").read_text() + "\\r\\n")
 print("kept", pathlib.Path("kept/password").read_text())
 sys.exit(int(pathlib.Path("exit").read_text()))
 """
@@ -111,6 +114,21 @@ def test_no_account_is_made_whose_password_nobody_keeps(
     app.sync("full", commit=True)
     (row,) = accounts(tmp_path)
     assert row["secret"] == (tmp_path / "kept/password").read_text() != first
+
+
+def test_an_account_that_a_create_found_there_is_not_said_to_have_the_password(
+    app: App, tmp_path: Path
+):
+    app.scan_for_rules()
+    (tmp_path / "race").touch()  # somebody else makes it, while the password is handed over
+    run = app.sync("full", commit=True)
+    assert (run.counts.succeeded, run.counts.errors) == (0, 1)
+    with app.store.snapshot() as unit:
+        (error,) = unit.runs.errors(run.id)
+    assert error.code == "conflict"
+    assert "the password that was handed over is not its own" in error.message
+    with app.store.snapshot() as unit:
+        assert [each.live for each in unit.scans.types() if each.silo == "app"] == [1]
 
 
 @pytest.mark.parametrize(

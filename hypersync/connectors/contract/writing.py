@@ -65,7 +65,11 @@ class WritingContract:
 
     def test_create_done_before_succeeds_with_the_same_object(self, bench: Bench) -> None:
         change = bench.change(Operation.CREATE, None, None, bench.new_user)
-        assert bench.apply(change) == bench.apply(change)
+        first, again = bench.apply(change), bench.apply(change)
+        assert first == again
+        assert isinstance(first, Succeeded)
+        assert isinstance(again, Succeeded)
+        assert (first.made, again.made) == (True, False)  # a password was written by the first
         assert len(seen(bench.scan(bench.user), bench.user)) == 4
 
     def test_create_is_a_conflict_when_another_object_is_there(self, bench: Bench) -> None:

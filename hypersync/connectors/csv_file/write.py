@@ -149,7 +149,7 @@ class Table:
     def _shown(self, kind: ObjectType, outcome: Outcome) -> Outcome:
         """Leave out the columns that the type does not read."""
         if isinstance(outcome, Succeeded) and outcome.object is not None:
-            return Succeeded(self.object(kind, outcome.object.anchor))
+            return replace(outcome, object=self.object(kind, outcome.object.anchor))
         return outcome
 
     def _anchor(self, change: Change) -> str:

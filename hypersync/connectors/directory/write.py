@@ -103,7 +103,9 @@ class Writer:
             except (Lost, SiloRefused) as error:
                 return Unknown(f"written, and could not be read back: {error}")
         found = self._objects[written]
-        return Unknown("written, and gone when it was read back") if not found else Succeeded(found)
+        if not found:
+            return Unknown("written, and gone when it was read back")
+        return Succeeded(found, made=written.made)
 
     def _object(self, written: Written) -> SiloObject | None:
         place = written.place
@@ -271,7 +273,7 @@ class Writer:
         current = SiloObject(place.name, anchor, shown.attributes(entry.dn, entry.raw))
         outcome = settled(change, current)
         if isinstance(outcome, Succeeded) and change.operation is not Operation.DELETE:
-            return Written(place, anchor)
+            return Written(place, anchor, made=outcome.made)
         if isinstance(outcome, Conflict):
             return replace(outcome, object=self._directory.object(place, anchor))
         return outcome

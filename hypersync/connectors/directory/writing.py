@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hypersync.connectors.directory.tree import Place
@@ -29,11 +29,15 @@ def writing() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Done; the object is read once the whole batch is written. One of anchor and DN is known."""
+    """Done; the object is read once the whole batch is written. One of anchor and DN is known.
+
+    ``made`` is false where a create found it there already.
+    """
 
     place: Place
     anchor: str | None = None
     dn: str = ""
+    made: bool = field(default=True, compare=False)
 
 
 def refused_or_later(result: Result, sentence: str) -> Outcome:

@@ -63,6 +63,12 @@ class Job:
         """Whether a new object is made, rather than one brought back."""
         return self.change.operation is Operation.CREATE and self.change.anchor is None
 
+    @property
+    def has_made(self) -> bool:
+        """Whether a create, if it is one, made or brought back its object rather than found it."""
+        is_create = self.change.operation is Operation.CREATE
+        return not is_create or self.answered is not None or self.is_restored
+
 
 def job_of(change: Change, place: Place) -> Job:
     """Return a job, with its outcome where Graph does not even have to be asked."""

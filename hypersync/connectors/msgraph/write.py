@@ -155,7 +155,7 @@ def _outcome(job: Job, read: Read, moved: Sequence[Job]) -> Outcome:
         return Conflict(f"{job.change.type.name} {job.anchor} is not there any more")
     if job.why and not _is_as_wanted(job, there.attributes):
         return Conflict(job.why, there)
-    return Succeeded(there)
+    return Succeeded(there, made=job.has_made)
 
 
 def _is_as_wanted(job: Job, attributes: Attributes) -> bool:
