@@ -98,6 +98,9 @@ class Client:
                 await transport.aclose()
 
     async def _send(self, request: Request) -> Answer:
+        # fetching a token blocks; the answers to other requests must not wait for it, nor time out
+        if self._sign_in is not None and not self._sign_in.is_ready:
+            await asyncio.to_thread(self._sign_in.get_token)
         information = RequestInformation()
         information.http_method = Method(request.method)
         information.url = request.url

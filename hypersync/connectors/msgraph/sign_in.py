@@ -82,17 +82,28 @@ class SignIn:
 
         With ``claims`` (Graph wants to know more) a new one is fetched.
         """
+        kept = self._kept() if claims is None else None
+        if kept is not None:
+            return kept
         with self._lock:
-            token = self._token
-            fresh_until = self._now().timestamp() + _BEFORE_THE_END
-            if token is None or claims is not None or token.expires_on < fresh_until:
+            token = self._kept() if claims is None else None
+            if token is None:
                 token = self._token = self._fetch(claims)
             return token
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a token, so that nobody has to wait for one."""
+        return self._kept() is not None
+
+    def _kept(self) -> AccessToken | None:
+        token = self._token
+        fresh_until = self._now().timestamp() + _BEFORE_THE_END
+        return None if token is None or token.expires_on < fresh_until else token
+
     def forget(self) -> None:
         """Fetch another token next time; Graph did not accept this one."""
-        with self._lock:
-            self._token = None
+        self._token = None
 
     def roles(self) -> frozenset[str] | None:
         """Return the permissions that the token names, ``None`` when it names none.
