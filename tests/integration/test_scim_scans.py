@@ -229,6 +229,15 @@ def test_a_resource_without_an_id_is_invalid_and_not_absent(server: ScimServer):
     assert len(anchors(events)) == 3
 
 
+def test_another_service_is_another_scope(server: ScimServer):
+    """Absence from one service says nothing of the other."""
+    here = connect(server.url)
+    there = connect(server.url.replace("127.0.0.1", "localhost"))
+    (types, *_) = here.streams()
+    with here.open() as one, there.open() as other:
+        assert one.scope(types) != other.scope(types)
+
+
 # --- pages by cursor ---------------------------------------------------------------------------
 
 

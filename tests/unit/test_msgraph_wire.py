@@ -107,6 +107,19 @@ def test_queries_are_quoted():
     assert address == f"{ROOT}/users?$filter=a%20eq%20'x%26y%20%23z%2B%C3%BC'"
 
 
+def test_another_tenant_or_application_is_another_scope():
+    """Absence from one tenant, or before the eyes of one application, says nothing of another."""
+    given = {"tenant": "a", "client": "b", "secret": "c"}
+    scopes = []
+    for more in ({}, {"tenant": "x"}, {"client": "x"}, {"secret": "x"}):
+        connector = connect("http://127.0.0.1:1", sign_in={**given, **more})
+        session = MsgraphSession(connector, Scripted())
+        scopes.append(session.scope([kinds(connector)["user"]]))
+    same, tenant, client, secret = scopes
+    assert same == secret
+    assert len({same, tenant, client}) == 3
+
+
 # --- rounds that do not end well -----------------------------------------------------------------
 
 

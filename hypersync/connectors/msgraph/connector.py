@@ -176,9 +176,9 @@ class MsgraphSession:
         return [each for stream in self._owner.streams() for each in stream]
 
     def scope(self, types: Sequence[ObjectType]) -> str:
-        """Return the fingerprint of the tenant's address, of filters and attributes."""
+        """Return the fingerprint of the tenant and who reads it, of filters and attributes."""
         places = [scope_of(place_of(completed(each))) for each in types]
-        return fingerprint("msgraph", self._options.root, places)
+        return fingerprint("msgraph", self._options.identity, places)
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Read all objects of one type, or what changed since the cursor.

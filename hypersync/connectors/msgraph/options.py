@@ -136,6 +136,13 @@ class MsgraphOptions(SiloOptions):
         return f"{self.base}/{VERSION}"
 
     @property
+    def identity(self) -> tuple[str, ...]:
+        """Which tenant is read, and by whom, as far as the configuration says it; no secret."""
+        given = self.sign_in
+        who = () if given is None else (given.tenant, given.client, given.managed_identity)
+        return (self.root, self.authority, *(name or "" for name in who))
+
+    @property
     def authority(self) -> str:
         """Where one signs in."""
         given = None if self.sign_in is None else self.sign_in.authority

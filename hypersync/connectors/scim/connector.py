@@ -126,8 +126,9 @@ class ScimSession:
             )
 
     def scope(self, types: Sequence[ObjectType]) -> str:
-        """Return the fingerprint of endpoints, filters and attributes."""
-        return fingerprint("scim", [scope_of(each) for each in types])
+        """Return the fingerprint of the service, of endpoints, filters and attributes."""
+        places = [scope_of(each) for each in types]
+        return fingerprint("scim", self._service.options.url, places)
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Read what there is of one type, or what of it changed since the cursor.
