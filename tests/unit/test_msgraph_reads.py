@@ -8,11 +8,12 @@ from concurrent.futures import Future
 import orjson
 import pytest
 
+from hypersync.connectors.contract import succeeded
 from hypersync.connectors.msgraph.answers import Answer
 from hypersync.connectors.msgraph.connector import MsgraphConnector, MsgraphSession
 from hypersync.connectors.msgraph.requests import Request
 from hypersync.errors import SiloUnreachable
-from hypersync.model.objects import Attributes, Operation, Outcome, RetryAfter
+from hypersync.model.objects import Attributes, Conflict, Operation, Outcome, RetryAfter
 from tests.graphing import change, connect, kinds
 
 Told = tuple[int, object]
@@ -57,12 +58,89 @@ def write(
     after: Attributes | None,
     *,
     kind: str = "user",
+    patience: str = "0s",
 ) -> Outcome:
-    made = connector()
+    made = connector(patience)
     (outcome,) = MsgraphSession(made, client).apply(
         [change(made, operation, anchor, before, after, kind=kind)]
     )
     return outcome
+
+
+# --- members -------------------------------------------------------------------------------------
+
+
+def members(*ids: str) -> Told:
+    return 200, {"value": [{"id": each} for each in ids]}
+
+
+def test_members_that_graph_does_not_know_are_not_added():
+    def answers(method: str, path: str) -> Told:
+        if method == "GET":
+            return members("a") if "/members" in path else (200, GROUP)
+        return NOT_THERE
+
+    wanted = {"members": ("a", "b")}
+    before = {"members": ("a",)}
+    outcome = write(Scripted(answers), Operation.UPDATE, "g", before, wanted, kind="group")
+    assert isinstance(outcome, Conflict)
+    assert outcome.why.startswith("the members were not changed: there is no such object")
+    assert outcome.object is not None
+    assert outcome.object.attributes["members"] == ("a",)
+
+
+def test_who_is_to_leave_and_is_not_there_has_left():
+    told = iter([members("a", "b"), members("b")])
+
+    def answers(method: str, path: str) -> Told:
+        if method == "GET":
+            return next(told) if "/members" in path else (200, GROUP)
+        return NOT_THERE
+
+    before, wanted = {"members": ("a", "b")}, {"members": ("b",)}
+    outcome = write(Scripted(answers), Operation.UPDATE, "g", before, wanted, kind="group")
+    assert succeeded(outcome)["members"] == ("b",)
+
+
+class Creating:
+    """A group that is made with its first twenty members; others are known after a while."""
+
+    def __init__(self, unknown: int) -> None:
+        self.unknown = unknown
+        self.known = PEOPLE[:20]
+
+    def __call__(self, method: str, path: str) -> Told:
+        if method == "POST":
+            return 201, GROUP
+        if method == "PATCH":
+            self.unknown -= 1
+            if self.unknown >= 0:
+                return NOT_THERE
+            self.known = PEOPLE
+            return 204, None
+        if "/members" in path:
+            return members(*self.known)
+        return (200, {"value": []}) if "filter" in path else (200, GROUP)
+
+
+PEOPLE = tuple(f"p{n:02}" for n in range(25))
+STAFF = {"displayName": "staff", "mailNickname": "staff", "members": PEOPLE}
+
+
+def test_a_new_group_whose_later_members_are_unknown_is_only_partly_written():
+    client = Scripted(Creating(unknown=99))
+    outcome = write(client, Operation.CREATE, None, None, STAFF, kind="group")
+    assert isinstance(outcome, Conflict)
+    assert outcome.why.startswith("only partly written: there is no such object")
+    assert outcome.object is not None
+    assert outcome.object.attributes["members"] == PEOPLE[:20]
+
+
+def test_the_later_members_of_a_new_group_are_tried_until_it_is_known():
+    client = Scripted(Creating(unknown=1))
+    outcome = write(client, Operation.CREATE, None, None, STAFF, kind="group", patience="2s")
+    assert succeeded(outcome)["members"] == PEOPLE
+    assert client.sent == ["POST /groups", "PATCH /groups/g", "PATCH /groups/g"]
 
 
 # --- what only seems not to be there -------------------------------------------------------------

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from hypersync.connectors.changes import is_same, present, reference, sorted_values
+from hypersync.connectors.changes import is_missing, is_same, present, reference, sorted_values
 from hypersync.connectors.msgraph.answers import LATER, Answer, NotGraph, failure
 from hypersync.connectors.msgraph.job import Job
 from hypersync.connectors.msgraph.properties import MEMBERS, PASSWORD
 from hypersync.connectors.msgraph.read import found
+from hypersync.connectors.msgraph.requests import Step
 from hypersync.connectors.msgraph.steps import ids_of
 from hypersync.connectors.msgraph.wire import NotAnswered, Result
 from hypersync.model.objects import (
@@ -54,19 +55,34 @@ def judge(job: Job, results: Sequence[Result], now: Callable[[], datetime]) -> O
 
 def judge_more(job: Job, results: Sequence[Result], now: Callable[[], datetime]) -> None:
     """Note what the answers to the changes of single members say."""
-    bad = [each for each in results if not (isinstance(each, Answer) and _is_settled(each))]
+    steps = zip(job.more, results, strict=True)
+    bad = [each for step, each in steps if not _is_settled(step, each)]
     if not bad:
         job.is_done = True
         return
     job.is_done = False
-    if not job.steps and len(bad) == len(results):
+    if job.steps or len(bad) < len(results):
+        job.why = f"only partly written: {said(bad[0])}"
+    elif _is_not_there(bad[0]):
+        job.why = f"the members were not changed: {said(bad[0])}"
+    else:
         job.outcome = _failed(job, bad[0], now)
-        return
-    job.why = f"only partly written: {said(bad[0])}"
 
 
-def _is_settled(answer: Answer) -> bool:
-    return answer.is_good or answer.status == 404
+def _is_settled(step: Step, result: Result) -> bool:
+    """Tell whether a change of members was made: who is to leave and is not there has left."""
+    if isinstance(result, Answer) and result.is_good:
+        return True
+    return step.method == "DELETE" and _is_not_there(result)
+
+
+def lacks_somebody(step: Step, result: Result) -> bool:
+    """Tell whether members were not added because Graph knows one of them, or the group, not."""
+    return step.method != "DELETE" and _is_not_there(result)
+
+
+def _is_not_there(result: Result) -> bool:
+    return isinstance(result, Answer) and result.status == 404
 
 
 def _take_created(job: Job, result: Result) -> None:
@@ -125,8 +141,23 @@ def _failed(job: Job, result: Result, now: Callable[[], datetime]) -> Outcome:
 # --- the object afterwards -----------------------------------------------------------------------
 
 
+def still_old(job: Job, there: SiloObject) -> list[str]:
+    """Return what an update wrote, as Graph said, and a read still shows as it was before."""
+    if job.before is None or not job.is_done or job.change.operation is not Operation.UPDATE:
+        return []
+    before, held = job.before.object.attributes, there.attributes
+    return sorted(
+        name
+        for name, value in (job.change.after or {}).items()
+        if name in job.place.names
+        and name != PASSWORD
+        and is_same(before.get(name), held.get(name))
+        and not is_same(value, held.get(name))
+    )
+
+
 def shown(job: Job, there: SiloObject | None, moved: Sequence[Job]) -> SiloObject | None:
-    """Return a job's object as it is now: what was written lies over what is still the old value.
+    """Return a job's object as it is now: what a new one was made with is filled in where missing.
 
     ``moved`` are all memberships of this group that were just changed. A new object that no read
     shows is as Graph answered.
@@ -136,11 +167,10 @@ def shown(job: Job, there: SiloObject | None, moved: Sequence[Job]) -> SiloObjec
     if there is None:
         return None
     attributes: dict[str, Value] = dict(there.attributes)
-    if job.is_done and not job.is_membership:
-        before = {} if job.before is None else job.before.object.attributes
+    if job.is_done and job.change.operation is Operation.CREATE:
         for name, value in (job.change.after or {}).items():
-            is_old = is_same(before.get(name), attributes.get(name))
-            if is_old and name in job.place.names and name != PASSWORD:
+            is_unseen = is_missing(attributes.get(name))
+            if is_unseen and name in job.place.names and name != PASSWORD:
                 attributes[name] = value
     if moved and MEMBERS in job.place.names:
         attributes[MEMBERS] = _moved(attributes.get(MEMBERS), moved)

@@ -7,6 +7,8 @@ first twenty members, a user's manager is set by the user's new name in the same
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
+from urllib.parse import unquote
 
 from hypersync.connectors.changes import differing, is_missing, present, reference
 from hypersync.connectors.msgraph.options import Place
@@ -15,6 +17,8 @@ from hypersync.connectors.msgraph.read import Found, path_of
 from hypersync.connectors.msgraph.requests import Step, quoted
 from hypersync.connectors.msgraph.values import BATCH, Json, body_of, emptied
 from hypersync.model.objects import Attributes, Change, Operation, Value
+
+_BIND: Final = "members@odata.bind"
 
 
 class Steps:
@@ -30,7 +34,7 @@ class Steps:
         body = self._body({**place.resource.at_first, **present(after)}, place, is_new=True)
         members = ids_of(after.get(MEMBERS))
         if members:
-            body["members@odata.bind"] = self._addresses(members[:BATCH])
+            body[_BIND] = self._addresses(members[:BATCH])
         steps = [Step(method="POST", path=f"/{place.resource.name}", body=body)]
         name, manager = after.get("userPrincipalName"), after.get(MANAGER)
         if not is_missing(manager):
@@ -56,7 +60,7 @@ class Steps:
         """Return what adds and removes members of a group, twenty new ones at once."""
         steps = []
         for start in range(0, len(came), BATCH):
-            body: Json = {"members@odata.bind": self._addresses(came[start : start + BATCH])}
+            body: Json = {_BIND: self._addresses(came[start : start + BATCH])}
             steps.append(Step(method="PATCH", path=path, body=body))
         return steps + [self._without(path, each) for each in went]
 
@@ -94,6 +98,12 @@ class Steps:
     def _body(self, values: Attributes, place: Place, *, is_new: bool) -> Json:
         body = body_of(values, is_new=is_new, change_password=self._change_password)
         return emptied(body, place.resource)
+
+
+def named(step: Step) -> set[str]:
+    """Return the ids of the members that a step adds to a group."""
+    addresses = (step.body or {}).get(_BIND, ())
+    return {unquote(str(each).rpartition("/")[2]) for each in addresses}
 
 
 def ids_of(value: Value) -> list[str]:

@@ -6,26 +6,27 @@ changes to one object never do. What is told of single requests counts: one that
 tried later, one whose answer was lost is unknown, unless the object itself tells.
 
 After the writes the objects are read once, for the outcomes. What was just made may not be seen
-yet: it is waited for, as long as the silo's ``patience``; a value that is still the old one is
-taken as written.
+yet, and a value that was just changed may be the old one still: they are waited for, as long as
+the silo's ``patience``. An update that Graph accepted and does not show then is unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from hypersync.connectors.changes import differing, reference
-from hypersync.connectors.msgraph.after import judge, judge_more, shown
+from hypersync.connectors.msgraph.after import judge, judge_more, lacks_somebody, shown, still_old
 from hypersync.connectors.msgraph.before import Before
 from hypersync.connectors.msgraph.job import Job, job_of, outcomes, waves
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.read import Found, Read, path_of
 from hypersync.connectors.msgraph.reads import Reads, Recent
-from hypersync.connectors.msgraph.steps import Steps
+from hypersync.connectors.msgraph.requests import Step
+from hypersync.connectors.msgraph.steps import Steps, named
 from hypersync.connectors.msgraph.values import compared
-from hypersync.connectors.msgraph.wire import Wire
+from hypersync.connectors.msgraph.wire import Result, Wire
 from hypersync.errors import SiloError
 from hypersync.model.objects import (
     Attributes,
@@ -92,10 +93,30 @@ class Writer:
         for job in todo:
             path = path_of(job.place, job.anchor or "")
             job.more += self._steps.members(path, came=job.members_left, went=())
-        groups = [[step] for job in todo for step in job.more]
-        results = iter(self._wire.batches(groups))
+        steps = [(job, step) for job in todo for step in job.more]
+        results = self._send_patiently(steps)
         for job in todo:
-            judge_more(job, [next(results)[0] for _ in job.more], self._now)
+            judge_more(job, [next(results) for _ in job.more], self._now)
+
+    def _send_patiently(self, steps: Sequence[tuple[Job, Step]]) -> Iterator[Result]:
+        """Send steps one by one; those that name what was just made are tried until it is known."""
+        results = self._send_each(steps)
+        left = [n for n, each in enumerate(steps) if self._may_come(*each, results[n])]
+        for _ in self._recent.patience.rounds() if left else ():
+            again = self._send_each([steps[n] for n in left])
+            for n, result in zip(left, again, strict=True):
+                results[n] = result
+            left = [n for n in left if lacks_somebody(steps[n][1], results[n])]
+            if not left:
+                break
+        return iter(results)
+
+    def _send_each(self, steps: Sequence[tuple[Job, Step]]) -> list[Result]:
+        return [answers[0] for answers in self._wire.batches([[step] for _, step in steps])]
+
+    def _may_come(self, job: Job, step: Step, result: Result) -> bool:
+        is_recent = any(each in self._recent for each in {job.anchor or "", *named(step)})
+        return is_recent and lacks_somebody(step, result)
 
     def _wait_for_members(self, jobs: Sequence[Job]) -> None:
         """Try again to add members that Graph does not know; those just made are waited for."""
@@ -136,13 +157,28 @@ class Writer:
             if job.is_membership and job.is_done:
                 moved.setdefault(job.anchor, []).append(job)
         known = [job for job in left if job.anchor is not None]
-        reads = dict(zip(map(id, known), self._reads.each(known, whole=True), strict=True))
+        reads = self._read_patiently(known)
         for job in left:
             job.outcome = _outcome(job, reads.get(id(job)), moved.get(job.anchor, ()))
+
+    def _read_patiently(self, jobs: Sequence[Job]) -> dict[int, Read]:
+        """Read objects; those that show an old value are read until they show the new one."""
+        reads = dict(zip(map(id, jobs), self._reads.each(jobs, whole=True), strict=True))
+        old = [job for job in jobs if _still_old(job, reads[id(job)])]
+        for _ in self._recent.patience.rounds() if old else ():
+            reads |= zip(map(id, old), self._reads.each(old, whole=True), strict=True)
+            old = [job for job in old if _still_old(job, reads[id(job)])]
+            if not old:
+                break
+        return reads
 
 
 def _in(recent: Recent, job: Job) -> list[str]:
     return [each for each in (reference(job.change), job.anchor or "") if each in recent]
+
+
+def _still_old(job: Job, read: Read) -> list[str]:
+    return still_old(job, read.object) if isinstance(read, Found) else []
 
 
 def _outcome(job: Job, read: Read, moved: Sequence[Job]) -> Outcome:
@@ -150,6 +186,9 @@ def _outcome(job: Job, read: Read, moved: Sequence[Job]) -> Outcome:
         if job.why:
             return Conflict(job.why)
         return Unknown(f"written, and could not be read back: {read.message}")
+    if old := _still_old(job, read):
+        names = ", ".join(old)
+        return Unknown(f"Graph accepted the change and still shows the old value of {names}")
     there = shown(job, read.object if isinstance(read, Found) else None, moved)
     if there is None:
         return Conflict(f"{job.change.type.name} {job.anchor} is not there any more")
