@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from hypersync.connectors.contract import Bench, ConnectorContract, Fragile, seen, succeeded
+from hypersync.connectors.directory.options import remedies
 from hypersync.connectors.directory.wire import Code
 from hypersync.connectors.ldap.connector import LdapConnector, LdapSession
 from hypersync.connectors.ldap.options import LdapOptions
@@ -356,6 +357,17 @@ def test_a_password_in_clear_is_a_warning(server: Slapd):
         session = LdapSession(away.settings, away.settings.options, here.wire)
         (mistake,) = session.check()
     assert mistake.level is Level.WARNING
+    assert mistake.message.startswith("without TLS the password and all values go to ldap://ldap.")
+
+
+@pytest.mark.parametrize("bind", [None, {"kerberos": "true"}])
+def test_values_in_clear_are_a_warning_whoever_signs_in(bind: object):
+    url = "ldap://ldap.example.org"
+    found = LdapOptions.model_validate({"url": url, "bind": bind, "types": TYPES})
+    (said,) = remedies(found)
+    assert said == f"without TLS all values go to {url} over the network in clear"
+    for safe in ({"url": "ldaps://ldap.example.org"}, {"url": url, "tls": {"start": "true"}}):
+        assert not remedies(LdapOptions.model_validate({"bind": bind, "types": TYPES, **safe}))
 
 
 @pytest.mark.parametrize(
@@ -471,6 +483,27 @@ def test_a_password_is_written_and_not_reported(server: Slapd, bench: Bench):
     as_ann = connect(server.url, bind={"user": f"cn=ann,{PEOPLE}", "password": "n3w"})
     with as_ann.open() as session:
         assert session.read(bench.user, bench.hands.anchor("ann")) is not None
+
+
+@pytest.mark.parametrize("name", ["userPassword", "USERPASSWORD", "userPassword;lang-en"])
+def test_a_password_is_not_written_over_the_network_in_clear(
+    server: Slapd, bench: Bench, name: str
+):
+    away = connect(server.url.replace("127.0.0.1", "ldap.example.org"))
+    assert isinstance(away.settings.options, LdapOptions)
+    create = bench.change(Operation.CREATE, None, None, {**bench.new_user, name: "n3w"})
+    with connect(server.url).open() as here:
+        here.wire.url = away.settings.options.url[0]
+        session = LdapSession(away.settings, away.settings.options, here.wire)
+        outcomes = session.apply([bench.update("ann", {name: None}, {name: "n3w"}), create])
+    for outcome in outcomes:
+        assert isinstance(outcome, Refused)
+        assert "would go over the network in clear; use ldaps://" in outcome.reason
+        assert "n3w" not in outcome.reason
+    assert bench.hands.anchor("ann")
+    as_ann = connect(server.url, bind={"user": f"cn=ann,{PEOPLE}", "password": "n3w"})
+    with pytest.raises(SiloRefused), as_ann.open():
+        pass
 
 
 def test_a_create_with_a_password_succeeds_again(bench: Bench):

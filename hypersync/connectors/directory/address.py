@@ -11,6 +11,7 @@ from hypersync.config.values import Secret
 
 WireKind: TypeAlias = Literal["ldap3", "c"]
 _PORTS = {"ldap": 389, "ldaps": 636}
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +56,8 @@ def host_and_port(url: str) -> tuple[str, int]:
 def is_tls(url: str) -> bool:
     """Tell whether TLS begins before LDAP does."""
     return urlsplit(url).scheme == "ldaps"
+
+
+def stays_here(url: str) -> bool:
+    """Tell whether the server is this machine, so that nothing goes over the network."""
+    return host_and_port(url)[0] in _LOOPBACK

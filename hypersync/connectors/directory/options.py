@@ -12,10 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from hypersync.config.located import Located
 from hypersync.config.values import Filled, Flag, PositiveNumber, Secret, SecretText
-from hypersync.connectors.directory.address import Address, WireKind, host_and_port, is_tls
+from hypersync.connectors.directory.address import Address, WireKind, is_tls, stays_here
 from hypersync.connectors.settings import SiloOptions
-
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def _check_url(url: str) -> str:
@@ -100,16 +98,14 @@ class DirectoryOptions(SiloOptions):
             raise ValueError("'wire: c' cannot check another name; remove it, or tls: name")
         return self
 
+    def is_secret(self, url: str) -> bool:
+        """Tell whether nobody on the way reads what is said to a server: by TLS, or as it stays."""
+        return self.tls.start or is_tls(url) or stays_here(url)
+
     @property
     def in_clear(self) -> str | None:
-        """The first server to which a password leaves this machine without TLS."""
-        is_secret = self.tls.start or self.bind is None or self.bind.kerberos
-        away = [
-            url
-            for url in self.url
-            if not is_secret and not is_tls(url) and host_and_port(url)[0] not in _LOOPBACK
-        ]
-        return away[0] if away else None
+        """The first server that is spoken to over the network without TLS, whoever signs in."""
+        return next((url for url in self.url if not self.is_secret(url)), None)
 
     def address(self, root: Path, timeout: timedelta) -> Address:
         """Return where to connect to; relative paths start at ``root``."""
@@ -132,7 +128,9 @@ def remedies(options: DirectoryOptions) -> Mapping[str, str]:
     """Return what is unwise about the connection, with what to do instead."""
     found = {}
     if options.in_clear is not None:
-        message = f"the password for {options.in_clear} goes over the network in clear"
+        has_password = options.bind is not None and not options.bind.kerberos
+        what = "the password and all values" if has_password else "all values"
+        message = f"without TLS {what} go to {options.in_clear} over the network in clear"
         found[message] = "use ldaps:// or 'tls: {start: true}'"
     if not options.tls.verify:
         found["the certificate of the server is not checked, so anybody can pose as it"] = (

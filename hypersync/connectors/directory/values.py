@@ -44,6 +44,16 @@ def without_passwords(attributes: Attributes | None) -> Attributes | None:
     return {name: value for name, value in attributes.items() if name.lower() not in PASSWORDS}
 
 
+def refuse_passwords_in_clear(attributes: Attributes, shown: Representation) -> None:
+    """Refuse to send passwords without TLS, by ``ValueError``."""
+    for name in attributes:
+        if {name.lower(), shown.canonical(name).partition(";")[0]} & PASSWORDS:
+            raise ValueError(
+                f"the password {name!r} would go over the network in clear; use ldaps:// or "
+                "'tls: {start: true}'"
+            )
+
+
 def _side(
     attributes: Attributes | None, shown: Representation, entry: Entry | None
 ) -> dict[str, Value] | None:

@@ -19,11 +19,11 @@ from hypersync.connectors.changes import refuse_all
 from hypersync.connectors.directory.options import remedies
 from hypersync.connectors.directory.tree import Directory
 from hypersync.connectors.directory.wire import Lost, Wire
-from hypersync.connectors.directory.write import Writer
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.ldap.discover import other_kinds
 from hypersync.connectors.ldap.options import LdapOptions, filter_of, place_of, scope_of
 from hypersync.connectors.ldap.scan import Scan
+from hypersync.connectors.ldap.write import LdapWriter
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.errors import SiloError, SiloUnreachable
@@ -131,9 +131,9 @@ class LdapSession:
         """Write the changes one after the other."""
         if not self.settings.write:
             return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
-        return Writer(self._directory, {each.name: place_of(each) for each in self.settings.types})(
-            changes
-        )
+        places = {each.name: place_of(each) for each in self.settings.types}
+        is_secret = self._options.is_secret(self.wire.url)
+        return LdapWriter(self._directory, places, is_secret=is_secret)(changes)
 
     def discover(self) -> Sequence[FoundType]:
         """Look at some objects of each type, and at what else the directory has."""
