@@ -69,6 +69,12 @@ def test_a_server_that_does_not_page_ends_with_its_only_answer():
     assert pages(answer(0, None, "a")) == [["a"]]
 
 
+def test_a_later_page_without_a_cookie_is_not_taken_for_the_last_one():
+    for before in ([answer(0, b"1", "a")], [answer(0, b"1", "a"), answer(0, b"2", "b")]):
+        with pytest.raises(ScanFailed, match="a later page without a cookie"):
+            pages(*before, answer(0, None, "c"))
+
+
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [

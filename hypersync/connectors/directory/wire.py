@@ -124,7 +124,7 @@ class Wire:
                     f"part of {base} is on other servers: {', '.join(answer.references[:3])}; scan "
                     "them as silos of their own and say 'references: ignore' here"
                 )
-            cookie = _cookie_of(answer)
+            cookie = _cookie_of(answer, is_first=not cookie)
             yield answer.entries
             if not cookie:
                 return
@@ -224,11 +224,16 @@ def _page_value(size: int, cookie: bytes) -> bytes:
     return ber.sequence(ber.integer(size), ber.octets(cookie))
 
 
-def _cookie_of(answer: Answer) -> bytes:
+def _cookie_of(answer: Answer, *, is_first: bool) -> bytes:
     """Return where the next page starts, nothing after the last one (RFC 2696)."""
     value = answer.controls.get(_PAGED_RESULTS)
-    if value is None:  # the server does not page, and has said all
+    if value is None and is_first:  # the server does not page, and has said all
         return b""
+    if value is None:
+        raise ScanFailed(
+            "the server answered a later page without a cookie, so nobody knows whether it was the "
+            "last one; look for what cuts answers on the way, such as a proxy"
+        )
     try:
         _, cookie = ber.parts_of(value)
     except (ValueError, IndexError) as error:
