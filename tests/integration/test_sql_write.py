@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.engine import Connection
 
-from hypersync.connectors.sql_database.connector import SqlConnector
+from hypersync.connectors.sql_database.batch import Batch, Written
+from hypersync.connectors.sql_database.connector import SqlConnector, SqlSession
 from hypersync.connectors.sql_database.list_rows import ListRows, Moved
 from hypersync.connectors.sql_database.rows import Locked, Rows
 from hypersync.connectors.sql_database.source import Source
+from hypersync.connectors.sql_database.tables import bind
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
     Change,
@@ -120,6 +124,8 @@ def test_a_create_that_a_retry_could_repeat_is_refused(users: Sql):
         ({"login": None}, "a column that needs a value gets none"),
         ({"department": "XX"}, "a reference does not hold"),
         ({"grade": 11}, "a check of the table does not allow it"),
+        ({"grade": 2**70}, "'grade' cannot hold so large a number"),
+        ({"grade": str(-(2**70))}, "'grade' cannot hold so large a number"),
         ({"grade": "high"}, "'grade' takes a whole number, not 4 characters of it"),
         ({"active": "maybe"}, "'active' takes a truth value, not 5 characters of it"),
         ({"born": "yesterday"}, "'born' takes a date, not 9 characters of it"),
@@ -367,6 +373,26 @@ def test_members_may_be_an_array_or_json(users: Sql, several: str):
         assert outcome.object.attributes.get("people", ()) == people
 
 
+def test_what_a_driver_cannot_send_is_refused_alone(users: Sql):
+    if users.backend != "sqlite":
+        return  # the others send any number, and the server says that it is too large
+    connector = connect(users)
+    wanted = change(connector, {"title": "Boss"}, before={})
+
+    def find_by_a_large_number(connection: Connection, _name: str) -> Source:
+        connection.execute(select(bind(2**70)))
+        raise AssertionError("SQLite took it")
+
+    with connector._database.writing() as connection:
+        outcome = Batch(connection, find_by_a_large_number).apply(wanted)
+        other = Batch(connection, lambda by, _: Source.find(by, wanted.type)).apply(wanted)
+        connection.commit()
+    assert isinstance(outcome, Refused)
+    assert outcome.reason.startswith("a value is too large for the database")
+    assert isinstance(other, Written)
+    assert users.rows("SELECT title FROM users WHERE id = 1") == [("Boss",)]
+
+
 # --- batches -------------------------------------------------------------------------------------
 
 
@@ -452,6 +478,34 @@ def test_a_wire_that_breaks_leaves_known_what_can_be_known(
     assert users.rows("SELECT title FROM users WHERE id = 1") == [(title,)]
     again = [Succeeded, Succeeded, Refused, Succeeded]
     assert [type(each) for each in apply(plain, *changes)] == again
+
+
+@contextmanager
+def gone_when_opened(users: Sql) -> Iterator[tuple[SqlConnector, SqlSession]]:
+    """Open a session and take the database away: the file, or the wire to the server."""
+    if users.backend == "sqlite":
+        path = Path(users.url.removeprefix("sqlite:///"))
+        copy = path.with_name("copy.db")
+        copy.write_bytes(path.read_bytes())
+        connector = connect(users, url=f"sqlite:///{copy}")
+        with connector.open() as session:
+            copy.unlink()
+            yield connector, session
+    else:
+        with CuttableWire(users.port) as wire:
+            connector = connect(users, url=users.by(wire.port))
+            with connector.open() as session:
+                wire.cut()
+                yield connector, session
+
+
+def test_nothing_is_unknown_when_nobody_answers_before_the_first_write(users: Sql):
+    with gone_when_opened(users) as (connector, session):
+        outcomes = session.apply(
+            [change(connector, {"title": "Boss"}, before={}, anchor=each) for each in "12"]
+        )
+    assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
+    assert users.rows("SELECT title FROM users") == [("Clerk",), ("Clerk",)]
 
 
 def test_a_lost_create_is_found_again(users: Sql):

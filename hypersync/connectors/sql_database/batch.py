@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from hypersync.connectors.changes import differing, is_missing, reference, settled, written
 from hypersync.connectors.sql_database.columns import anchor_text
@@ -37,6 +37,7 @@ from hypersync.model.objects import (
 )
 
 _LATER = timedelta(seconds=30)
+_UNSENDABLE = "a value is too large for the database, or of a kind that its driver cannot send"
 
 
 class Broken(Exception):
@@ -84,6 +85,9 @@ class Batch:
                 return Conflict("changed in the silo meanwhile")
             except DBAPIError as error:
                 return self._refusal(change, savepoint.rollback, error)
+            except (OverflowError, StatementError):
+                savepoint.rollback()
+                return Refused(_UNSENDABLE)
             savepoint.commit()
         except DBAPIError as error:
             raise Broken(trouble(error)) from error

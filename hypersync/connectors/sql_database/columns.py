@@ -101,11 +101,18 @@ class Column:
             raise ValueError(
                 f"{self.name!r} takes a {self.kind.value}, not {shown(value)}"
             ) from None
+        if self.kind is Kind.WHOLE and isinstance(bound, int) and not self._has_room(bound):
+            raise ValueError(f"{self.name!r} cannot hold so large a number")
         if isinstance(bound, datetime):
             return self._moment(bound)
         if self.dialect == _SQLITE and isinstance(bound, Decimal | date):
             return number(bound) if isinstance(bound, Decimal) else bound.isoformat()
         return bound
+
+    def _has_room(self, value: int) -> bool:
+        """Whether the largest type of whole numbers that the database has holds a number."""
+        end = 2**64 if self.dialect in ("mysql", "mariadb") else 2**63
+        return -(2**63) <= value < end
 
     def _several(self, values: tuple[Scalar, ...]) -> object:
         if self.kind is Kind.JSON:
@@ -157,7 +164,4 @@ def anchor_bound(column: Column, anchor: str) -> object:
     """Return an anchor as the driver takes it; raises ``ValueError`` when no row can have it."""
     if column.kind is Kind.BYTES:
         return bytes.fromhex(anchor)
-    bound = column.bound(anchor)
-    if isinstance(bound, int) and not -(2**63) <= bound < 2**64:
-        raise ValueError("no number of a database is that large")
-    return bound
+    return column.bound(anchor)

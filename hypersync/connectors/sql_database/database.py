@@ -103,7 +103,9 @@ class Database:
             if self.is_sqlite:
                 yield connection.execution_options(**{_WRITING: True})
             else:
-                yield connection.execution_options(isolation_level="READ COMMITTED")
+                with self.opening():
+                    connection.execution_options(isolation_level="READ COMMITTED")
+                yield connection
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:

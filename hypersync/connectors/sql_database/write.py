@@ -1,9 +1,9 @@
 """Writes changes to a database, a batch in one transaction.
 
 What became of each change is known, and the objects are read back, before the commit (see `batch`).
-A deadlock or a connection that is lost before the commit means that nothing was written; lost
-during the commit it is unknown. When the commit itself is refused (a constraint that is checked
-only then), the changes are tried again one by one, so that one does not fail for another.
+When nobody answers, at a deadlock, or when the connection is lost before the commit, nothing was
+written; lost during the commit it is unknown. When the commit itself is refused (a constraint that
+is checked only then), the changes are tried again one by one: one does not fail for another.
 """
 
 from __future__ import annotations
@@ -18,13 +18,8 @@ from hypersync.connectors.sql_database.batch import Batch, Broken, Written
 from hypersync.connectors.sql_database.database import Database
 from hypersync.connectors.sql_database.source import Source
 from hypersync.connectors.sql_database.trouble import Meaning, trouble
-from hypersync.model.objects import (
-    Change,
-    Outcome,
-    Refused,
-    RetryAfter,
-    Unknown,
-)
+from hypersync.errors import SiloUnreachable
+from hypersync.model.objects import Change, Outcome, Refused, RetryAfter, Unknown
 
 _SOON = timedelta(seconds=5)
 
@@ -48,6 +43,8 @@ class Writer:
                 refusal = _commit(connection)
         except Broken as error:
             return _instead(done, RetryAfter(_SOON, error.sentence), len(changes))
+        except SiloUnreachable as error:  # only connecting raises it, so nothing was sent
+            return _instead(done, RetryAfter(_SOON, error.message), len(changes))
         if refusal is None:
             return outcomes
         if isinstance(refusal, Refused) and len(changes) > 1:
