@@ -394,7 +394,9 @@ def _engine(
             read_only=frozenset(n for n, silo in configuration.silos.items() if not silo.write),
             parallel={name: silo.parallel for name, silo in configuration.silos.items()},
             vaults={
-                name: CommandVault(given.command, configuration.root, given.timeout)
+                name: CommandVault(
+                    given.command, configuration.root, given.timeout, given.environment
+                )
                 for name, silo in configuration.silos.items()
                 if (given := silo.initial_password) is not None
             },

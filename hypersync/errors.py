@@ -212,3 +212,7 @@ class VaultFailed(HyperSyncError):
     """The initial password could not be handed over."""
 
     code = "vault_failed"
+
+
+class VaultGone(VaultFailed):
+    """It could not, and no other one could either: what takes them hangs or cannot be run."""

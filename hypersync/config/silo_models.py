@@ -119,6 +119,8 @@ class InitialPasswordConfig(Located):
     """The program and its arguments; the password is its standard input."""
     timeout: PositiveSpan = timedelta(seconds=30)
     """The longest it may take."""
+    environment: tuple[Filled, ...] = ()
+    """The variables it gets besides `PATH`, `HOME`, `LANG`, `LC_*` and `TZ`, by name."""
 
 
 class SiloConfig(Located):

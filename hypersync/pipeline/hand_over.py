@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from hypersync.errors import VaultFailed
+from hypersync.errors import VaultFailed, VaultGone
 from hypersync.model.actions import Action
 from hypersync.model.objects import (
     Change,
@@ -36,16 +36,20 @@ def hand_over(
 ) -> Mapping[str, Outcome]:
     """Hand over the passwords of new accounts; return why some must not be made, by action id.
 
-    A silo without a vault hands over nothing.
+    A silo without a vault hands over nothing. A vault that is gone is not asked again.
     """
     held: dict[str, Outcome] = {}
+    gone: VaultGone | None = None
     if vault is None:
         return held
     for action, change in zip(actions, changes, strict=True):
         try:
             for password in _passwords(action, change):
+                if gone is not None:
+                    raise gone
                 vault.keep(_given(action, change, password))
         except VaultFailed as error:
+            gone = error if isinstance(error, VaultGone) else None
             held[action.id] = RetryAfter(LATER, f"not created, because {error.message}")
     return held
 

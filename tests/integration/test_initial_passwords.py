@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -135,6 +136,7 @@ def test_an_account_that_a_create_found_there_is_not_said_to_have_the_password(
     ("command", "why"),
     [
         (["no-such-program-anywhere"], "cannot be run: No such file"),
+        (["a\0b"], "a NUL character is in it"),
         ([sys.executable, "-c", "import sys; sys.exit(1)"], "ended with 1"),
         ([sys.executable, "-c", "import time; time.sleep(60)"], "took longer than 0.5 s"),
     ],
@@ -146,3 +148,60 @@ def test_a_command_that_did_not_keep_it_is_told_without_the_password(
     with pytest.raises(VaultFailed, match=why) as caught:
         vault.keep(GIVEN)
     assert GIVEN.password not in f"{caught.value!r}{caught.value.__cause__!r}{GIVEN!r}"
+
+
+HANG = """\
+import os, pathlib, subprocess, sys, time
+if pathlib.Path("child").exists():
+    pathlib.Path("again").touch()
+with pathlib.Path("child").open("w") as file:
+    file.write(str(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid))
+time.sleep(60)
+"""
+
+
+def test_a_vault_that_hangs_is_asked_once_for_all_and_leaves_nothing_running(
+    tmp_path: Path, clock: MovedClock
+):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/hr.csv").write_text("employeeId,title\nE1,Clerk\nE2,Boss\n")
+    (tmp_path / "data/users.csv").write_text("uid,number,title,secret\n")
+    (tmp_path / "hang.py").write_text(HANG)
+    vault = f'{{command: ["{sys.executable}", hang.py], timeout: 3s}}'
+    main = MAIN.replace("  app:\n", f"  app:\n    initial_password: {vault}\n", 1)
+    path = write_project(tmp_path, main, rules=RULES)
+    made = build(load_project(path), started_by="test", clock=clock)
+    try:
+        made.scan_for_rules()
+        run = made.sync("full", commit=True)
+        with made.store.snapshot() as unit:
+            codes = [error.code for error in unit.runs.errors(run.id)]
+    finally:
+        made.close()
+    assert codes == ["retry_later", "retry_later"]
+    assert accounts(tmp_path) == []
+    assert not (tmp_path / "again").exists()
+    child = Path("/proc") / (tmp_path / "child").read_text() / "stat"
+    give_up = time.monotonic() + 10
+    while is_running(child):
+        assert time.monotonic() < give_up, "what the command began is still there"
+
+
+def is_running(stat: Path) -> bool:
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_the_command_gets_what_it_needs_of_the_environment_and_what_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("AD_PASSWORD", "VAULT_TOKEN", "LC_ALL"):
+        monkeypatch.setenv(name, "C")
+    code = "import os, sys; sys.stdin.read(); print(*os.environ, file=open('names', 'w'))"
+    command = [sys.executable, "-c", code]
+    CommandVault(command, tmp_path, timedelta(seconds=60), ["VAULT_TOKEN"]).keep(GIVEN)
+    names = {*(tmp_path / "names").read_text().split()}
+    assert {"VAULT_TOKEN", "LC_ALL", "PATH", "HYPERSYNC_ACCOUNT"} <= names
+    assert "AD_PASSWORD" not in names
