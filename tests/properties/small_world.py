@@ -172,7 +172,7 @@ def _runs(state: State, bounds: Bounds) -> Iterator[Step]:
 def _changes(state: State) -> Iterator[Step]:
     for who, person in enumerate(state.people):
         yield from (Step("change", (who, value)) for value in "ab-?" if value != person.wants)
-        if not person.is_chief:
+        if not person.is_chief and person.wants != "?":  # of a record that can be read
             yield Step("rise", (who,))
 
 
@@ -292,7 +292,9 @@ def _tick(state: State) -> State:
                 continue
             if each.state == "suspended" and each.approves and not _objection(state, rule, each):
                 approved = each._replace(state="approved", by="expiry")
-                state = _with_key(state, rule, who, open=approved)
+                key = state.people[who].keys[rule]
+                hold = "" if key.is_unanswered else key.hold
+                state = _with_key(state, rule, who, open=approved, hold=hold, is_unanswered=False)
                 continue
             state = _with_key(
                 state, rule, who, open=None, hold=each.fingerprint, is_unanswered=True
