@@ -216,12 +216,10 @@ def test_a_schema_that_cannot_be_read_fails_the_scan(server: ScimServer):
         scan(connector)
 
 
-def test_a_secret_in_clear_and_an_unchecked_certificate_are_warnings():
-    options = ScimOptions.model_validate(
-        {"url": "http://scim.example.org", "auth": {"bearer": "x"}, "types": TYPES}
-    )
-    assert options.is_secret_in_clear
-    here = options.model_copy(update={"url": "http://127.0.0.1:1"})
+def test_a_secret_goes_in_clear_only_when_that_is_said():
+    there = {"auth": {"bearer": "x"}, "types": TYPES, "insecure": "true"}
+    assert ScimOptions.model_validate({"url": "http://x", **there}).is_secret_in_clear
+    here = ScimOptions.model_validate({"url": "http://127.0.0.1", **there, "insecure": "false"})
     assert not here.is_secret_in_clear
 
 
@@ -291,6 +289,7 @@ def test_a_file_of_authorities_that_is_not_there_is_said(secure: int):
         ({"auth": {}}, "write one of 'bearer: ...'"),
         ({"auth": {"bearer": SECRET, "user": "x"}}, "write one of 'bearer: ...'"),
         ({"auth": {"user": "x"}}, "write one of 'bearer: ...'"),
+        ({"url": "http://x", "auth": {"bearer": SECRET}}, "'insecure: true' allows it"),
         ({"page_size": "1"}, "greater than or equal to 2"),
         ({"patch": "okta"}, "'path', 'value', 'entra' or 'put'"),
         ({"types": {"person": {}}}, "write for instance 'resource: User'"),

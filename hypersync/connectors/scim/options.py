@@ -107,10 +107,11 @@ def _completed(name: str, options: ScimTypeOptions) -> ScimTypeOptions:
 
 
 class ScimOptions(SiloOptions):
-    """One SCIM service."""
+    """One SCIM service; ``insecure`` lets the token or password leave this machine without TLS."""
 
     url: Annotated[str, AfterValidator(_check_url)]
     auth: AuthOptions | None = None
+    insecure: Flag = False
     tls: TlsOptions = Field(default_factory=TlsOptions)
     page_size: Annotated[PositiveNumber, Field(ge=2)] = 100
     pagination: Literal["auto", "cursor", "overlapping", "index"] = "auto"
@@ -125,6 +126,15 @@ class ScimOptions(SiloOptions):
     @classmethod
     def _complete_types(cls, types: Mapping[str, ScimTypeOptions]) -> Mapping[str, ScimTypeOptions]:
         return {name: _completed(name, each) for name, each in types.items()}
+
+    @model_validator(mode="after")
+    def _check_clear(self) -> Self:
+        if self.is_secret_in_clear and not self.insecure:
+            raise ValueError(
+                "the token or password would go over the network in clear: use https:// in 'url'; "
+                "where nobody can listen, 'insecure: true' allows it"
+            )
+        return self
 
     @property
     def is_secret_in_clear(self) -> bool:

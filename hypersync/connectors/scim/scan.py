@@ -87,8 +87,7 @@ class Scan:
     def _event(self, resource: Resource) -> ScanEvent:
         found = self._place.object(resource)
         if found is None:
-            said = resource.get("userName") or resource.get("displayName") or "a resource"
-            return Invalid(self._kind, None, f"{self._place.endpoint}: {said}", "it has no id")
+            return Invalid(self._kind, None, self._place.endpoint, "a resource has no id")
         changed = _changed(resource)
         if changed is None:
             self._is_dated = False
