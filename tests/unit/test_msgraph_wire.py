@@ -170,6 +170,20 @@ def test_a_list_that_graph_does_not_count_fails_the_scan():
         list(scan_of(json(page), filter="x eq 1").full())
 
 
+@pytest.mark.parametrize("options", [{}, {"filter": "x eq 1"}])
+@pytest.mark.parametrize("given", [{}, {"userPrincipalName": None}])
+def test_a_name_that_nobody_shows_fails_the_scan(options: dict[str, str], given: dict[str, object]):
+    """Graph answers 200 and leaves out, or empties, what the application may not read."""
+    value = [{"id": "1", "displayName": "a", **given}, {"id": "2", "displayName": "b", **given}]
+    page = {"value": value, "@odata.count": 2, "@odata.deltaLink": f"{ROOT}/users/delta?b"}
+    named = {"attributes": ["displayName", "userPrincipalName"], **options}
+    with pytest.raises(ScanFailed, match="no userPrincipalName of any of the users"):
+        list(scan_of(json(page), **named).full())
+    value[1]["userPrincipalName"] = "b@x"
+    *_, [end] = scan_of(json(page), **named).full()
+    assert isinstance(end, Complete)
+
+
 def test_a_broken_connection_fails_the_scan():
     with pytest.raises(ScanFailed, match="went away in the middle of the scan: gone"):
         list(scan_of(Lost("gone")).full())
@@ -205,12 +219,18 @@ def test_a_scan_that_is_given_up_lets_go_of_the_page_under_way():
 
 def test_an_older_state_after_a_removal_brings_nobody_back():
     removed = {"id": "1", "@removed": {"reason": "changed"}}
+    new = {"displayName": "cid", "userPrincipalName": "cid@contoso.com"}
     page = {
-        "value": [removed, {"id": "1", "jobTitle": "x"}, {"id": "2", "jobTitle": "y"}],
+        "value": [
+            removed,
+            {"id": "1", "jobTitle": "x"},
+            {"id": "2", "jobTitle": "y"},
+            {"id": "3", **new},
+        ],
         "@odata.deltaLink": "http://127.0.0.1:1/v1.0/users/delta?b",
     }
     not_there = [
-        batch_answer({"id": "0.0", "status": 404, "body": {"error": {}}}) for _ in range(3)
+        batch_answer({"id": "0.0", "status": 404, "body": {"error": {}}}) for _ in range(4)
     ]
     connector = connect("http://127.0.0.1:1")
     kind = kinds(connector)["user"]
@@ -218,11 +238,12 @@ def test_an_older_state_after_a_removal_brings_nobody_back():
     cursor = Cursor(link="http://127.0.0.1:1/v1.0/users/delta?a", scope=session.scope([kind]))
     events = [event for batch in session.scan([kind], cursor.written()) for event in batch]
     names = [type(each).__name__ for each in events]
-    assert names == ["Deleted", "Changed", "Changed", "Deleted", "Complete"]
+    assert names == ["Deleted", "Changed", "Changed", "Changed", "Deleted", "Complete"]
     assert session.read(kind, "1") is None
-    second = session.read(kind, "2")
-    assert second is not None
-    assert second.attributes == {"jobTitle": "y"}
+    assert session.read(kind, "2") is None  # of which only a part is told
+    third = session.read(kind, "3")
+    assert third is not None
+    assert third.attributes == new
 
 
 @pytest.mark.parametrize("is_first", [True, False])

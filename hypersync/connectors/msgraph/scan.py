@@ -25,6 +25,7 @@ from hypersync.connectors.msgraph.properties import MEMBERS
 from hypersync.connectors.msgraph.read import Found, listed, read_all
 from hypersync.connectors.msgraph.requests import Lost
 from hypersync.connectors.msgraph.rounds import Items, Parted, Whole, read_again
+from hypersync.connectors.msgraph.values import REMOVED
 from hypersync.connectors.msgraph.wire import Page, Wire, page_of
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
@@ -77,6 +78,7 @@ class Scan:
         self._items = Items(place)
         self._type = place.kind.name
         self._end = ""
+        self._is_anybody = self._is_key_known = False
 
     # --- full ----------------------------------------------------------------------------------
 
@@ -91,9 +93,11 @@ class Scan:
             kind = Parted if MEMBERS in self._place.references else Whole
             told: Parted | Whole = kind(self._items, self._read)
             for page in self._round(first):
+                self._notice(page)
                 if batch := told.take(page):
                     yield batch
             yield from told.rest()
+            self._check_key()
             yield [Complete(self._cursor(told.left))]
 
     def _cursor(self, left: dict[str, str]) -> str:
@@ -116,6 +120,7 @@ class Scan:
             if page.count is None and len(used) == 1:
                 raise ScanFailed("Graph did not count what it lists; it may be incomplete")
             counted = max(counted, page.count or 0)
+            self._notice(page.items)
             items = [each for each in page.items if isinstance(each, dict) and each.get("id")]
             fresh = [each for each in items if each["id"] not in met]
             met.update(str(each["id"]) for each in items)
@@ -125,7 +130,24 @@ class Scan:
             link = page.next
         if len(met) < counted:
             raise ScanFailed(f"Graph counts {counted} objects and listed {len(met)}; scan it again")
+        self._check_key()
         yield [Complete(None)]
+
+    def _notice(self, items: Sequence[Any]) -> None:
+        """Note whether anybody comes with the name that all of them have."""
+        if not self._is_key_known:
+            there = [each for each in items if isinstance(each, dict) and REMOVED not in each]
+            self._is_anybody = self._is_anybody or bool(there)
+            self._is_key_known = any(each.get(self._place.resource.key) for each in there)
+
+    def _check_key(self) -> None:
+        """Fail when nobody has it: what an application may not read comes as if it were empty."""
+        resource = self._place.resource
+        if resource.key in self._place.names and self._is_anybody and not self._is_key_known:
+            raise ScanFailed(
+                f"Graph gives no {resource.key} of any of the {resource.name}, which all of them "
+                f"have; grant the application the permission {resource.reading[0]}"
+            )
 
     # --- delta ---------------------------------------------------------------------------------
 
