@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.directory.answers import Answer, Control, Raw, Result, Search, Step
 from hypersync.connectors.directory.ldap3_link import open_link
 from hypersync.connectors.directory.link import Link
-from hypersync.connectors.directory.wire import Wire
+from hypersync.connectors.directory.wire import Code, Wire
 from hypersync.model.objects import Conflict, Operation, Outcome, RetryAfter, Succeeded, Unknown
-from tests.ad_silos import Corner
+from tests.ad_silos import Corner, connect
 from tests.integration.test_ad_write import Silo, succeeded
 from tests.ldap_proxy import ADD, MODIFY, relaying
 from tests.samba import Samba, started
@@ -60,12 +61,14 @@ class MeddledLink:
 
 
 @contextmanager
-def meddled(silo: Silo, meddle: Callable[[], None]) -> Iterator[tuple[AdSession, MeddledLink]]:
+def meddled(
+    silo: Silo, meddle: Callable[[], None], kind: type[MeddledLink] = MeddledLink
+) -> Iterator[tuple[AdSession, MeddledLink]]:
     settings = silo.connector.settings
     assert isinstance(settings.options, AdOptions)
     address = settings.options.address(settings.root, settings.timeout)
     (url,) = address.urls
-    link = MeddledLink(open_link(url, address), meddle)
+    link = kind(open_link(url, address), meddle)
     session = AdSession(settings, settings.options, Wire(link, url), Schemas(), _nowhere_else)
     try:
         yield session, link
@@ -200,3 +203,41 @@ def test_a_server_that_is_killed_during_a_write_leaves_it_unknown(
         assert title(silo, corner.person("ann")) == ["Clerk"]
         assert [type(each) for each in silo.apply(change, change)] == [Succeeded, Succeeded]
         assert title(silo, corner.person("ann")) == ["Boss"]
+
+
+def test_nothing_is_in_doubt_when_the_server_goes_before_its_schema_is_read(silo: Silo):
+    change = silo.change(Operation.DELETE, silo.corner.guid("ann"), {}, None)
+    with relaying(389, silo.server.address) as proxy:
+        through = Silo(silo.corner, url=proxy.url, tls={})
+        with through.connector.open() as session:
+            proxy.close()
+            outcomes = session.apply([change, change])
+    assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
+
+
+class BusyLink(MeddledLink):
+    """A connection over which nobody may look for accounts by their primary group."""
+
+    def search(self, search: Search) -> Answer:
+        answer = super().search(search)
+        if "(primaryGroupID=" in search.filter:
+            return replace(answer, result=replace(answer.result, code=Code.ADMIN_LIMIT.value))
+        return answer
+
+
+def test_members_that_cannot_be_read_back_leave_the_rest_of_the_batch_as_it_is(silo: Silo):
+    corner = silo.corner
+    corner.add_group("staff")
+    types = {**corner.types, "group": {**corner.types["group"], "primary_members": "true"}}
+    tls = {"ca_file": str(corner.server.certificate)}
+    silo.connector = connect(corner.server, types, url=corner.server.tls_url, tls=tls, write=True)
+    bob = {"member": corner.person("bob")}
+    staff = corner.server.guid(corner.group("staff"))
+    changes = [
+        silo.change(Operation.ADD_MEMBER, staff, None, bob, kind="group"),
+        silo.change(Operation.UPDATE, corner.guid("ann"), {"title": "Clerk"}, {"title": "Boss"}),
+    ]
+    with meddled(silo, lambda: None, BusyLink) as (session, _):
+        outcomes = session.apply(changes)
+    assert [type(each) for each in outcomes] == [Unknown, Succeeded]
+    assert [type(each) for each in silo.apply(*changes)] == [Succeeded, Succeeded]

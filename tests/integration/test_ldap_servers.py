@@ -15,9 +15,10 @@ from hypersync.connectors.directory.ber import element, integer, octets, sequenc
 from hypersync.connectors.ldap.connector import LdapConnector
 from hypersync.connectors.ldap.options import LdapOptions
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
-from hypersync.model.objects import Complete
+from hypersync.model.objects import Change, Complete, Operation, RetryAfter
 from tests.certificates import Authority, Certificate, self_signed
 from tests.integration.test_ldap import STAFF, TYPES, connect, cursor_of, scan
+from tests.ldap_proxy import relaying
 from tests.slapd import SERVICE, Slapd, person, running
 
 HOST = "127.0.0.1"
@@ -351,3 +352,21 @@ def test_a_delta_does_not_go_on_at_another_server(secured: Secured, plain: Slapd
 def test_contradictions_are_refused(options: dict[str, object], said: str):
     with pytest.raises(ValidationError, match=said):
         LdapOptions.model_validate({"types": TYPES, **options})
+
+
+# --- a server that goes away before the first write ----------------------------------------------
+
+
+def test_nothing_is_in_doubt_when_the_server_goes_before_its_schema_is_read(
+    plain: Slapd, wire: str
+):
+    with relaying(plain.port) as proxy:
+        connector = connect(proxy.url, wire=wire)
+        ((user,), *_) = connector.streams()
+        change = Change(
+            key="1", operation=Operation.DELETE, type=user, anchor="x", before={}, after=None
+        )
+        with connector.open() as session:
+            proxy.close()
+            outcomes = session.apply([change, change])
+    assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]

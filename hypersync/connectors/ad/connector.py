@@ -27,6 +27,7 @@ from hypersync.connectors.ad.write import AdWriter
 from hypersync.connectors.changes import refuse_all
 from hypersync.connectors.directory.address import is_tls as is_tls_url
 from hypersync.connectors.directory.wire import Lost, Wire
+from hypersync.connectors.directory.writing import LATER
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
@@ -39,6 +40,7 @@ from hypersync.model.objects import (
     Change,
     ObjectType,
     Outcome,
+    RetryAfter,
     Schema,
     SiloObject,
 )
@@ -178,7 +180,11 @@ class AdSession:
             return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
         places = {each.name: place_of(each) for each in self.settings.types}
         is_tls = is_tls_url(self.wire.url) or self._options.tls.start
-        return AdWriter(self.directory, places, is_tls=is_tls)(changes)
+        try:
+            directory = self.directory
+        except SiloUnreachable as error:  # nothing was written
+            return [RetryAfter(LATER, error.message)] * len(changes)
+        return AdWriter(directory, places, is_tls=is_tls)(changes)
 
     def discover(self) -> Sequence[FoundType]:
         """Look at some objects of each type, and at the other usual kinds of the domain."""

@@ -14,7 +14,7 @@ from hypersync.connectors.directory.answers import Raw
 from hypersync.connectors.directory.schema import AttributeType, Representation, parse_types
 from hypersync.connectors.directory.tree import ANY, Directory, Place
 from hypersync.connectors.directory.wire import Entry, Wire
-from hypersync.errors import SiloRefused
+from hypersync.errors import ScanFailed, SiloRefused
 from hypersync.model.objects import SiloObject
 
 ACTIVE_DIRECTORY = b"1.2.840.113556.1.4.800"
@@ -142,7 +142,10 @@ class AdDirectory(Directory):
         return AdRepresentation(self.types, place, wanted)
 
     def shown(self, place: Place, entry: Entry) -> SiloObject | None:
-        """Return an entry as a scan reports it, with all its members; raises `Lost`."""
+        """Return an entry as a scan reports it, with all its members.
+
+        Raises `Lost` and `SiloRefused`.
+        """
         if not isinstance(place, AdPlace):
             raise TypeError(f"{place.name} is no type of an ad silo")
         try:
@@ -150,7 +153,7 @@ class AdDirectory(Directory):
             if whole is None:
                 return None
             return super().shown(place, *with_primary(self.wire, place, [whole]))
-        except ValueError as error:
+        except (ValueError, ScanFailed) as error:  # of one object: others may be read
             raise SiloRefused(f"{entry.dn} cannot be read: {error}") from error
 
 

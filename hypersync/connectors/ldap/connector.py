@@ -19,6 +19,7 @@ from hypersync.connectors.changes import refuse_all
 from hypersync.connectors.directory.options import remedies
 from hypersync.connectors.directory.tree import Directory
 from hypersync.connectors.directory.wire import Lost, Wire
+from hypersync.connectors.directory.writing import LATER
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.ldap.discover import other_kinds
 from hypersync.connectors.ldap.options import LdapOptions, filter_of, place_of, scope_of
@@ -35,6 +36,7 @@ from hypersync.model.objects import (
     Change,
     ObjectType,
     Outcome,
+    RetryAfter,
     Schema,
     SiloObject,
 )
@@ -131,9 +133,13 @@ class LdapSession:
         """Write the changes one after the other."""
         if not self.settings.write:
             return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
+        try:
+            directory = self._directory
+        except SiloUnreachable as error:  # nothing was written
+            return [RetryAfter(LATER, error.message)] * len(changes)
         places = {each.name: place_of(each) for each in self.settings.types}
         is_secret = self._options.is_secret(self.wire.url)
-        return LdapWriter(self._directory, places, is_secret=is_secret)(changes)
+        return LdapWriter(directory, places, is_secret=is_secret)(changes)
 
     def discover(self) -> Sequence[FoundType]:
         """Look at some objects of each type, and at what else the directory has."""
