@@ -178,6 +178,14 @@ class Operation(Enum):
     EVENT = "event"
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Who a membership change is about, by what stays when the object is renamed or moved."""
+
+    type: ObjectType
+    anchor: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One change to one object, for a connector to apply.
@@ -186,7 +194,9 @@ class Change:
     ``before``, delete no ``after``. Enable and disable are written as the attribute of the type's
     ``enabled``. Move and rename carry ``dn``. A membership change names the group as object and has
     ``{"member": REFERENCE}`` in ``after`` (add) or ``before`` (remove), where REFERENCE is what the
-    silo stores: a DN for LDAP, the anchor elsewhere. ``key`` is the idempotency key.
+    silo stores: a DN for LDAP, the anchor elsewhere. ``member`` tells the member by its anchor too:
+    a DN may be another object's since it was read, so a silo that stores one has to find out whose
+    it is; without a ``member`` the reference is all that is known. ``key`` is the idempotency key.
     """
 
     key: str
@@ -195,6 +205,7 @@ class Change:
     anchor: str | None
     before: Attributes | None
     after: Attributes | None
+    member: Member | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from hypersync.model.actions import Action
 from hypersync.model.objects import (
     Attributes,
     Change,
+    Member,
     ObjectType,
     Operation,
     Outcome,
@@ -80,7 +81,9 @@ class Reach:
         before, after = action.before, action.after
         if action.operation is Operation.CREATE and after is not None:
             after = with_passwords({**after, **action.once})
+        member = None
         if action.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
+            member = self._member(action)
             before, after = (self._refer(unit, action, side) for side in (before, after))
         return Change(
             key=action.id,
@@ -89,7 +92,15 @@ class Reach:
             anchor=action.anchor,
             before=before,
             after=after,
+            member=member,
         )
+
+    def _member(self, action: Action) -> Member | None:
+        """Return the member by its anchor, which stays its own whatever happens to its DN."""
+        side = action.after or action.before
+        if side is None:
+            return None
+        return Member(self._silos.types[self._silos.slots[action.slot]], str(side["member"]))
 
     def _refer(
         self, unit: UnitOfWork, action: Action, side: Attributes | None

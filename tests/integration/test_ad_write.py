@@ -2,6 +2,7 @@
 
 import base64
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from hypersync.model.objects import (
     Attributes,
     Change,
     Conflict,
+    Member,
     Operation,
     Outcome,
     Refused,
@@ -97,11 +99,18 @@ class Silo:
         change = self.change(Operation.MOVE, self.corner.guid(name), before, {"dn": target})
         return self.apply(change)[0]
 
-    def member(self, operation: Operation, group: str, member: str) -> Outcome:
+    def known_member(self, name: str) -> Member:
+        types = {each.name: each for stream in self.connector.streams() for each in stream}
+        return Member(types["user"], self.corner.guid(name))
+
+    def member(
+        self, operation: Operation, group: str, member: str, *, known: Member | None = None
+    ) -> Outcome:
         held = {"member": member}
         before, after = (None, held) if operation is Operation.ADD_MEMBER else (held, None)
         anchor = self.server.guid(group)
-        return self.apply(self.change(operation, anchor, before, after, kind="group"))[0]
+        change = self.change(operation, anchor, before, after, kind="group")
+        return self.apply(replace(change, member=known))[0]
 
     def delete(self, anchor: str, *, kind: str = "user") -> Outcome:
         return self.apply(self.change(Operation.DELETE, anchor, {}, None, kind=kind))[0]
@@ -142,6 +151,18 @@ def test_an_account_is_made_with_its_password_and_is_enabled(silo: Silo):
     assert succeeded(outcome)["accountEnabled"] is True
     assert silo.control("ann") == ["512"]
     assert silo.server.has_password(f"{account}@hs.test", FIRST)
+
+
+def test_password_is_another_name_of_the_password_of_a_new_account(silo: Silo):
+    account = silo.corner.account("ann")
+    name = f"{account}@hs.test"
+    both = silo.create("ann", sAMAccountName=account, unicodePwd=FIRST, password=SECOND)
+    assert "not both" in refused(both)
+    made = silo.create("ann", sAMAccountName=account, userPrincipalName=name, password=FIRST)
+    assert succeeded(made)["accountEnabled"] is True
+    assert silo.server.has_password(name, FIRST)
+    again = silo.create("ann", sAMAccountName=account, userPrincipalName=name, password=SECOND)
+    assert succeeded(again) == succeeded(made)
 
 
 def test_making_an_account_again_keeps_its_first_password(silo: Silo):
@@ -382,6 +403,37 @@ def test_a_member_that_moved_away_is_neither_added_nor_removed(silo: Silo):
         assert "moved, renamed or deleted" in outcome.why
     members = silo.server.values(silo.corner.group("staff"), "member")
     assert members == [f"CN=ann,{silo.corner.leavers}"]
+
+
+def test_a_member_is_told_by_its_guid_whoever_has_its_name(silo: Silo):
+    silo.corner.add_people("ann", "bob")
+    silo.corner.add_group("staff", ["ann"])
+    ann, bob = (silo.known_member(name) for name in ("ann", "bob"))
+    staff = silo.corner.group("staff")
+    for name in ("ann", "bob"):
+        silo.corner.move(silo.corner.person(name), f"CN={name}", silo.corner.leavers)
+        account = silo.corner.account(f"x{name}")
+        silo.server.modify(person(name, below=silo.corner.people, sAMAccountName=account))
+    outcome = silo.member(Operation.ADD_MEMBER, staff, silo.corner.person("bob"), known=bob)
+    assert isinstance(outcome, Conflict)
+    assert "was renamed or moved" in outcome.why
+    assert silo.server.values(staff, "member") == [f"CN=ann,{silo.corner.leavers}"]
+    remove = silo.member(Operation.REMOVE_MEMBER, staff, silo.corner.person("ann"), known=ann)
+    assert "member" not in succeeded(remove)
+    assert silo.server.values(staff, "member") == []
+
+
+def test_a_member_with_its_guid_is_added_and_removed_again_and_again(silo: Silo):
+    silo.corner.add_people("ann")
+    silo.corner.add_group("staff")
+    ann, staff = silo.corner.person("ann"), silo.corner.group("staff")
+    known = silo.known_member("ann")
+    for _ in range(2):
+        added = silo.member(Operation.ADD_MEMBER, staff, ann, known=known)
+        assert succeeded(added)["member"] == (ann,)
+    for _ in range(2):
+        removed = silo.member(Operation.REMOVE_MEMBER, staff, ann, known=known)
+        assert "member" not in succeeded(removed)
 
 
 def test_the_primary_group_is_left_in_peace(silo: Silo):

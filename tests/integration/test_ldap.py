@@ -3,6 +3,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,9 +20,11 @@ from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachabl
 from hypersync.model.mistake import Level
 from hypersync.model.objects import (
     Anchors,
+    Change,
     Complete,
     Conflict,
     Invalid,
+    Member,
     Operation,
     Outcome,
     Refused,
@@ -561,6 +564,67 @@ def test_a_member_written_in_another_way_is_the_same_member(bench: Bench):
     same = {"member": f"CN=Ann, {PEOPLE.upper()}"}
     added = bench.change(Operation.ADD_MEMBER, "staff", None, same, of_group=True)
     assert succeeded(bench.apply(added))["member"] == (f"cn=ann,{PEOPLE}",)
+
+
+def member(bench: Bench, operation: Operation, name: str) -> Change:
+    """Return a membership change that tells the member's anchor too, as the engine does."""
+    anchor = bench.hands.anchor(name)
+    return replace(bench.member(operation, name), member=Member(bench.user, anchor))
+
+
+def replace_somebody(server: Slapd, name: str) -> None:
+    """Move somebody away and give the old name to a stranger."""
+    server.modify(
+        f"dn: cn={name},{PEOPLE}\nchangetype: modrdn\nnewrdn: cn={name}\ndeleteoldrdn: 1\n"
+        f"newsuperior: {LEAVERS}\n"
+    )
+    server.modify(person(name, title="Stranger"))
+
+
+def members_of(bench: Bench) -> object:
+    return bench.read("staff", bench.group).get("member")
+
+
+def test_a_stranger_who_took_the_name_of_a_member_is_not_added(server: Slapd, bench: Bench):
+    change = member(bench, Operation.ADD_MEMBER, "bob")
+    replace_somebody(server, "bob")
+    outcome = bench.apply(change)
+    assert isinstance(outcome, Conflict)
+    assert outcome.why == f"cn=bob,{PEOPLE} was renamed or moved; it is cn=bob,{LEAVERS} now"
+    assert members_of(bench) == (f"cn=ann,{PEOPLE}",)
+
+
+def test_a_stranger_who_took_the_name_of_a_member_is_not_removed(server: Slapd, bench: Bench):
+    succeeded(bench.apply(bench.member(Operation.ADD_MEMBER, "bob")))
+    change = member(bench, Operation.REMOVE_MEMBER, "bob")
+    replace_somebody(server, "bob")
+    outcome = bench.apply(change)
+    assert isinstance(outcome, Conflict)
+    assert "the old name of" in outcome.why
+    assert members_of(bench) == (f"cn=ann,{PEOPLE}", f"cn=bob,{PEOPLE}")
+
+
+def test_a_member_that_moved_is_removed_by_its_new_name(server: Slapd, bench: Bench):
+    change = member(bench, Operation.REMOVE_MEMBER, "bob")
+    replace_somebody(server, "bob")
+    listed = f"member: cn=bob,{LEAVERS}\n"
+    server.modify(f"dn: cn=staff,{GROUPS}\nchangetype: modify\nadd: member\n{listed}")
+    assert succeeded(bench.apply(change))["member"] == (f"cn=ann,{PEOPLE}",)
+
+
+def test_a_member_that_is_gone_is_not_added_and_is_removed(server: Slapd, bench: Bench):
+    add, remove = (
+        member(bench, each, "bob") for each in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER)
+    )
+    assert succeeded(bench.apply(add))["member"] == (f"cn=ann,{PEOPLE}", f"cn=bob,{PEOPLE}")
+    bench.hands.delete("bob")
+    assert succeeded(bench.apply(remove))["member"] == (f"cn=ann,{PEOPLE}",)
+    outcome = bench.apply(add)
+    assert isinstance(outcome, Conflict)
+    assert "was deleted" in outcome.why
+    server.modify(person("bob", title="Stranger"))
+    assert isinstance(bench.apply(remove), Conflict)
+    assert members_of(bench) == (f"cn=ann,{PEOPLE}",)
 
 
 def test_a_placeholder_beside_members_is_not_reported(server: Slapd):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -10,9 +10,10 @@ import pytest
 
 from hypersync.errors import LeaseHeld, SiloUnreachable
 from hypersync.model.actions import ActionState
-from hypersync.model.objects import Operation, Refused, RetryAfter, Succeeded, Unknown
+from hypersync.model.objects import Member, Operation, Refused, RetryAfter, Succeeded, Unknown
 from hypersync.model.runs import RunState
 from hypersync.pipeline.lease import holding
+from hypersync.pipeline.silos import Reach
 from tests.worlds import DISABLE, EXECUTIVES, TITLES, World
 
 S = ActionState
@@ -371,6 +372,27 @@ rules:
         ("group", False),
         ("account", True),
     ]
+    world.close()
+
+
+def test_a_membership_tells_the_anchor_of_its_member_beside_its_name(tmp_path):
+    rules = """\
+ruleset: staff
+defaults: {throttle: 1s, threshold: {limit: 50}}
+rules:
+  - {id: join, kind: membership, group: {slot: team, where: "cn == 'all'"}, member: account,
+     when: "hr.status == 'active'", mode: additive}
+"""
+    world = World(tmp_path, rules)
+    world.people(range(1))
+    world.account(0, dn="cn=e0,ou=people,dc=x")
+    world.group("all", "x")
+    (join,) = world.actions(world.run())
+    silos = world.app.engine.silos
+    with ExitStack() as stack, world.app.store.snapshot() as unit:
+        change = Reach(silos, join.silo, stack).change(unit, join)
+    assert change.after == {"member": "cn=e0,ou=people,dc=x"}
+    assert change.member == Member(silos.types["dir", "account"], join.after["member"])
     world.close()
 
 

@@ -1,9 +1,9 @@
 """Writes changes to Active Directory, each only if the object is still as it was.
 
 Beyond `directory.write`: an object is named by its GUID, so that nothing is written to another one
-that took its name meanwhile; the enabled state is one bit; an account is made with its password in
-one request; why the domain controller refuses is told by its own codes; and a deleted object comes
-back as itself (`restore`).
+that took its name meanwhile, and so is a member whose anchor is told; the enabled state is one bit;
+an account is made with its password in one request; why the domain controller refuses is told by
+its own codes; and a deleted object comes back as itself (`restore`).
 
 There is no assertion control here. A single-valued attribute that had no value is therefore added
 to, which fails when one has come. One of several values that had none may get others beside ours.
@@ -21,18 +21,19 @@ from hypersync.connectors.ad.account import (
     part,
     refuse_passwords,
     switched,
+    with_password,
 )
 from hypersync.connectors.ad.members import number_of
 from hypersync.connectors.ad.place import AdPlace, first
 from hypersync.connectors.ad.reasons import sentence
 from hypersync.connectors.ad.restore import Restorer
 from hypersync.connectors.ad.values import CONTROL
-from hypersync.connectors.changes import reference
+from hypersync.connectors.directory.members import lists, member_now
 from hypersync.connectors.directory.names import split
 from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.values import new_entry
-from hypersync.connectors.directory.wire import Code, Entry, Result, Step, escaped
+from hypersync.connectors.directory.wire import Code, Entry, Result, Step
 from hypersync.connectors.directory.write import Writer
 from hypersync.connectors.directory.writing import Written, refused_or_later
 from hypersync.model.objects import Attributes, Change, Conflict, Operation, Outcome, Refused
@@ -104,29 +105,32 @@ class AdWriter(Writer):
     # --- operations of its own -----------------------------------------------------------------
 
     def _create(self, change: Change, place: Place) -> Outcome | Written:
+        change = replace(change, after=with_password(change.after or {}))
         if change.anchor is None:
             return super()._create(change, place)
         return Restorer(self._directory, _ad(place), change, change.anchor)()
 
     def _member(self, change: Change, place: Place) -> Outcome | Written:
-        member = reference(change) if place.members is not None else ""
-        entry = self._entry(change, place) if member else None
-        if place.members is None or entry is None:
+        entry = self._entry(change, place) if place.members is not None else None
+        if entry is None:
             return super()._member(change, place)
+        member = member_now(self._directory, self._places, change)
+        if isinstance(member, Conflict):
+            return member
+        named = member if change.member is None else f"<GUID={change.member.anchor}>"
         is_added = change.operation is Operation.ADD_MEMBER
-        steps: Sequence[Step] = [("add" if is_added else "delete", [member.encode()])]
+        steps: Sequence[Step] = [("add" if is_added else "delete", [named.encode()])]
         result = self._modify_members(entry, place, steps)
         if result.code == 0:
             return Written(place, change.anchor)
-        if is_added and self._holds(entry, place, member):
+        if is_added and lists(self._wire, self._address(entry, place), place, member):
             return Written(place, change.anchor)
-        return self._no_member(result, change, _ad(place), entry)
+        return self._no_member(result, change, _ad(place), entry, member)
 
     def _no_member(
-        self, result: Result, change: Change, place: AdPlace, group: Entry
+        self, result: Result, change: Change, place: AdPlace, group: Entry, member: str
     ) -> Outcome | Written:
         """Find out why a membership was not written; it may be as wanted already."""
-        member = reference(change)
         is_added = change.operation is Operation.ADD_MEMBER
         found = self._wire.find(member, "(objectClass=*)", ["primaryGroupID"], base_only=True)
         if not found:
@@ -140,14 +144,9 @@ class AdWriter(Writer):
                 else f"{group.dn} is the primary group of {member}, which 'member' never shows; "
                 f"say 'primary_members: true' of the type {place.name!r}"
             )
-        if not is_added and not self._holds(group, place, member):
+        if not is_added and not lists(self._wire, self._address(group, place), place, member):
             return Written(place, change.anchor)
         return self._refused(result)
-
-    def _holds(self, group: Entry, place: Place, member: str) -> bool:
-        """Tell whether the group lists the member, however large it is."""
-        wanted = f"({place.members}={escaped(member)})"
-        return bool(self._wire.find(self._address(group, place), wanted, ["1.1"], base_only=True))
 
     def _is_primary(self, group: Entry, place: AdPlace, member: Entry) -> bool:
         number = first(member.raw, "primaryGroupID")

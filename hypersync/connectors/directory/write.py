@@ -4,8 +4,9 @@ An object is read before it is written: what already is as wanted has succeeded,
 as it was is a conflict. What happens between reading and writing is caught by the request itself:
 one modify deletes exactly the old values and adds the new ones, so it fails when they are gone,
 and where there was no value it asserts (RFC 4528) that there is none, if the server can.
-Memberships add or remove one value and read nothing, whatever the size of the group. When the
-connection breaks during a write, its outcome is unknown and nothing more is tried.
+Memberships add or remove one value and read no members, whatever the size of the group; what DN the
+member has now is looked up by its anchor (`members`). When the connection breaks during a write,
+its outcome is unknown and nothing more is tried.
 
 A kind of directory that does some of this in a way of its own overrides the methods of `Writer`.
 """
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from hypersync.connectors.changes import is_missing, reference, settled
+from hypersync.connectors.directory.members import is_same, lists, member_now
 from hypersync.connectors.directory.names import normal, split
 from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Directory, Place
@@ -29,6 +31,7 @@ from hypersync.connectors.directory.values import (
 from hypersync.connectors.directory.wire import Code, Entry, Lost, Result, Step
 from hypersync.connectors.directory.writing import (
     LATER,
+    ReadBack,
     Unsure,
     Written,
     refused_or_later,
@@ -59,7 +62,7 @@ class Writer:
         self._wire = directory.wire
         self._places = places
         self._is_lost = False
-        self._objects: dict[Written, SiloObject | None] = {}
+        self._read_back = ReadBack(directory)
 
     def __call__(self, changes: Sequence[Change]) -> list[Outcome]:
         """Return one outcome for each change."""
@@ -95,24 +98,6 @@ class Writer:
                 return self._update
             case Operation.EVENT:
                 raise ValueError("an event is not written to a silo")
-
-    def _read_back(self, written: Written) -> Outcome:
-        if written not in self._objects:
-            try:
-                self._objects[written] = self._object(written)
-            except (Lost, SiloRefused) as error:
-                return Unknown(f"written, and could not be read back: {error}")
-        found = self._objects[written]
-        if not found:
-            return Unknown("written, and gone when it was read back")
-        return Succeeded(found, made=written.made)
-
-    def _object(self, written: Written) -> SiloObject | None:
-        place = written.place
-        if written.anchor is not None:
-            return self._directory.object(place, written.anchor)
-        entry = self._directory.at(place, written.dn, place.attributes - {"dn"} or ["*"])
-        return None if entry is None else self._directory.shown(place, entry)
 
     # --- one operation each --------------------------------------------------------------------
 
@@ -192,12 +177,14 @@ class Writer:
     def _member(self, change: Change, place: Place) -> Outcome | Written:
         if place.members is None:
             raise ValueError(f"the type {place.name!r} has no members; name them with 'members:'")
-        member = reference(change).encode()
         entry = self._entry(change, place)
         if entry is None:
             return Conflict(f"{change.type.name} {change.anchor} is not there any more")
+        member = member_now(self._directory, self._places, change)
+        if isinstance(member, Conflict):
+            return member
         is_added = change.operation is Operation.ADD_MEMBER
-        steps: list[Step] = [("add" if is_added else "delete", [member])]
+        steps: list[Step] = [("add" if is_added else "delete", [member.encode()])]
         result = self._modify_members(entry, place, steps)
         if result.is_(Code.OBJECT_CLASS) and not is_added:
             if place.placeholder is None:
@@ -207,6 +194,9 @@ class Writer:
             steps.append(("add", [place.placeholder.encode()]))
             result = self._modify_members(entry, place, steps)
         if result.is_(Code.VALUE_EXISTS if is_added else Code.NO_SUCH_ATTRIBUTE):
+            told = reference(change)
+            if not is_same(told, member) and lists(self._wire, entry.dn, place, told):
+                return Conflict(f"{entry.dn} lists {told}, the old name of {member}")
             return Written(place, change.anchor)
         return self._answer(result, change, place)
 

@@ -7,9 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from hypersync.connectors.directory.tree import Place
+from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.wire import Code, Lost, Result
-from hypersync.model.objects import Outcome, Refused, RetryAfter
+from hypersync.errors import SiloRefused
+from hypersync.model.objects import (
+    Outcome,
+    Refused,
+    RetryAfter,
+    SiloObject,
+    Succeeded,
+    Unknown,
+)
 
 LATER = timedelta(seconds=30)
 
@@ -38,6 +46,33 @@ class Written:
     anchor: str | None = None
     dn: str = ""
     made: bool = field(default=True, compare=False)
+
+
+class ReadBack:
+    """Reads back what was written, each object once."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._objects: dict[Written, SiloObject | None] = {}
+
+    def __call__(self, written: Written) -> Outcome:
+        """Return the outcome of a write with the object as it is now."""
+        if written not in self._objects:
+            try:
+                self._objects[written] = self._object(written)
+            except (Lost, SiloRefused) as error:
+                return Unknown(f"written, and could not be read back: {error}")
+        found = self._objects[written]
+        if not found:
+            return Unknown("written, and gone when it was read back")
+        return Succeeded(found, made=written.made)
+
+    def _object(self, written: Written) -> SiloObject | None:
+        place = written.place
+        if written.anchor is not None:
+            return self._directory.object(place, written.anchor)
+        entry = self._directory.at(place, written.dn, place.attributes - {"dn"} or ["*"])
+        return None if entry is None else self._directory.shown(place, entry)
 
 
 def refused_or_later(result: Result, sentence: str) -> Outcome:
