@@ -29,7 +29,7 @@ from hypersync.connectors.msgraph.read import read_all
 from hypersync.connectors.msgraph.reads import Recent
 from hypersync.connectors.msgraph.scan import Scan
 from hypersync.connectors.msgraph.steps import Steps
-from hypersync.connectors.msgraph.values import joined, laid_over
+from hypersync.connectors.msgraph.values import is_whole, joined, laid_over
 from hypersync.connectors.msgraph.wire import Wire
 from hypersync.connectors.msgraph.write import Writer
 from hypersync.connectors.registry import connector
@@ -204,11 +204,14 @@ class MsgraphSession:
         """Read one object.
 
         What the delta of this session told of it lies over what the read says, which may be older.
+        If no read finds it, it is as told when that is a new object, and else not there: of one
+        that was changed the delta tells a part.
         """
-        found = read_all(self._wire, place_of(object_type), [anchor])[anchor]
+        place = place_of(object_type)
+        found = read_all(self._wire, place, [anchor])[anchor]
         told = self._told.get((object_type.name, anchor))
         known = None if found is None else found.object
-        if not isinstance(told, Changed):
+        if not isinstance(told, Changed) or (known is None and not is_whole(told, place)):
             return known
         attributes = laid_over({} if known is None else known.attributes, told)
         return SiloObject(object_type.name, anchor, attributes)

@@ -190,6 +190,12 @@ def emptied(body: Json, resource: Resource) -> Json:
     }
 
 
+def is_whole(told: Changed, place: Place) -> bool:
+    """Tell whether a delta tells all of an object: the names that each has, those that are read."""
+    names = {place.key, "displayName"} & {*place.names}
+    return bool(names) and names <= {*told.set}
+
+
 def laid_over(attributes: Attributes, told: Changed) -> dict[str, Value]:
     """Return attributes with what a delta tells of them."""
     out = {
