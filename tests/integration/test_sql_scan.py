@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from hypersync.connectors.sql_database.options import SqlOptions
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
+from hypersync.model.mistake import Level
 from hypersync.model.objects import (
     Anchors,
     Change,
@@ -463,6 +464,24 @@ def test_a_column_that_cannot_tell_changes_fails_the_scan(
 def mistakes(database: Sql, **user: object) -> list[str]:
     with database.connect({"user": {**USERS["user"], **user}}).open() as session:
         return [each.message for each in session.check()]
+
+
+def test_a_way_without_certificates_is_warned_of(database: Sql):
+    database.run("CREATE TABLE users (id INTEGER PRIMARY KEY)")
+    if database.backend == "sqlite":
+        assert mistakes(database) == []
+        return
+    # an address of this machine that is not known as one
+    url = database.url.replace("@127.0.0.1:", "@0.0.0.0:")
+    assert url != database.url
+    with database.connect(USERS, url=url).open() as session:
+        (warning,) = session.check()
+    assert warning.level is Level.WARNING
+    assert "is the server that is meant is not checked" in warning.message
+    missing = {"postgresql": "sslmode=verify-full&", "mariadb": "ssl_ca="}[database.backend]
+    assert warning.remedy.startswith(f"write {missing}")
+    with database.connect(USERS).open() as session:
+        assert session.check() == []
 
 
 def test_tables_and_columns_that_are_not_there_are_named(database: Sql):

@@ -145,8 +145,8 @@ class SqlSession:
             ]
 
     def check(self) -> Sequence[Mistake]:
-        """Look at tables, columns, conditions and what writing needs."""
-        mistakes = []
+        """Look at the way there, tables, columns, conditions and what writing needs."""
+        mistakes = [*self._check_wire()]
         for name, kind in self._kinds.items():
             remedy = f"see the type {name!r} of the silo {self._settings.silo!r}"
             try:
@@ -161,6 +161,17 @@ class SqlSession:
             else:
                 mistakes.extend(self._check_keys(source, remedy))
         return mistakes
+
+    def _check_wire(self) -> Iterator[Mistake]:
+        """Warn where others could read along, or answer in the place of the database."""
+        missing = self._database.missing_protection
+        if missing is not None:
+            yield Mistake(
+                f"whether {self._database.name} is the server that is meant is not checked, and "
+                "the connection may not be encrypted",
+                f"write {missing} after the ? of the 'url' of the silo {self._settings.silo!r}",
+                level=Level.WARNING,
+            )
 
     def _check_keys(self, source: Source, remedy: str) -> Iterator[Mistake]:
         """Warn where only the database could keep two rows from being one object."""

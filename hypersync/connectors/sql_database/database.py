@@ -25,6 +25,7 @@ from hypersync.config.values import Secret
 from hypersync.connectors.sql_database.options import DRIVERS
 from hypersync.connectors.sql_database.postgresql import tell_what_python_cannot_hold
 from hypersync.connectors.sql_database.trouble import Meaning, trouble
+from hypersync.connectors.sql_database.wire import missing_protection
 from hypersync.errors import SiloRefused, SiloUnreachable
 
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mariadb", "mariadb": "mariadb"}
@@ -47,6 +48,11 @@ class Database:
         if self.is_sqlite:
             return str(self._path)
         return f"{self._url.database} on {self._url.host or 'this machine'}"
+
+    @property
+    def missing_protection(self) -> str | None:
+        """What its URL lacks for a connection that nobody else reads or answers."""
+        return missing_protection(self._url)
 
     @cached_property
     def _engine(self) -> Engine:
