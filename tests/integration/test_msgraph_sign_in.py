@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypersync.connectors.msgraph.connector import MISSING_EXTRA, MsgraphConnector
 from hypersync.connectors.steady import SteadyConnector
 from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.model.mistake import Level
 from hypersync.model.rights import Verb
 from tests.graphing import TYPES, connect, scan
 
@@ -259,6 +260,27 @@ def test_rights_are_told_by_type_and_verb(graph: GraphService):
     assert found["user", Verb.CREATE].granted is False
     assert found["user", Verb.CREATE].lacking == ("User.ReadWrite.All",)
     assert all(found["group", verb].granted for verb in Verb)
+
+
+@pytest.mark.parametrize(
+    ("roles", "lacking"),
+    [
+        ({"User.Read.All"}, ("User-LifeCycleInfo.Read.All",)),
+        ({"User.Read.All", "User-LifeCycleInfo.ReadWrite.All"}, ()),
+    ],
+)
+def test_a_permission_of_one_attribute_is_named(
+    graph: GraphService, roles: set[str], lacking: tuple[str, ...]
+):
+    application = graph.tenant.sign_in.register(roles=frozenset(roles))
+    types = {"user": {"resource": "users", "attributes": ["employeeLeaveDateTime"]}}
+    with signing_in(graph, application, types=types, write=False).open() as session:
+        mistakes = session.check()
+        (right, *_) = session.rights()
+    assert (right.verb, right.granted, right.lacking) == (Verb.READ, True, lacking)
+    assert right.except_for == (("employeeLeaveDateTime",) if lacking else ())
+    assert [each.level for each in mistakes] == [Level.WARNING for _ in lacking]
+    assert all("User-LifeCycleInfo.Read.All" in each.remedy for each in mistakes)
 
 
 def test_where_nobody_signs_in_rights_are_not_told(graph: GraphService):

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from hypersync.connectors.msgraph.answers import Answer
 from hypersync.connectors.msgraph.options import Place
-from hypersync.connectors.msgraph.properties import PASSWORD
+from hypersync.connectors.msgraph.properties import OF_THEIR_OWN, PASSWORD
 from hypersync.connectors.msgraph.requests import Lost, Step
 from hypersync.connectors.msgraph.wire import Wire, local
 from hypersync.errors import SiloUnreachable
-from hypersync.model.mistake import Mistake
+from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import AttributeSchema
 from hypersync.model.rights import Right, Verb
 
@@ -35,6 +35,7 @@ class Check:
         if lacking:
             yield from lacking
             return
+        yield from self._unseen(place)
         answer = self._first(place)
         if answer.status == 403:
             yield Mistake(
@@ -45,6 +46,20 @@ class Check:
             yield from self._refused(place, answer)
         else:
             self._wire.believe(answer)
+
+    def _unseen(self, place: Place) -> Iterator[Mistake]:
+        """Warn of attributes that are named and come empty without a permission of their own."""
+        for name, allowed in sorted(OF_THEIR_OWN.items()):
+            if name in place.kind.attributes and self._is_without(allowed):
+                yield Mistake(
+                    f"the application may not read {name} of {place.resource.name}, "
+                    f"which comes as if it were empty: it has none of {', '.join(allowed)}",
+                    _grant(allowed[0]),
+                    level=Level.WARNING,
+                )
+
+    def _is_without(self, allowed: Sequence[str]) -> bool:
+        return self._roles is not None and self._roles.isdisjoint(allowed)
 
     def _verbs(self) -> Sequence[Verb]:
         return (Verb.READ, Verb.UPDATE) if self._writes else (Verb.READ,)
@@ -67,7 +82,7 @@ class Check:
             if self._roles is None:
                 yield Right(type=place.kind.name, verb=verb, granted=None)
             elif not self._roles.isdisjoint(allowed):
-                yield Right(type=place.kind.name, verb=verb, granted=True)
+                yield self._granted(place, verb)
             else:
                 yield Right(
                     type=place.kind.name,
@@ -76,6 +91,22 @@ class Check:
                     lacking=(allowed[0],),
                     remedy=_grant(allowed[0]),
                 )
+
+    def _granted(self, place: Place, verb: Verb) -> Right:
+        """Say what may be done, and to which attributes it does not extend."""
+        lacking = {
+            name: allowed[0]
+            for name, allowed in OF_THEIR_OWN.items()
+            if verb is Verb.READ and name in place.names and self._is_without(allowed)
+        }
+        return Right(
+            type=place.kind.name,
+            verb=verb,
+            granted=True,
+            except_for=tuple(lacking),
+            lacking=tuple(lacking.values()),
+            remedy=" and ".join(_grant(each) for each in lacking.values()),
+        )
 
     # --- what Graph says -----------------------------------------------------------------------
 

@@ -15,6 +15,13 @@ PASSWORD: Final = "password"  # noqa: S105 - the name of an attribute
 MANAGER: Final = "manager"
 MEMBERS: Final = "members"
 ENABLED: Final = "accountEnabled"
+OF_THEIR_OWN: Final[Mapping[str, tuple[str, ...]]] = {
+    "employeeLeaveDateTime": (
+        "User-LifeCycleInfo.Read.All",
+        "User-LifeCycleInfo.ReadWrite.All",
+    )
+}
+"""Attributes that the permissions to read a type do not show, and those that do."""
 
 
 def _words(text: str) -> tuple[str, ...]:
