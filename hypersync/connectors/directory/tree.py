@@ -115,7 +115,7 @@ class Directory:
         Raises `Lost`, and `SiloRefused` when several entries have the anchor.
         """
         wanted = sorted(place.asked(set(attributes)))
-        found = self.wire.find(self._context(place.base), place.anchor_filter(anchor), wanted)
+        found = self.wire.find(self.context(place.base), place.anchor_filter(anchor), wanted)
         if len(found) > 1:
             raise SiloRefused(f"{len(found)} entries have the {place.anchor} {anchor}")
         return found[0] if found else None
@@ -140,7 +140,7 @@ class Directory:
         place.hide_placeholder(attributes)
         return SiloObject(place.name, anchor, attributes)
 
-    def _context(self, base: str) -> str:
+    def context(self, base: str) -> str:
         """Return the longest naming context that holds ``base``."""
         holding = [suffix for suffix in self._suffixes if is_below(base, suffix)]
         return max(holding, key=lambda suffix: len(normal(suffix)), default=base)

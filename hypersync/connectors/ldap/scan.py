@@ -1,20 +1,21 @@
 """One pass over one type of an LDAP silo: everything, or what changed since a cursor.
 
-The cursor holds the latest change that was met, by which attribute, at which server, and the scope;
-at another server, which may lag behind, or with another scope it is lost. Deletes leave no trace,
-so a delta ends with all anchors. What changes while a scan runs comes with the next one, because
-the filter is "at or after" and begins an overlap earlier: servers commit changes out of order.
+The cursor holds the newest change of each writing server as it was when the scan began, at which
+server, and the scope; at another server, which may lag behind, or with another scope it is lost.
+Deletes leave no trace, so a delta ends with all anchors. Beside them come their stamps, which show
+what arrived late from another writer and sorts below what was seen already. What changes while a
+scan runs comes with the next one; a delta begins an overlap earlier, because servers commit changes
+out of order. What stands below a renamed entry is read again (`renamed`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-
-import orjson
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from hypersync.connectors.directory.tree import Directory
 from hypersync.connectors.directory.wire import Entry, Wire
+from hypersync.connectors.ldap.cursor import Cursor, earlier, newest, writer_of
 from hypersync.connectors.ldap.options import (
     LdapOptions,
     filter_of,
@@ -22,13 +23,19 @@ from hypersync.connectors.ldap.options import (
     scope_of,
     type_options,
 )
+from hypersync.connectors.ldap.renamed import Holders, bases, moved_above, stamp_of
+from hypersync.connectors.ldap.server import contexts, verify
 from hypersync.connectors.settings import fingerprint
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused
 from hypersync.model.objects import Anchors, Batch, Complete, Invalid, ObjectType, ScanEvent, Seen
 
+MOST_LATE: Final = 2_000
+"""So many late changes are asked for one by one; with more everything is read."""
+_AT_ONCE = 100
+
 
 class Scan:
-    """One pass over one type; remembers the latest change it met for the cursor."""
+    """One pass over one type; remembers the newest changes it met for the cursor."""
 
     def __init__(
         self, kind: ObjectType, options: LdapOptions, wire: Wire, directory: Directory
@@ -36,99 +43,164 @@ class Scan:
         self._kind = kind
         self._options = options
         self._wire = wire
+        self._directory = directory
         self._place = place_of(kind)
         self._shown = directory.representation(self._place)
         self._clock = directory.change_attribute
-        self._latest = ""
-        self._met: set[str] = set()
+        self._contexts: dict[str, str] = {}
+        self._started: dict[str, str] = {}
+        self._newest: dict[str, str] = {}
+        self._witness: tuple[str, str] | None = None
+        self._given: dict[str, tuple[str, str]] = {}
+        self._is_delta = False
 
     def full(self) -> Iterator[Batch]:
         """Report every entry of the type."""
-        yield from self._entries(filter_of(self._kind))
-        yield [Complete(self._cursor())]
+        self._contexts = contexts(self._directory, self._place)
+        yield from self._entries(self._place.base, filter_of(self._kind))
+        yield [Complete(self._cursor({}))]
 
-    def delta(self, cursor: str) -> Iterator[Batch]:
+    def delta(self, text: str) -> Iterator[Batch]:
         """Report entries changed since the cursor, then all anchors."""
-        since = self._since(cursor)
+        self._is_delta = True
+        cursor, since = self._since(text)
+        self._contexts = contexts(self._directory, self._place)
+        verify(self._directory, self._place, cursor, self._contexts)
+        self._witness = cursor.witness
         wanted = filter_of(self._kind)
-        yield from self._entries(f"(&{wanted}({self._clock}>={since}))")
+        yield from self._entries(self._place.base, f"(&{wanted}({self._clock}>={since}))")
+        anchors, late, holders = self._survey(cursor, since)
+        yield from self._late(late)
+        changed = list(moved_above(self._directory, self._place, cursor, since, self._pages))
+        for base in bases(changed, self._place, holders):
+            yield from self._entries(base, wanted)
+        for entry in changed:
+            self._note(self._changed(entry))
+        yield [Anchors(self._kind.name, frozenset(anchors)), Complete(self._cursor(cursor.marks))]
+
+    def _survey(self, cursor: Cursor, since: str) -> tuple[set[str], list[str], Holders]:
+        """Return all anchors, those that changed and were not reported so, and what holds them."""
         anchors: set[str] = set()
-        for page in self._pages(wanted, [self._place.anchor]):
-            anchors.update(filter(None, map(self._place.anchor_of, page)))
-        self._latest = max(self._latest, since)
-        yield [Anchors(self._kind.name, frozenset(anchors)), Complete(self._cursor())]
+        late: list[str] = []
+        holders = Holders()
+        wanted = [self._place.anchor, self._clock]
+        for page in self._pages(self._place.base, filter_of(self._kind), wanted):
+            self._start(page)
+            for entry in page:
+                holders.add(entry.dn)
+                anchor, stamp = self._place.anchor_of(entry), self._changed(entry)
+                if anchor is None:
+                    continue
+                anchors.add(anchor)
+                is_new = stamp >= since or cursor.is_late(stamp)
+                if is_new and self._given.get(anchor) != (entry.dn, stamp):
+                    late.append(anchor)
+        return anchors, late, holders
 
-    def _entries(self, filter_: str) -> Iterator[Batch]:
-        for page in self._pages(filter_, self._requested()):
-            yield [self._event(entry) for entry in page]
+    def _late(self, anchors: Sequence[str]) -> Iterator[Batch]:
+        """Report entries by their anchors."""
+        if len(anchors) > MOST_LATE:
+            raise CursorLost(
+                f"{len(anchors)} changes of other servers arrived late; everything is read"
+            )
+        for start in range(0, len(anchors), _AT_ONCE):
+            some = map(self._place.anchor_filter, anchors[start : start + _AT_ONCE])
+            filter_ = f"(&{filter_of(self._kind)}(|{''.join(some)}))"
+            yield from self._entries(self._place.base, filter_)
 
-    def _event(self, entry: Entry) -> ScanEvent:
+    def _entries(self, base: str, filter_: str) -> Iterator[Batch]:
+        for page in self._pages(base, filter_, self._requested()):
+            self._start(page)
+            events = map(self._event, page)
+            yield [event for event in events if event is not None]
+
+    def _event(self, entry: Entry) -> ScanEvent | None:
+        """Return what an entry is to be reported as; nothing when it was, just so."""
         kind = self._kind.name
-        self._latest = max(self._latest, self._changed(entry))
         anchor = self._place.anchor_of(entry)
+        stamp = self._changed(entry)
+        self._note(stamp)
         if anchor is None:
             return Invalid(kind, None, entry.dn, f"it has no {self._place.anchor!r}")
-        if self._is_repeated(anchor):
+        known = self._remember(anchor, (entry.dn, stamp))
+        if known == (entry.dn, stamp):
+            return None
+        if known is not None and known[0] != entry.dn and not self._is_unique:
             why = f"another object has the {self._place.anchor!r} too"
             return Invalid(kind, anchor, entry.dn, why)
+        if self._witness is None or stamp > self._witness[1]:
+            self._witness = (anchor, stamp)
         attributes = self._shown.attributes(entry.dn, entry.raw)
         self._place.hide_placeholder(attributes)
         return Seen(kind, anchor, attributes)
 
-    def _is_repeated(self, anchor: str) -> bool:
-        """Remember an anchor, unless the server itself keeps it unique."""
-        if self._place.anchor.lower() == "entryuuid":
-            return False
-        before = len(self._met)
-        self._met.add(anchor)
-        return len(self._met) == before
+    def _note(self, stamp: str) -> None:
+        """Remember the newest change of each writer."""
+        writer = writer_of(stamp)
+        if stamp > self._newest.get(writer, ""):
+            self._newest[writer] = stamp
 
-    def _pages(self, filter_: str, attributes: Sequence[str]) -> Iterator[list[Entry]]:
+    @property
+    def _is_unique(self) -> bool:
+        """Whether the server itself keeps anchors unique."""
+        return self._place.anchor.lower() == "entryuuid"
+
+    def _remember(self, anchor: str, state: tuple[str, str]) -> tuple[str, str] | None:
+        """Remember what was reported, and return what was before, where it may come again."""
+        if self._is_unique and not self._is_delta:
+            return None
+        known = self._given.get(anchor)
+        self._given[anchor] = state
+        return known
+
+    def _pages(
+        self, base: str, filter_: str, attributes: Sequence[str], *, deep: bool = False
+    ) -> Iterator[list[Entry]]:
         try:
             yield from self._wire.pages(
-                self._place.base,
+                base,
                 filter_,
                 attributes,
-                one_level=type_options(self._kind).scope == "one",
+                one_level=type_options(self._kind).scope == "one" and not deep,
                 page_size=self._options.page_size,
                 ignore_references=self._options.references == "ignore",
             )
         except SiloRefused as error:
             raise ScanFailed(error.message) from error
 
+    def _start(self, page: Sequence[Entry]) -> None:
+        """Take the first page for where the next delta starts: what comes later may be newer."""
+        if not self._started:
+            self._started = newest(filter(None, map(self._changed, page)))
+
     def _requested(self) -> list[str]:
         chosen = sorted(self._kind.attributes - {"dn"}) or ["*"]
-        return [*chosen, self._place.anchor, *([self._clock] if self._clock else [])]
+        return [*chosen, self._place.anchor, self._clock]
 
     def _changed(self, entry: Entry) -> str:
-        values = entry.raw.get(self._clock)
-        return values[0].decode("ascii", "replace") if values else ""
+        return stamp_of(entry, self._clock)
 
     def _scope(self) -> str:
         return fingerprint(self._wire.url, scope_of(self._kind))
 
-    def _cursor(self) -> str | None:
+    def _cursor(self, known: Mapping[str, str]) -> str | None:
         """Return where the next delta starts; there is none for a type without entries."""
-        if not self._latest:
+        marks = dict(known)
+        limit = max(self._started.values(), default="")
+        for writer, stamp in self._newest.items():
+            mark = min(stamp, self._started.get(writer, limit))
+            marks[writer] = max(mark, marks.get(writer, ""))
+        if not marks:
             return None
-        cursor = {"since": self._latest, "by": self._clock, "scope": self._scope()}
-        return orjson.dumps(cursor).decode()
+        marks |= self._contexts
+        return Cursor(marks=marks, witness=self._witness, by=self._clock, scope=self._scope()).text
 
-    def _since(self, cursor: str) -> str:
+    def _since(self, text: str) -> tuple[Cursor, str]:
         try:
-            found = orjson.loads(cursor)
-            if (found["by"], found["scope"]) != (self._clock, self._scope()):
-                raise CursorLost("the server or the scope is another one; scan it in full")
-            return earlier(str(found["since"]), self._options.overlap)
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            cursor = Cursor.parse(text)
+            since = earlier(max(cursor.marks.values()), self._options.overlap)
+        except ValueError as error:
             raise CursorLost from error
-
-
-def earlier(stamp: str, span: timedelta) -> str:
-    """Return an ``entryCSN`` or ``modifyTimestamp`` that much before; raises ``ValueError``."""
-    moment, sign, rest = stamp.partition("Z")
-    pattern = "%Y%m%d%H%M%S.%f" if "." in moment else "%Y%m%d%H%M%S"
-    before = datetime.strptime(moment, pattern).replace(tzinfo=UTC) - span
-    if not rest:
-        return f"{before:%Y%m%d%H%M%S}{sign}"
-    return f"{before:%Y%m%d%H%M%S}.{before:%f}Z#000000#000#000000"
+        if (cursor.by, cursor.scope) != (self._clock, self._scope()):
+            raise CursorLost("the server or the scope is another one; scan it in full")
+        return cursor, since
