@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hypersync.check.attributes import attribute_mistakes
 from hypersync.check.contradictions import contradictions
 from hypersync.check.limits import limit_mistakes
+from hypersync.check.passwords import password_mistakes
 from hypersync.check.schedules import schedule_mistakes
 from hypersync.check.silos import option_mistakes, silo_mistakes
 from hypersync.config.load import examine_configuration
@@ -55,6 +56,7 @@ def check(
         if all(mistake.level is Level.WARNING for mistake in found_in_rules):
             mistakes += attribute_mistakes(configuration, rulebook, live)
             mistakes += contradictions(configuration, rulebook)
+            mistakes += password_mistakes(configuration, rulebook)
             mistakes += schedule_mistakes(configuration, rulebook)
         mistakes += template_mistakes(configuration)
         if not offline:

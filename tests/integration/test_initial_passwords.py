@@ -12,9 +12,10 @@ import pytest
 
 from hypersync.app import App, build
 from hypersync.channels.vault import CommandVault
+from hypersync.check import check
 from hypersync.errors import VaultFailed
 from hypersync.ports.vault import InitialPassword
-from tests.projects import MAIN, load_project, write_project
+from tests.projects import ENVIRONMENT, MAIN, load_project, write_project
 from tests.worlds import MovedClock
 
 RULES = """\
@@ -205,3 +206,15 @@ def test_the_command_gets_what_it_needs_of_the_environment_and_what_is_listed(
     names = {*(tmp_path / "names").read_text().split()}
     assert {"VAULT_TOKEN", "LC_ALL", "PATH", "HYPERSYNC_ACCOUNT"} <= names
     assert "AD_PASSWORD" not in names
+
+
+def test_check_warns_of_initial_passwords_that_nobody_gets(tmp_path: Path):
+    path = write_project(tmp_path, rules=RULES)
+    _, found = check(path, None, offline=True, process_environment=ENVIRONMENT)
+    assert [str(each) for each in found] == [
+        "rules/users.yaml:8: warning: nobody gets the initial passwords that 'provision' makes; "
+        "say who keeps them with 'initial_password:' of the silo 'app'"
+    ]
+    kept = MAIN.replace("  app:\n", "  app:\n    initial_password: {command: [keep]}\n", 1)
+    write_project(tmp_path, kept, rules=RULES)
+    assert check(path, None, offline=True, process_environment=ENVIRONMENT)[1] == []
