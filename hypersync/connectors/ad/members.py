@@ -17,7 +17,7 @@ from typing import Final
 from hypersync.connectors.ad.place import AdPlace, any_of, first
 from hypersync.connectors.ad.values import guid_text
 from hypersync.connectors.directory.tree import ANY
-from hypersync.connectors.directory.wire import Entry, Wire
+from hypersync.connectors.directory.wire import Busy, Entry, Wire
 from hypersync.errors import SiloRefused
 
 ATTEMPTS: Final = 5
@@ -81,6 +81,8 @@ def _rest(wire: Wire, where: str, match: re.Match[str], changed: bytes | None) -
         start = int(match["high"]) + 1
         try:
             entry = _read(wire, where, [f"{match['name']};range={start}-*", _CHANGED])
+        except Busy:
+            raise
         except SiloRefused as error:  # there are not that many values any more
             raise _ChangedMeanwhile from error
         if entry is None or first(entry.raw, _CHANGED) != changed:

@@ -25,7 +25,16 @@ from hypersync.connectors.directory.tree import ANY, Directory
 from hypersync.connectors.directory.values import as_reported, steps_of, without_passwords
 from hypersync.connectors.directory.wire import Code, Control, Entry, Result, Step
 from hypersync.connectors.directory.writing import Written, refused_or_later, writing
-from hypersync.model.objects import Change, Conflict, Outcome, Refused, Unknown, Value
+from hypersync.errors import SiloRefused
+from hypersync.model.objects import (
+    Change,
+    Conflict,
+    Outcome,
+    Refused,
+    RetryAfter,
+    Unknown,
+    Value,
+)
 
 SHOW_DELETED: Final = Control("1.2.840.113556.1.4.417")
 _OF_THE_SERVER: Final = frozenset(
@@ -52,6 +61,8 @@ class Restorer:
         self._place = place
         self._change = change
         self._anchor = anchor
+        switch = part(change.after or {}, SWITCH)[0]
+        self._switch = None if switch is None else truth(switch)
         self._dn = dn
         known = directory.representation_of(place, ["objectClass"])
         named = {name.lower() for name, _ in naming_values(dn)}
@@ -66,18 +77,25 @@ class Restorer:
         self._shown = directory.representation_of(place, [*self._wanted, "objectClass"])
 
     def __call__(self) -> Outcome | Written:
-        """Restore the object; raises `Lost`, `Unsure` and ``ValueError``."""
+        """Restore the object; raises `Lost`, `Unsure`, `SiloRefused` and ``ValueError``."""
         live = self._live()
         if live is not None:
             return self._as_it_is(live) or self._finished(live)
-        outcome = self._reanimated()
-        if outcome is not None:
-            return outcome
-        with writing():
-            live = self._live()
-        if live is None:
-            return Unknown("restored, and gone when it was read back")
-        return self._finished(live)
+        return self._reanimated() or self._finished_anew()
+
+    def _finished_anew(self) -> Outcome | Written:
+        """Finish what was just restored: whatever goes wrong now, something was written."""
+        try:
+            with writing():
+                live = self._live()
+            if live is None:
+                return Unknown("restored, and gone when it was read back")
+            outcome = self._finished(live)
+        except (ValueError, SiloRefused) as error:
+            return Unknown(f"restored, and could not be finished: {error}")
+        if isinstance(outcome, Refused | RetryAfter):
+            return Unknown(outcome.reason)
+        return outcome
 
     def _live(self) -> Entry | None:
         names = {*self._wanted, CONTROL, "pwdLastSet"}
@@ -151,11 +169,10 @@ class Restorer:
     def _finished(self, live: Entry) -> Outcome | Written:
         """Make an account enabled as it was, but never without a password."""
         raw = first(live.raw, CONTROL)
-        switch = part(self._change.after or {}, SWITCH)[0]
         done = Written(self._place, self._anchor)
         if raw is None or not self._place.has_account:
             return done
-        was_enabled = not int(raw) & 2 if switch is None else truth(switch)
+        was_enabled = not int(raw) & 2 if self._switch is None else self._switch
         steps = control_step(int(raw), enabled=was_enabled and has_password(live.raw))
         if not steps:
             return done

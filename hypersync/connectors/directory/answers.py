@@ -38,6 +38,9 @@ class Code(Enum):
     ASSERTION_FAILED = 122
 
 
+NOT_NOW = (Code.TIME_LIMIT, Code.ADMIN_LIMIT, Code.BUSY, Code.UNAVAILABLE)
+"""What the server may do when it is asked again."""
+
 _SENTENCES = {
     Code.TIME_LIMIT: "the server's time limit was reached",
     Code.SIZE_LIMIT: "the server's size limit was reached",

@@ -17,6 +17,7 @@ from hypersync.connectors.directory import ber
 from hypersync.connectors.directory.address import Address, WireKind
 from hypersync.connectors.directory.answers import (
     BASE,
+    NOT_NOW,
     ONE_LEVEL,
     SUBTREE,
     Answer,
@@ -35,6 +36,7 @@ from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 __all__ = [
     "ASSERTION",
     "Answer",
+    "Busy",
     "Code",
     "Control",
     "Entry",
@@ -53,6 +55,10 @@ _LINKS: Mapping[WireKind, str] = {
 }
 _ESCAPED = {ord(sign): f"\\{ord(sign):02x}" for sign in "*()\\\0"}
 _log = logging.getLogger(__name__)
+
+
+class Busy(SiloRefused):
+    """The server cannot answer now."""
 
 
 class _LinkModule(Protocol):
@@ -154,15 +160,15 @@ class Wire:
     ) -> list[Entry]:
         """Search for a few entries; none when ``base`` is not there.
 
-        Raises `Lost`, and `SiloRefused` for every answer but success and no such object.
+        Raises `Lost`, `Busy`, and `SiloRefused` for every other answer but success and no such
+        object.
         """
         answer = self.search(base, filter_, attributes, base_only=base_only, controls=controls)
         if answer.result.is_(Code.NO_SUCH_OBJECT):
             return []
         if answer.result.code:
-            raise SiloRefused(
-                f"the search in {base or 'the root'} failed: {answer.result.sentence}"
-            )
+            raised = Busy if answer.result.is_(*NOT_NOW) else SiloRefused
+            raise raised(f"the search in {base or 'the root'} failed: {answer.result.sentence}")
         return answer.entries
 
     def search(

@@ -28,7 +28,7 @@ from hypersync.connectors.directory.values import (
     steps_of,
     without_passwords,
 )
-from hypersync.connectors.directory.wire import Code, Entry, Lost, Result, Step
+from hypersync.connectors.directory.wire import Busy, Code, Entry, Lost, Result, Step
 from hypersync.connectors.directory.writing import (
     LATER,
     ReadBack,
@@ -75,6 +75,8 @@ class Writer:
         place = self._places[change.type.name]
         try:
             return self._operation(change)(change, place)
+        except Busy as error:
+            return RetryAfter(LATER, f"nothing was written: {error.message}")
         except (ValueError, SiloRefused) as error:
             return Refused(str(error))
         except Lost as error:
