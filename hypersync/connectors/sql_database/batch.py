@@ -7,7 +7,7 @@ conflict. Objects are read back when the whole batch is written, each once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -20,6 +20,13 @@ from hypersync.connectors.sql_database.list_rows import Moved
 from hypersync.connectors.sql_database.rows import Locked, Rows
 from hypersync.connectors.sql_database.source import Source
 from hypersync.connectors.sql_database.trouble import Meaning, Trouble, trouble
+from hypersync.connectors.sql_database.wanted import (
+    anchor_of,
+    as_reported,
+    check_writable,
+    not_there,
+    values_of,
+)
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
     Attributes,
@@ -29,11 +36,9 @@ from hypersync.model.objects import (
     Outcome,
     Refused,
     RetryAfter,
-    Scalar,
     SiloObject,
     Succeeded,
     Unknown,
-    Value,
 )
 
 _LATER = timedelta(seconds=30)
@@ -147,8 +152,8 @@ class Batch:
 
     def _create(self, change: Change, source: Source) -> Outcome | Written:
         rows = Rows(self._connection, source)
-        after = _normal(source, change.after)
-        _check_writable(source, after)
+        after = as_reported(source, change.after)
+        check_writable(source, after)
         anchor = self._known_anchor(rows, source, after)
         if anchor is not None:
             current = source.object(self._connection, anchor, {*after})
@@ -185,15 +190,15 @@ class Batch:
 
     def _update(self, change: Change, source: Source) -> Outcome | Written:
         rows = Rows(self._connection, source)
-        anchor = _anchor(change)
-        before, after = _normal(source, change.before), _normal(source, change.after)
-        _check_writable(source, {**after, source.anchor: None})
+        anchor = anchor_of(change)
+        before, after = as_reported(source, change.before), as_reported(source, change.after)
+        check_writable(source, {**after, source.anchor: None})
         if after.get(source.anchor) is not None and anchor_text(after[source.anchor]) != anchor:
             raise ValueError(f"the anchor {source.anchor!r} of an object cannot be changed")
         locked, current = self._locked(rows, source, anchor, {*before, *after})
         outcome = settled(replace(change, before=before, after=after), current)
         if outcome is not None or locked is None or current is None:
-            return self._shown(outcome or _gone(change), source, anchor)
+            return self._shown(outcome or not_there(change), source, anchor)
         names = differing(after, current.attributes)
         columns = {name: after[name] for name in names if name not in source.lists}
         if columns:
@@ -203,8 +208,8 @@ class Batch:
 
     def _delete(self, change: Change, source: Source) -> Outcome | Written:
         rows = Rows(self._connection, source)
-        anchor = _anchor(change)
-        before = _normal(source, change.before)
+        anchor = anchor_of(change)
+        before = as_reported(source, change.before)
         locked, current = self._locked(rows, source, anchor, {*before})
         outcome = settled(replace(change, before=before), current)
         if outcome is not None or locked is None:
@@ -222,9 +227,9 @@ class Batch:
         if members not in source.lists:
             return self._member_of_column(change, source, members)
         rows = Rows(self._connection, source)
-        anchor = _anchor(change)
+        anchor = anchor_of(change)
         if rows.lock(anchor, ()) is None:
-            return _gone(change)
+            return not_there(change)
         is_wanted = change.operation is Operation.ADD_MEMBER
         if rows.holds(members, anchor, member) != is_wanted:
             changed = [member]
@@ -238,10 +243,10 @@ class Batch:
 
     def _member_of_column(self, change: Change, source: Source, name: str) -> Outcome | Written:
         """Change a column that holds all members, as an array or as JSON."""
-        current = source.object(self._connection, _anchor(change), {name})
+        current = source.object(self._connection, anchor_of(change), {name})
         outcome = settled(change, current)
         if outcome is not None or current is None:
-            return self._shown(outcome or _gone(change), source, _anchor(change))
+            return self._shown(outcome or not_there(change), source, anchor_of(change))
         held = {name: current.attributes.get(name)}
         after = {name: written(change, current.attributes).get(name)}
         whole = replace(change, operation=Operation.UPDATE, before=held, after=after)
@@ -262,7 +267,7 @@ class Batch:
         self, rows: Rows, source: Source, anchor: str, after: Attributes, current: Attributes
     ) -> None:
         for name in set(after) & set(source.lists):
-            wanted, held = _values(after[name]), _values(current.get(name))
+            wanted, held = values_of(after[name]), values_of(current.get(name))
             rows.change_list(name, anchor, added=wanted - held, removed=held - wanted)
 
     def _shown(self, outcome: Outcome, source: Source, anchor: str) -> Outcome | Written:
@@ -276,41 +281,3 @@ class Batch:
                 return replace(outcome, object=source.object(self._connection, anchor))
             case _:
                 return outcome
-
-
-def _anchor(change: Change) -> str:
-    if change.anchor is None:
-        raise ValueError("the change names no object")
-    return change.anchor
-
-
-def _gone(change: Change) -> Conflict:
-    return Conflict(f"{change.type.name} {change.anchor} is not there any more")
-
-
-def _values(value: Value) -> set[Scalar]:
-    if is_missing(value) or value is None:
-        return set()
-    return set(value) if isinstance(value, tuple) else {value}
-
-
-def _normal(source: Source, attributes: Attributes | None) -> dict[str, Value]:
-    """Return the values of a change as the type reports them; raises ``ValueError``."""
-    out: dict[str, Value] = {}
-    for name, value in (attributes or {}).items():
-        if name in source.lists:
-            out[name] = source.lists[name].normal(value)
-        elif name in source.columns:
-            out[name] = source.columns[name].normal(value)
-        elif is_missing(value):
-            out[name] = None
-        else:
-            raise ValueError(f"there is no column {name!r}")
-    return out
-
-
-def _check_writable(source: Source, attributes: Mapping[str, Value]) -> None:
-    for name, value in attributes.items():
-        is_named = name in source.columns or not is_missing(value)
-        if is_named and name != source.anchor and not source.is_writable(name):
-            raise ValueError(f"{name!r} is read-only")
