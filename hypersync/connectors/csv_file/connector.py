@@ -30,13 +30,13 @@ from hypersync.connectors.csv_file.table import (
     Columns,
     Format,
     Row,
-    Stamp,
     ends_in_a_row,
     opened,
     read_header,
 )
 from hypersync.connectors.csv_file.write import Table, apply_changes
 from hypersync.connectors.discovery import discover_by_scan
+from hypersync.connectors.files import Stamp
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import (
     BATCH_SIZE,

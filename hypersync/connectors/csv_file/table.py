@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from hypersync.connectors.changes import sorted_values
+from hypersync.connectors.files import Stamp
 from hypersync.errors import ScanFailed, SiloUnreachable
 from hypersync.model.objects import Value
 
@@ -48,21 +49,6 @@ class Format:
     def reader(self, lines: TextIO) -> Reader:
         """Return a reader of rows that raises for broken quoting."""
         return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What changes when a file does."""
-
-    inode: int
-    size: int
-    modified_ns: int
-
-    @classmethod
-    def of(cls, file: int | Path) -> Stamp:
-        """Return the stamp of an open file or a path."""
-        found = os.stat(file)
-        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 class Columns:

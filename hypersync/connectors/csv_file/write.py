@@ -18,7 +18,8 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Self
 
 from hypersync.connectors.changes import is_missing, settled, sorted_values, written
-from hypersync.connectors.csv_file.table import Columns, Format, Row, Stamp, opened, read_header
+from hypersync.connectors.csv_file.table import Columns, Format, Row, opened, read_header
+from hypersync.connectors.files import Stamp
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Attributes,
