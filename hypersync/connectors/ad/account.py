@@ -19,6 +19,7 @@ from hypersync.model.objects import Attributes, Value
 
 PASSWORD: Final = "unicodePwd"  # noqa: S105 - the name of the attribute
 PASSWORD_SET: Final = "pwdLastSet"  # noqa: S105 - the name of the attribute
+_OTHER_NAME: Final = "password"  # noqa: S105 - the name of the attribute
 SWITCH: Final = ACCOUNT_ENABLED.lower()
 _NORMAL_ACCOUNT, _COMPUTER, _NO_PASSWORD_NEEDED = 0x200, 0x1000, 0x20
 _WITHOUT: Final = (
@@ -32,6 +33,19 @@ def part(attributes: Attributes, name: str) -> tuple[Value, dict[str, Value]]:
     found = [value for each, value in attributes.items() if each.lower() == name.lower()]
     rest = {each: value for each, value in attributes.items() if each.lower() != name.lower()}
     return (found[0] if found else None), rest
+
+
+def with_password(after: Attributes) -> dict[str, Value]:
+    """Return a new object's attributes with ``unicodePwd`` for ``password``, its other name here.
+
+    Raises ``ValueError`` when both are set.
+    """
+    secret, rest = part(after, _OTHER_NAME)
+    if len(rest) == len(after):
+        return rest
+    if PASSWORD.lower() in {name.lower() for name in rest}:
+        raise ValueError("set 'unicodePwd' or 'password', which means the same, not both")
+    return {**rest, PASSWORD: secret}
 
 
 def is_account(place: AdPlace) -> bool:
