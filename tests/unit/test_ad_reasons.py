@@ -24,7 +24,11 @@ NO_RIGHT = "has not the right"
         (68, "00002071: UpdErr: DSID-0305038D, problem 6005 (ENTRY_EXISTS), data 0", "in use"),
         (68, "00000524: UpdErr: DSID-031A11E2, problem 6005 (ENTRY_EXISTS), data 0", "in use"),
         (19, "000021C8: AtrErr: DSID-03200BBA, #1:", "userPrincipalName is in use"),
-        (65, "0000207D: UpdErr: DSID-03151368, problem 6002 (OBJ_CLASS_VIOLATION)", "class does not have"),
+        (
+            65,
+            "0000207D: UpdErr: DSID-03151368, problem 6002 (OBJ_CLASS_VIOLATION)",
+            "class does not have",
+        ),
         (53, "0000055E: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM)", "primary group"),
         (66, "00002015: UpdErr: DSID-031A1232, problem 6003 (CANT_ON_NON_LEAF)", "below it"),
         (66, "subtree_delete: Unable to delete a non-leaf node", "below it"),
