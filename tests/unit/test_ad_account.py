@@ -95,7 +95,8 @@ def test_one_bit_is_changed_over_what_was_read():
         ({"accountEnabled": True}, entry("546", "0"), "PASSWD_NOTREQD"),
         ({"accountEnabled": True}, entry(None), "has no enabled state"),
         ({"accountEnabled": None}, entry("512"), "is true or false"),
-        ({"accountEnabled": True, "userAccountControl": "512"}, entry("514"), "not both"),
+        ({"accountEnabled": True, "userAccountControl": "512"}, entry("514"), "new accounts only"),
+        ({"USERACCOUNTCONTROL": "544"}, entry("546"), "set 'accountEnabled'"),
     ],
 )
 def test_what_must_not_be_switched_is_not(after: dict[str, Value], found: Entry, why: str):

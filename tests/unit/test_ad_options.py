@@ -48,6 +48,13 @@ def test_name_filter_and_class_complete_each_other(
     assert place.object_class == classes
 
 
+@pytest.mark.parametrize("name", ["userAccountControl", "USERACCOUNTCONTROL"])
+def test_the_enabled_state_is_not_the_whole_number(name: str):
+    own = {"attribute": name, "when_on": "544", "when_off": "546"}
+    with pytest.raises(ValidationError, match="could enable an account without a password"):
+        kinds({"user": {"base": BASE, "enabled": own}})
+
+
 def test_accounts_know_how_their_state_is_stored_and_others_have_none():
     types = kinds({name: {"base": BASE} for name in ("user", "computer", "group", "contact", "ou")})
     assert {name for name, each in types.items() if each.enabled == KNOWN_SWITCHES["ad"]} == {

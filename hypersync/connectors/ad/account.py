@@ -111,14 +111,18 @@ def switched(after: Attributes, entry: Entry, place: AdPlace) -> dict[str, list[
 
     Raises ``ValueError`` with a sentence when it must not be changed.
     """
-    if SWITCH not in {name.lower() for name in after}:
+    names = {name.lower() for name in after}
+    if CONTROL.lower() in names:
+        raise ValueError(
+            "'userAccountControl' is set of new accounts only, since it could enable one without "
+            "a password; set 'accountEnabled'"
+        )
+    if SWITCH not in names:
         return {}
-    switch, rest = part(after, SWITCH)
+    switch, _ = part(after, SWITCH)
     raw = first(entry.raw, CONTROL)
     if not is_account(place) or raw is None:
         raise ValueError(f"{entry.dn} has no enabled state: it is no account, or hidden from us")
-    if part(rest, CONTROL)[0] is not None:
-        raise ValueError("set 'accountEnabled' or 'userAccountControl', not both")
     control = int(raw)
     if truth(switch) and control & _NO_PASSWORD_NEEDED and not has_password(entry.raw):
         raise ValueError(

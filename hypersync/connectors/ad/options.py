@@ -14,6 +14,7 @@ from typing import Final, Literal
 from pydantic import Field, field_validator
 
 from hypersync.config.values import Filled, Flag
+from hypersync.connectors.ad.values import CONTROL
 from hypersync.connectors.directory.address import host_and_port
 from hypersync.connectors.directory.names import split
 from hypersync.connectors.directory.options import DirectoryOptions
@@ -108,6 +109,11 @@ def _completed(name: str, options: AdTypeOptions) -> AdTypeOptions:
         named = {each.lower(): each for each in _CLASS.findall(filter_)}
         object_class = (known_class,) if known_class else tuple(named.values())
         object_class = object_class if len(object_class) == 1 else ()
+    if options.enabled is not None and options.enabled.attribute.lower() == CONTROL.lower():
+        raise ValueError(
+            f"'userAccountControl' could enable an account without a password; remove 'enabled' "
+            f"from {name!r}: accounts have 'accountEnabled' by themselves"
+        )
     is_group = bool(object_class) and object_class[-1].lower() == "group"
     if options.primary_members and not is_group:
         raise ValueError(f"only groups have 'primary_members'; remove it from {name!r}")
