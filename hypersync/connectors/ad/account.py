@@ -19,7 +19,7 @@ from hypersync.model.objects import Attributes, Value
 
 PASSWORD: Final = "unicodePwd"  # noqa: S105 - the name of the attribute
 PASSWORD_SET: Final = "pwdLastSet"  # noqa: S105 - the name of the attribute
-_OTHER_NAME: Final = "password"  # noqa: S105 - the name of the attribute
+_OTHER_NAME: Final = "password"
 SWITCH: Final = ACCOUNT_ENABLED.lower()
 _NORMAL_ACCOUNT, _COMPUTER, _NO_PASSWORD_NEEDED = 0x200, 0x1000, 0x20
 _WITHOUT: Final = (
