@@ -1,18 +1,20 @@
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from hypersync.connectors.contract import Bench, ConnectorContract, Fragile, seen, succeeded
+from hypersync.connectors.directory.ldap3_link import open_link
 from hypersync.connectors.directory.options import remedies
-from hypersync.connectors.directory.wire import Code
+from hypersync.connectors.directory.wire import Code, Wire
 from hypersync.connectors.ldap.connector import LdapConnector, LdapSession
 from hypersync.connectors.ldap.options import LdapOptions
 from hypersync.connectors.settings import SiloSettings, object_types
@@ -34,6 +36,7 @@ from hypersync.model.objects import (
     Succeeded,
     Unknown,
 )
+from tests.integration.test_ad_write_races import MeddledLink
 from tests.ldap_proxy import relaying
 from tests.slapd import (
     GROUPS,
@@ -566,6 +569,36 @@ def test_a_member_written_in_another_way_is_the_same_member(bench: Bench):
     assert succeeded(bench.apply(added))["member"] == (f"cn=ann,{PEOPLE}",)
 
 
+def change_of(bench: Bench, operation: Operation) -> Change:
+    if operation is Operation.MOVE:
+        return bench.change(
+            operation, "ann", {"dn": f"cn=ann,{PEOPLE}"}, {"dn": f"cn=ann,{GROUPS}"}
+        )
+    after = {"description": "x"} if operation is Operation.UPDATE else None
+    before = {"description": None} if after else {"title": "Clerk"}
+    return bench.change(operation, "ann", before, after)
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE, Operation.MOVE, Operation.DELETE])
+def test_a_stranger_who_takes_the_name_before_the_write_is_left_alone(
+    server: Slapd, bench: Bench, operation: Operation
+):
+    change = change_of(bench, operation)
+    with meddled(bench.connector, lambda: replace_somebody(server, "ann")) as session:
+        (outcome,) = session.apply([change])
+    assert isinstance(outcome, Conflict)
+    assert "title: Stranger" in server.search(PEOPLE, "(cn=ann)", "title")
+    assert "description: x" not in server.search(PEOPLE, "(cn=ann)", "description")
+
+
+def test_what_changes_before_a_delete_is_not_deleted(bench: Bench):
+    change = change_of(bench, Operation.DELETE)
+    director = partial(bench.hands.set, "ann", "title", "Director")
+    with meddled(bench.connector, director) as session:
+        assert isinstance(session.apply([change])[0], Conflict)
+    assert bench.read("ann")["title"] == "Director"
+
+
 def member(bench: Bench, operation: Operation, name: str) -> Change:
     """Return a membership change that tells the member's anchor too, as the engine does."""
     anchor = bench.hands.anchor(name)
@@ -703,6 +736,20 @@ def test_a_connection_that_breaks_during_a_write_leaves_it_unknown(server: Slapd
     assert [type(each) for each in outcomes] == [Unknown, RetryAfter]
     with bench.connector.open() as session:
         assert [type(each) for each in session.apply(changes)] == [Succeeded, Succeeded]
+
+
+@contextmanager
+def meddled(connector: LdapConnector, meddle: Callable[[], None]) -> Iterator[LdapSession]:
+    """Open a session in which somebody else is quicker than the first write."""
+    options = connector.settings.options
+    assert isinstance(options, LdapOptions)
+    address = options.address(connector.settings.root, connector.settings.timeout)
+    (url,) = address.urls
+    wire = Wire(MeddledLink(open_link(url, address), meddle), url)
+    try:
+        yield LdapSession(connector.settings, options, wire)
+    finally:
+        wire.close()
 
 
 class CuttingProxy:

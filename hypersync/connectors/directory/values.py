@@ -101,6 +101,23 @@ def raw_values(name: str, shown: Representation, entry: Entry) -> list[bytes]:
     ]
 
 
+def as_it_was(
+    change: Change, shown: Representation, entry: Entry
+) -> tuple[list[str], list[tuple[str, bytes]]]:
+    """Return what of the compared attributes had no value and what had one that can be compared."""
+    absent, held = [], []
+    for name in sorted(compared_names(change)):
+        found = shown.reported(name)
+        values = raw_values(name, shown, entry)
+        if not shown.is_known(name) or not found.is_comparable:
+            continue
+        if not values:
+            absent.append(name)
+        elif len(values) == 1:
+            held.append((name, values[0]))
+    return absent, held
+
+
 def steps_of(
     after: Attributes, shown: Representation, entry: Entry
 ) -> tuple[dict[str, list[Step]], list[str]]:

@@ -45,6 +45,7 @@ __all__ = [
     "Result",
     "Step",
     "Wire",
+    "assertion",
     "escaped",
 ]
 ASSERTION = "1.3.6.1.1.12"
@@ -203,7 +204,7 @@ class Wire:
         ``changes`` maps attributes to steps: ``delete``, ``add`` or ``replace`` with values.
         ``absent`` are attributes that must have no value, else nothing is done (RFC 4528).
         """
-        asserted = [Control(ASSERTION, value=ber.filter_for_absence(absent))] if absent else []
+        asserted = [assertion(absent)] if absent else []
         return self._link.modify(dn, changes, [*controls, *asserted])
 
     def move(
@@ -215,6 +216,11 @@ class Wire:
     def delete(self, dn: str, *, controls: Sequence[Control] = ()) -> Result:
         """Delete an entry; raises `Lost`."""
         return self._link.delete(dn, controls)
+
+
+def assertion(absent: Sequence[str], held: Sequence[tuple[str, bytes]] = ()) -> Control:
+    """Return what makes a request fail unless the entry lacks some attributes and holds others."""
+    return Control(ASSERTION, value=ber.filter_for(absent, held))
 
 
 def _link_module(kind: WireKind) -> _LinkModule:

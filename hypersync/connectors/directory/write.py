@@ -3,7 +3,8 @@
 An object is read before it is written: what already is as wanted has succeeded, what is no longer
 as it was is a conflict. What happens between reading and writing is caught by the request itself:
 one modify deletes exactly the old values and adds the new ones, so it fails when they are gone,
-and where there was no value it asserts (RFC 4528) that there is none, if the server can.
+and where there was no value it asserts (RFC 4528) that there is none, if the server can. So does
+every request assert that the anchor is still the one that was read, and a delete the values.
 Memberships add or remove one value and read no members, whatever the size of the group; what DN the
 member has now is looked up by its anchor (`members`). When the connection breaks during a write,
 its outcome is unknown and nothing more is tried.
@@ -22,13 +23,23 @@ from hypersync.connectors.directory.names import normal, split
 from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.values import (
+    as_it_was,
     as_reported,
     compared_names,
     new_entry,
     steps_of,
     without_passwords,
 )
-from hypersync.connectors.directory.wire import Busy, Code, Entry, Lost, Result, Step
+from hypersync.connectors.directory.wire import (
+    Busy,
+    Code,
+    Control,
+    Entry,
+    Lost,
+    Result,
+    Step,
+    assertion,
+)
 from hypersync.connectors.directory.writing import (
     LATER,
     ReadBack,
@@ -116,7 +127,7 @@ class Writer:
         steps, absent = self._steps(after, place, shown, entry)
         with writing():
             result = self._wire.modify(
-                self._address(entry, place), steps, absent=self._assertable(absent)
+                self._address(entry, place), steps, controls=self._asserted(entry, place, absent)
             )
         return self._answer(result, change, place)
 
@@ -156,7 +167,12 @@ class Writer:
             return outcome or Conflict(f"{change.type.name} {change.anchor} is not there any more")
         is_elsewhere = normal(parent) != normal(split(entry.dn)[1])
         with writing():
-            result = self._wire.move(entry.dn, rdn, parent if is_elsewhere else None)
+            result = self._wire.move(
+                entry.dn,
+                rdn,
+                parent if is_elsewhere else None,
+                controls=self._asserted(entry, place),
+            )
         if result.is_(Code.ENTRY_EXISTS):
             return Conflict(f"{target} is there already", self._whole(change, place))
         if result.code and is_elsewhere and self._lacks(place, parent):
@@ -170,11 +186,14 @@ class Writer:
         outcome = self._settled(change, place, shown, entry)
         if outcome is not None or entry is None:
             return outcome or Succeeded(None)
+        absent, held = as_it_was(change, shown, entry)
+        asserted = self._asserted(entry, place, absent, held)
         with writing():
-            result = self._wire.delete(self._address(entry, place))
-        if result.is_(Code.SUCCESS, Code.NO_SUCH_OBJECT):
-            return Succeeded(None)
-        return self._refused(result)
+            result = self._wire.delete(self._address(entry, place), controls=asserted)
+        if result.is_(Code.NO_SUCH_OBJECT, Code.ASSERTION_FAILED):
+            there = self._whole(change, place)
+            return Succeeded(None) if there is None else Conflict(_MEANWHILE, there)
+        return Succeeded(None) if result.code == 0 else self._refused(result)
 
     def _member(self, change: Change, place: Place) -> Outcome | Written:
         if place.members is None:
@@ -204,7 +223,11 @@ class Writer:
 
     def _modify_members(self, entry: Entry, place: Place, steps: Sequence[Step]) -> Result:
         with writing():
-            return self._wire.modify(self._address(entry, place), {str(place.members): steps})
+            return self._wire.modify(
+                self._address(entry, place),
+                {str(place.members): steps},
+                controls=self._asserted(entry, place),
+            )
 
     # --- what they share -----------------------------------------------------------------------
 
@@ -282,5 +305,15 @@ class Writer:
     def _whole(self, change: Change, place: Place) -> SiloObject | None:
         return None if change.anchor is None else self._directory.object(place, change.anchor)
 
-    def _assertable(self, absent: Sequence[str]) -> Sequence[str]:
-        return absent if self._directory.has_assertions else ()
+    def _asserted(
+        self,
+        entry: Entry,
+        place: Place,
+        absent: Sequence[str] = (),
+        held: Sequence[tuple[str, bytes]] = (),
+    ) -> Sequence[Control]:
+        """Return what a request demands of the entry, if the server can: above all its anchor."""
+        anchor = place.anchor_of(entry)
+        if not self._directory.has_assertions or anchor is None:
+            return ()
+        return [assertion(absent, [(place.anchor, anchor.encode()), *held])]
