@@ -4,8 +4,12 @@ from uuid import UUID
 
 import pytest
 
+from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.members import ATTEMPTS, Unsteady, complete
+from hypersync.connectors.ad.options import AdOptions
+from hypersync.connectors.ad.place import place_of
 from hypersync.connectors.directory.answers import Answer, Entry, Lost, Search
+from hypersync.connectors.settings import object_types
 from hypersync.errors import SiloRefused
 from tests.ad_scripted import Scripted, answer
 
@@ -45,6 +49,16 @@ def test_ranges_are_fetched_until_the_star():
         "member;range=3000-*",
     ]
     assert {each.base for each in link.asked} == {f"<GUID={GUID}>"}
+
+
+def test_what_is_compared_before_a_write_is_the_whole_of_it():
+    given = {"url": "ldaps://dc", "types": {"group": {"base": "DC=example,DC=org"}}}
+    (kind,) = object_types("ad", AdOptions.model_validate(given), {})
+    link = Scripted(answer(first_part()), part(1500, "*", 3200))
+    directory = AdDirectory(link.wire, {}, {"namingContexts": [b"DC=example,DC=org"]})
+    found = directory.entry(place_of(kind), str(GUID), ["member"])
+    assert found is not None
+    assert found.raw["member"] == members(0, 3200)
 
 
 def test_an_entry_that_came_whole_is_not_asked_for_again():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
@@ -13,7 +13,7 @@ from hypersync.connectors.ad.values import guid_text
 from hypersync.connectors.directory.answers import Raw
 from hypersync.connectors.directory.schema import AttributeType, Representation, parse_types
 from hypersync.connectors.directory.tree import ANY, Directory, Place
-from hypersync.connectors.directory.wire import Entry, Wire
+from hypersync.connectors.directory.wire import Busy, Entry, Wire
 from hypersync.errors import ScanFailed, SiloRefused
 from hypersync.model.objects import SiloObject
 
@@ -140,6 +140,14 @@ class AdDirectory(Directory):
         if not isinstance(place, AdPlace):
             raise TypeError(f"{place.name} is no type of an ad silo")
         return AdRepresentation(self.types, place, wanted)
+
+    def entry(self, place: Place, anchor: str, attributes: Iterable[str]) -> Entry | None:
+        """Find an entry by its anchor, with all its values; raises `Lost` and `SiloRefused`."""
+        found = super().entry(place, anchor, attributes)
+        try:
+            return None if found is None else complete(self.wire, found)
+        except ValueError as error:
+            raise Busy(f"{place.name} {anchor} cannot be read: {error}") from error
 
     def shown(self, place: Place, entry: Entry) -> SiloObject | None:
         """Return an entry as a scan reports it, with all its members.
