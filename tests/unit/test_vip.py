@@ -7,7 +7,7 @@ import pytest
 
 from hypersync.model.objects import Operation
 from hypersync.pipeline.settle import vip_memory
-from hypersync.pipeline.vip import PEOPLE, Vips
+from hypersync.pipeline.vip import PEOPLE, TAKEN, Vips
 from tests.candidates import NOW
 
 SPAN = timedelta(days=30)
@@ -35,6 +35,7 @@ class Draft:
     silo: str = "ad"
     type: str = "group"
     anchor: str | None = "g1"
+    slot: str = "account"
 
 
 def ago(**span):
@@ -148,3 +149,17 @@ def test_each_rule_and_identity_is_remembered_for_itself():
     before = {1: {"a": None, "b": ago(days=1)}, 2: {"a": None}}
     after = memory(before, {1: ("a",), 3: ("b",)})
     assert after == {2: {"a": NOW.isoformat()}, 3: {"b": None}}
+
+
+@pytest.mark.parametrize(
+    ("slot", "since", "expected"),
+    [
+        ("account", ago(days=29), True),
+        ("account", ago(days=30), False),
+        ("group", ago(days=1), False),
+    ],
+)
+def test_a_slot_whose_object_was_replaced_is_a_vips_for_a_while(slot, since, expected):
+    memory = {f"replaced:{slot}": since}
+    found = Vips([], [], timedelta(days=30)).of(Draft(), {}, memory, NOW)
+    assert (found is not None and found.name == TAKEN) is expected

@@ -1,4 +1,4 @@
-"""The columns of a table or query, and their anchors. Pure.
+"""The columns of a table or query, and their anchors.
 
 NULL and empty text are missing.
 """

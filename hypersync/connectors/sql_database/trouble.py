@@ -1,4 +1,4 @@
-"""What a database complains about, in one sentence and with what follows from it. Pure.
+"""What a database complains about, in one sentence and with what follows from it.
 
 The drivers' own sentences may hold values, hence where we know what is meant we say it ourselves,
 naming constraint and column. Sources: PostgreSQL "Error Codes" (SQLSTATE), MariaDB "Error Codes",

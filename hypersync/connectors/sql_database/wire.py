@@ -1,4 +1,4 @@
-"""Whether the way to a database is safe: encrypted, to the server that is meant. Pure.
+"""Whether the way to a database is safe: encrypted, to the server that is meant.
 
 The drivers ask for neither unless the URL says so. Sources: PostgreSQL "SSL Support" of libpq,
 PyMySQL's parameters of ``connect``.
