@@ -413,7 +413,14 @@ def test_a_member_is_told_by_its_guid_whoever_has_its_name(silo: Silo):
     for name in ("ann", "bob"):
         silo.corner.move(silo.corner.person(name), f"CN={name}", silo.corner.leavers)
         account = silo.corner.account(f"x{name}")
-        silo.server.modify(person(name, below=silo.corner.people, sAMAccountName=account))
+        silo.server.modify(
+            person(
+                name,
+                below=silo.corner.people,
+                sAMAccountName=account,
+                userPrincipalName=f"{account}@hs.test",
+            )
+        )
     outcome = silo.member(Operation.ADD_MEMBER, staff, silo.corner.person("bob"), known=bob)
     assert isinstance(outcome, Conflict)
     assert "was renamed or moved" in outcome.why

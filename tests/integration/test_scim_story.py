@@ -28,6 +28,7 @@ silos:
     write: true
     url: URL
     auth: {bearer: TOKEN}
+    initial_password: {command: ["true"]}
     types:
       user: {map: {mail: 'emails[type eq "work"].value'}}
       group: {attributes: [displayName]}

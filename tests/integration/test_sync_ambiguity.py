@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hypersync.model.requests import RequestKind, RequestState
+from hypersync.pipeline.vip import TAKEN
 from tests.postgresql import both_databases
 from tests.worlds import DISABLE, World
 
@@ -86,6 +87,10 @@ def test_it_ends_when_the_ambiguity_ends(twins):
     assert incidents(twins) == []
     with twins.app.store.snapshot() as unit:
         assert unit.requests.get(incident.id).state is RequestState.VOID
+    (asked,) = twins.suspended()  # of two, who stays may be the wrong one
+    assert (asked.anchor, asked.vip) == ("u1", TAKEN)
+    twins.approve(asked)
+    twins.run("delta")
     assert twins.disabled() == {"u1"}
 
 
