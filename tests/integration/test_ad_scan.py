@@ -98,7 +98,7 @@ def test_a_delta_that_breaks_off_goes_on_from_its_last_checkpoint(big: Samba):
             for number in range(200, 300)
         )
     )
-    dying = windows(big, turn=40, dies_after=16)
+    dying = windows(big, turn=40, dies_after=11)
     first = partly(dying, cursor)
     assert 0 < len(seen(first)) < 100
     reached = [e.cursor for e in first if isinstance(e, Checkpoint)]
