@@ -268,12 +268,18 @@ def test_a_wrong_password_is_not_tried_at_the_next_server(plain: Slapd, wire: st
             pass
 
 
+def message_id(request: bytes) -> int:
+    """Return the number of a request; the library counts on in a process, so it has many bytes."""
+    at = 2 if request[1] < 0x80 else 2 + (request[1] & 0x7F)
+    return int.from_bytes(request[at + 2 : at + 2 + request[at + 1]], "big")
+
+
 def say_unavailable(client: socket.socket) -> None:
     """Answer a bind as a server does that is about to stop."""
     with client:
-        number = client.recv(1 << 16)[4:5]
+        number = message_id(client.recv(1 << 16))
         result = element(0x61, b"\x0a\x01\x34" + octets(b"") + octets(b"shutting down"))
-        client.sendall(sequence(integer(number[0]), result))
+        client.sendall(sequence(integer(number), result))
         client.recv(1 << 16)
 
 
@@ -289,7 +295,7 @@ def test_what_came_in_clear_before_tls_is_not_taken_for_what_came_by_it(
 
     def answer(client: socket.socket) -> None:
         with client, suppress(OSError):
-            number = client.recv(1 << 16)[4]
+            number = message_id(client.recv(1 << 16))
             bound = sequence(integer(number + 1), element(0x61, good))
             more = bound if forged == "all of it" else bound[:5]
             client.sendall(sequence(integer(number), element(0x78, good)) + more)
@@ -300,9 +306,7 @@ def test_what_came_in_clear_before_tls_is_not_taken_for_what_came_by_it(
     with listening(answer) as url:
         tls = {"start": "true", "ca_file": str(authority.file)}
         said = refusal(connect(url, wire=wire, tls=tls, timeout=5))
-    # what came may also break the handshake before it is looked at
-    reasons = ("cannot be reached: something was sent in clear", "does not start TLS: ")
-    assert said.startswith(tuple(f"{url} {reason}" for reason in reasons))
+    assert said.startswith(f"{url} cannot be reached: something was sent in clear")
 
 
 def test_a_server_that_is_not_available_now_is_passed_by(plain: Slapd, wire: str):
