@@ -13,7 +13,7 @@ from hypersync.model.requests import Request
 from hypersync.ports.store.listing import ActionsWanted, RequestsWanted
 from hypersync.store import tables
 from hypersync.store.action_rows import action_of
-from hypersync.store.requests import request_of
+from hypersync.store.request_rows import request_of
 
 _ACTION = tables.action
 _REQUEST = tables.request
