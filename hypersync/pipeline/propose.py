@@ -16,17 +16,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from hypersync.errors import EvaluationError
-from hypersync.model.ids import IdentityId, ObjectId
+from hypersync.model.ids import ObjectId
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Attributes, Operation, Value
 from hypersync.pipeline.drafts import Draft, Group, Identity, Problem, Types
+from hypersync.pipeline.rivals import SWITCHES, contested, without_opposites, without_repeats
 from hypersync.rulebook.compile import Evaluator
 from hypersync.rulebook.nodes import Compiled
 from hypersync.rulebook.operators import storable
 from hypersync.rulebook.rules import Rule, Rulebook, RuleKind
 
 MEMBER_SEPARATOR = "\x1f"
-_SWITCHES = (Operation.ENABLE, Operation.DISABLE)
 
 
 class Proposer:
@@ -44,9 +44,9 @@ class Proposer:
         self._types = types
         self._groups = groups
         self._slots = {slot.name: index for index, slot in enumerate(rulebook.slots)}
-        self._contested = _contested(rulebook.rules)
+        self._contested = contested(rulebook.rules)
         switches = {rule.do.operation for rule in rulebook.rules if rule.do is not None}
-        self._is_torn = switches.issuperset(_SWITCHES)
+        self._is_torn = switches.issuperset(SWITCHES)
         self._makers: dict[RuleKind, Callable[[Rule, Identity], Iterable[Draft]]] = {
             RuleKind.PROVISION: self._provision,
             RuleKind.UPDATE: self._update,
@@ -71,9 +71,9 @@ class Proposer:
             except EvaluationError as error:
                 problems.append(Problem(rule.id, identity.id, error.code, error.message))
         if len(drafts) > 1:
-            drafts = _without_repeats(drafts)
+            drafts = without_repeats(drafts)
         if self._is_torn:
-            drafts = _without_opposites(drafts, fired, holding or fired, identity.id, problems)
+            drafts = without_opposites(drafts, fired, holding or fired, identity.id, problems)
         if self._contested:
             drafts = self._without_losers(identity, drafts, problems)
         _name(drafts, identity)
@@ -356,55 +356,6 @@ def _name(drafts: list[Draft], identity: Identity) -> None:
         draft.name = name
         if draft.rule.counting is not None or isinstance(draft.rule.throttle, Compiled):
             draft.seen = identity
-
-
-def _without_repeats(drafts: list[Draft]) -> list[Draft]:
-    """Keep the first of several rules that do the same to one object."""
-    kept: list[Draft] = []
-    seen: set[tuple[object, ...]] = set()
-    for draft in drafts:
-        what = (draft.slot, draft.operation, draft.target)
-        if draft.operation not in (Operation.UPDATE, Operation.EVENT):
-            if what in seen:
-                continue
-            seen.add(what)
-        kept.append(draft)
-    return kept
-
-
-def _without_opposites(
-    drafts: list[Draft],
-    fired: Iterable[Rule],
-    holding: Iterable[Rule],
-    identity: IdentityId,
-    problems: list[Problem],
-) -> list[Draft]:
-    """Refuse to enable and to disable at once.
-
-    The rules count, not what they would change: the one that has nothing to change now would
-    undo the other in the next run.
-    """
-    switching: dict[str, dict[Operation, list[Rule]]] = {}
-    for rule in holding:
-        if rule.do is not None and rule.do.operation in _SWITCHES:
-            switching.setdefault(rule.target, {}).setdefault(rule.do.operation, []).append(rule)
-    torn = {slot: rules for slot, rules in switching.items() if len(rules) > 1}
-    for rule in fired:
-        if rule.target in torn and rule.do is not None and rule.do.operation in _SWITCHES:
-            names = [each.id for rules in torn[rule.target].values() for each in rules]
-            text = f"enable and disable at once: {' against '.join(names)}"
-            problems.append(Problem(rule.id, identity, "conflict", text))
-    return [draft for draft in drafts if draft.slot not in torn or draft.operation not in _SWITCHES]
-
-
-def _contested(rules: Iterable[Rule]) -> dict[tuple[str, str], list[Rule]]:
-    """Return the rules that write an attribute which several rules write."""
-    writers: dict[tuple[str, str], list[Rule]] = {}
-    for rule in rules:
-        if rule.kind is RuleKind.UPDATE:
-            for name in rule.set:
-                writers.setdefault((rule.target, name), []).append(rule)
-    return {where: found for where, found in writers.items() if len(found) > 1}
 
 
 def split_dn(dn: str) -> tuple[str, str]:
