@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hypersync.approvals.decide import Ballot, OfRequest, decide
-from hypersync.messages import views
+from hypersync.messages import rows, views
 from hypersync.messages.words import Words
 from hypersync.model.causes import Cluster
 from hypersync.model.requests import Answer, Plan, Step
@@ -100,9 +100,9 @@ def test_what_a_real_sync_stopped_is_said_in_german(world):
         said = views.sentence_of(request, german)
         assert "würde" in said or "angehalten" in said, said
         for action in actions[request.id]:
-            row = views.row_view(action, words=german, book=request.detail["said"])
+            row = rows.row_view(action, words=german, book=request.detail["said"])
             assert "allowed" not in row.why
-            english = views.row_view(replace(action), book=request.detail["said"])
+            english = rows.row_view(replace(action), book=request.detail["said"])
             assert row.why != english.why
 
 

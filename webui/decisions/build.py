@@ -10,16 +10,15 @@ from hypersync.approvals.settings import Settings
 from hypersync.approvals.subject import Subject
 from hypersync.messages import wording
 from hypersync.messages.pages.decide import DecidePage
-from hypersync.messages.views import (
+from hypersync.messages.rows import (
     ClusterView,
     cluster_text,
     cluster_views,
-    end_of,
     in_common,
-    notes_of,
     row_view,
     under_headings,
 )
+from hypersync.messages.views import end_of, notes_of
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.causes import Cluster
 from hypersync.model.requests import Answer, Request, RequestKind, RequestState

@@ -26,7 +26,7 @@ from hypersync.messages.pages.identities import (
     ObjectView,
     SearchPage,
 )
-from hypersync.messages.views import PAGE_VALUES, ChangeView
+from hypersync.messages.rows import PAGE_VALUES, ChangeView
 from hypersync.model.ids import ObjectId
 from hypersync.ports.store.objects import StoredObject
 from webui.identities import addresses

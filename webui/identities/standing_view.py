@@ -8,7 +8,7 @@ from datetime import datetime
 from hypersync.insight.standing import RuleStanding, VipStanding
 from hypersync.messages import wording
 from hypersync.messages.pages.identities import AboutView, RuleView
-from hypersync.messages.views import row_view
+from hypersync.messages.rows import row_view
 from hypersync.model.actions import OPEN_STATES, Action
 from hypersync.model.objects import Value
 from hypersync.pipeline.why import RuleAnswer

@@ -21,16 +21,15 @@ from hypersync.messages.pages.pending import (
     WaitingView,
     WholeView,
 )
-from hypersync.messages.views import (
+from hypersync.messages.rows import (
     RowView,
     cluster_text,
     cluster_views,
-    end_of,
     in_common,
-    notes_of,
     row_view,
     under_headings,
 )
+from hypersync.messages.views import end_of, notes_of
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.objects import Operation
 from hypersync.model.requests import Answer, Request, RequestKind

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from hypersync.messages import wording
 from hypersync.messages.pages.runs import RuleLine, RunActionView, RunLine
-from hypersync.messages.views import row_view
+from hypersync.messages.rows import row_view
 from hypersync.model.actions import Action, is_undo, undone_rule
 from hypersync.model.runs import RuleReport, Run, RunError
 

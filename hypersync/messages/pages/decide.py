@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hypersync.messages.views import ClusterView, RowView
+from hypersync.messages.rows import ClusterView, RowView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hypersync.messages.views import RowView
+from hypersync.messages.rows import RowView
 
 
 @dataclass(frozen=True, slots=True)

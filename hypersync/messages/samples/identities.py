@@ -19,8 +19,8 @@ from hypersync.messages.pages.identities import (
     SearchPage,
     ThenView,
 )
+from hypersync.messages.rows import ChangeView, row_view
 from hypersync.messages.samples.mails import RUN, question
-from hypersync.messages.views import ChangeView, row_view
 
 _ADDRESS = "/identities/1007"
 _WHEN = "Mon 2 Mar 2026, 08:30 UTC"
