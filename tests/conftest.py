@@ -8,6 +8,7 @@ from tests.graph import graph, graph_server
 from tests.mariadb import mariadb_server
 from tests.postgresql import database_url, postgresql_server
 from tests.samba import domain_controller, provisioned
+from tests.scim import scim, scim_server
 from tests.slapd import company_slapd
 from tests.sql import database, mariadb_for_silos, postgresql_for_silos
 from tests.worlds import world
@@ -24,6 +25,8 @@ __all__ = [
     "postgresql_for_silos",
     "postgresql_server",
     "provisioned",
+    "scim",
+    "scim_server",
     "world",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,24 +22,11 @@ from tests.scim_service import (
     broken,
     listed,
     problem,
-    serving,
 )
 from tests.scimming import TYPES, connect, cursor_of, scan
 
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 WHEN = "2026-01-02T03:04:05Z"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ScimServer]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: ScimServer) -> ScimServer:
-    running.fresh()
-    return running
 
 
 def people(number: int) -> list[dict[str, Any]]:
@@ -84,22 +71,22 @@ def pages(
 @pytest.mark.parametrize("most", [2, 3, 10, 1_000])
 @pytest.mark.parametrize("way", ["overlapping", "index"])
 def test_pages_that_are_shorter_than_asked_for_are_put_together(
-    server: ScimServer, most: int, way: str
+    scim: ScimServer, most: int, way: str
 ):
-    server.instead = pages(people(10), most)
-    events = scan(connect(server.url, pagination=way, page_size=7))
+    scim.instead = pages(people(10), most)
+    events = scan(connect(scim.url, pagination=way, page_size=7))
     assert anchors(events) == [each["id"] for each in people(10)]
     assert isinstance(events[-1], Complete)
 
 
-def test_a_service_that_sends_everything_at_once_is_believed(server: ScimServer):
-    server.instead = of_users(lambda start, count: listed(people(10)))
-    assert len(anchors(scan(connect(server.url, page_size=2)))) == 10
+def test_a_service_that_sends_everything_at_once_is_believed(scim: ScimServer):
+    scim.instead = of_users(lambda start, count: listed(people(10)))
+    assert len(anchors(scan(connect(scim.url, page_size=2)))) == 10
 
 
 @pytest.mark.parametrize("comes", [True, False])
 def test_nobody_is_skipped_when_somebody_is_deleted_between_two_pages(
-    server: ScimServer, comes: bool
+    scim: ScimServer, comes: bool
 ):
     """Also when somebody else comes at that moment, so that the total stays the same."""
     there, done = people(9), []
@@ -109,69 +96,67 @@ def test_nobody_is_skipped_when_somebody_is_deleted_between_two_pages(
             done.append(there.pop(0))
             there.extend([{"id": "new", "userName": "new"}] if comes else [])
 
-    server.instead = pages(there, 3, delete)
-    events = scan(connect(server.url))
+    scim.instead = pages(there, 3, delete)
+    events = scan(connect(scim.url))
     assert done
     assert {each["id"] for each in there} <= set(anchors(events))
     assert len(anchors(events)) == len(set(anchors(events)))
     assert isinstance(events[-1], Complete)
 
 
-def test_a_list_that_never_holds_still_fails_the_scan(server: ScimServer):
+def test_a_list_that_never_holds_still_fails_the_scan(scim: ScimServer):
     there = people(9)
-    server.instead = pages(there, 3, lambda start: there.append({"id": f"n{len(there)}"}))
+    scim.instead = pages(there, 3, lambda start: there.append({"id": f"n{len(there)}"}))
     with pytest.raises(ScanFailed, match="did not stay the same while it was read, 3 times"):
-        scan(connect(server.url))
+        scan(connect(scim.url))
 
 
-def test_an_id_that_comes_twice_fails_the_scan(server: ScimServer):
-    server.instead = pages([*people(5), people(5)[1]], 3)
+def test_an_id_that_comes_twice_fails_the_scan(scim: ScimServer):
+    scim.instead = pages([*people(5), people(5)[1]], 3)
     with pytest.raises(ScanFailed, match="an object came twice"):
-        scan(connect(server.url))
+        scan(connect(scim.url))
 
 
-def test_a_page_without_objects_before_the_end_fails_the_scan(server: ScimServer):
-    server.instead = of_users(
-        lambda start, count: listed(people(3) if start == 1 else [], 9, start)
-    )
+def test_a_page_without_objects_before_the_end_fails_the_scan(scim: ScimServer):
+    scim.instead = of_users(lambda start, count: listed(people(3) if start == 1 else [], 9, start))
     with pytest.raises(ScanFailed, match="stands there no more"):
-        scan(connect(server.url))
+        scan(connect(scim.url))
     with pytest.raises(ScanFailed, match="after 3 of 9 objects came none"):
-        scan(connect(server.url, pagination="index"))
+        scan(connect(scim.url, pagination="index"))
 
 
-def test_a_service_that_ignores_where_to_start_fails_the_scan(server: ScimServer):
-    server.instead = of_users(lambda start, count: listed(people(3), 9))
+def test_a_service_that_ignores_where_to_start_fails_the_scan(scim: ScimServer):
+    scim.instead = of_users(lambda start, count: listed(people(3), 9))
     with pytest.raises(ScanFailed, match="it ignores startIndex"):
-        scan(connect(server.url))
+        scan(connect(scim.url))
 
 
-def test_a_service_that_knows_whole_pages_only_wants_another_pagination(server: ScimServer):
+def test_a_service_that_knows_whole_pages_only_wants_another_pagination(scim: ScimServer):
     def aligned(start: int, count: int) -> Response:
         first = (start - 1) // count * count
         return listed(people(9)[first : first + count], 9, first + 1)
 
-    server.instead = of_users(aligned)
+    scim.instead = of_users(aligned)
     with pytest.raises(ScanFailed, match="whole pages only, write 'pagination: index'"):
-        scan(connect(server.url, page_size=3))
-    assert len(anchors(scan(connect(server.url, page_size=3, pagination="index")))) == 9
+        scan(connect(scim.url, page_size=3))
+    assert len(anchors(scan(connect(scim.url, page_size=3, pagination="index")))) == 9
 
 
-def test_pages_of_one_object_cannot_overlap(server: ScimServer):
-    server.instead = pages(people(3), 1)
+def test_pages_of_one_object_cannot_overlap(scim: ScimServer):
+    scim.instead = pages(people(3), 1)
     with pytest.raises(ScanFailed, match="comes one by one"):
-        scan(connect(server.url))
-    assert len(anchors(scan(connect(server.url, pagination="index")))) == 3
+        scan(connect(scim.url))
+    assert len(anchors(scan(connect(scim.url, pagination="index")))) == 3
 
 
-def test_a_total_that_is_the_size_of_the_page_is_found_out(server: ScimServer):
+def test_a_total_that_is_the_size_of_the_page_is_found_out(scim: ScimServer):
     def then(start: int, count: int) -> Response:
         found = people(9)[start - 1 : start - 1 + count]
         return listed(found, len(found) if start == 1 else 3, start)
 
-    server.instead = of_users(then)
+    scim.instead = of_users(then)
     with pytest.raises(ScanFailed, match="a totalResults that is the size of the page"):
-        scan(connect(server.url, page_size=3))
+        scan(connect(scim.url, page_size=3))
 
 
 @pytest.mark.parametrize(
@@ -186,11 +171,11 @@ def test_a_total_that_is_the_size_of_the_page_is_found_out(server: ScimServer):
     ],
 )
 def test_totals_and_places_that_do_not_fit_fail_the_scan(
-    server: ScimServer, then: Callable[[int, int], Response], why: str
+    scim: ScimServer, then: Callable[[int, int], Response], why: str
 ):
-    server.instead = of_users(then)
+    scim.instead = of_users(then)
     with pytest.raises(ScanFailed, match=why):
-        scan(connect(server.url))
+        scan(connect(scim.url))
 
 
 @pytest.mark.parametrize(
@@ -207,21 +192,21 @@ def test_totals_and_places_that_do_not_fit_fail_the_scan(
         ({"schemas": [LIST], "totalResults": False}, "is no list of resources"),
     ],
 )
-def test_what_is_no_list_fails_the_scan(server: ScimServer, body: object, why: str):
-    server.instead = of_users(lambda start, count: answer(body))
+def test_what_is_no_list_fails_the_scan(scim: ScimServer, body: object, why: str):
+    scim.instead = of_users(lambda start, count: answer(body))
     with pytest.raises(ScanFailed, match=why):
-        scan(connect(server.url))
+        scan(connect(scim.url))
 
 
-def test_a_list_of_nobody_is_complete_and_starts_no_deltas(server: ScimServer):
-    assert scan(connect(server.url)) == [Complete(None)]
-    server.instead = of_users(lambda start, count: answer({"schemas": [LIST], "totalResults": 0}))
-    assert scan(connect(server.url)) == [Complete(None)]
+def test_a_list_of_nobody_is_complete_and_starts_no_deltas(scim: ScimServer):
+    assert scan(connect(scim.url)) == [Complete(None)]
+    scim.instead = of_users(lambda start, count: answer({"schemas": [LIST], "totalResults": 0}))
+    assert scan(connect(scim.url)) == [Complete(None)]
 
 
-def test_a_resource_without_an_id_is_invalid_and_not_absent(server: ScimServer):
-    server.instead = pages([{"userName": "nobody"}, *people(3), {"id": 7}], 2)
-    events = scan(connect(server.url))
+def test_a_resource_without_an_id_is_invalid_and_not_absent(scim: ScimServer):
+    scim.instead = pages([{"userName": "nobody"}, *people(3), {"id": 7}], 2)
+    events = scan(connect(scim.url))
     assert [e for e in events if isinstance(e, Invalid)] == [
         Invalid("user", None, "/Users", "a resource has no id"),
         Invalid("user", None, "/Users", "a resource has no id"),
@@ -229,10 +214,10 @@ def test_a_resource_without_an_id_is_invalid_and_not_absent(server: ScimServer):
     assert len(anchors(events)) == 3
 
 
-def test_another_service_is_another_scope(server: ScimServer):
+def test_another_service_is_another_scope(scim: ScimServer):
     """Absence from one service says nothing of the other."""
-    here = connect(server.url)
-    there = connect(server.url.replace("127.0.0.1", "localhost"))
+    here = connect(scim.url)
+    there = connect(scim.url.replace("127.0.0.1", "localhost"))
     (types, *_) = here.streams()
     with here.open() as one, there.open() as other:
         assert one.scope(types) != other.scope(types)
@@ -255,25 +240,23 @@ def by_cursor(*given: tuple[list[dict[str, Any]], int | None, str | None]) -> In
     return instead
 
 
-def test_the_last_page_is_the_one_without_a_next_cursor(server: ScimServer):
-    server.instead = by_cursor(
-        (people(4)[:2], None, "a"), ([], None, "b"), (people(4)[2:], 4, None)
-    )
-    assert len(anchors(scan(connect(server.url, pagination="cursor")))) == 4
-    cursors = [r.args["cursor"] for r in server.requests if "cursor" in r.args]
+def test_the_last_page_is_the_one_without_a_next_cursor(scim: ScimServer):
+    scim.instead = by_cursor((people(4)[:2], None, "a"), ([], None, "b"), (people(4)[2:], 4, None))
+    assert len(anchors(scan(connect(scim.url, pagination="cursor")))) == 4
+    cursors = [r.args["cursor"] for r in scim.requests if "cursor" in r.args]
     assert cursors == ["", "a", "b"]
 
 
-def test_a_cursor_that_comes_again_fails_the_scan(server: ScimServer):
-    server.instead = by_cursor(*[(people(2), None, "a"), ([], None, "a")] * 2)
+def test_a_cursor_that_comes_again_fails_the_scan(scim: ScimServer):
+    scim.instead = by_cursor(*[(people(2), None, "a"), ([], None, "a")] * 2)
     with pytest.raises(ScanFailed, match="never ends: a cursor came twice"):
-        scan(connect(server.url, pagination="cursor"))
+        scan(connect(scim.url, pagination="cursor"))
 
 
-def test_fewer_objects_than_the_total_fail_the_scan(server: ScimServer):
-    server.instead = by_cursor(*[(people(2), 3, None)] * 3)
+def test_fewer_objects_than_the_total_fail_the_scan(scim: ScimServer):
+    scim.instead = by_cursor(*[(people(2), 3, None)] * 3)
     with pytest.raises(ScanFailed, match="2 objects came, and totalResults is 3"):
-        scan(connect(server.url, pagination="cursor"))
+        scan(connect(scim.url, pagination="cursor"))
 
 
 @pytest.mark.parametrize(
@@ -289,7 +272,7 @@ def test_fewer_objects_than_the_total_fail_the_scan(server: ScimServer):
     ],
 )
 def test_a_page_by_cursor_that_may_be_an_error_does_not_end_the_list(
-    server: ScimServer, last: dict[str, object], is_first: bool, why: str
+    scim: ScimServer, last: dict[str, object], is_first: bool, why: str
 ):
     """Some services answer errors with 200; a total that shrinks does not hide what is missing."""
     first = {"Resources": people(2), "totalResults": 3, "nextCursor": "a"}
@@ -299,12 +282,12 @@ def test_a_page_by_cursor_that_may_be_an_error_does_not_end_the_list(
             return None
         return answer(last if is_first or request.args["cursor"] else first)
 
-    server.instead = instead
+    scim.instead = instead
     with pytest.raises(ScanFailed, match=why):
-        scan(connect(server.url, pagination="cursor"))
+        scan(connect(scim.url, pagination="cursor"))
 
 
-def test_a_cursor_that_ran_out_begins_the_list_again(server: ScimServer):
+def test_a_cursor_that_ran_out_begins_the_list_again(scim: ScimServer):
     whole = by_cursor((people(3)[:2], None, "a"), (people(3), 3, None))
 
     def instead(request: Request) -> Response | None:
@@ -312,8 +295,8 @@ def test_a_cursor_that_ran_out_begins_the_list_again(server: ScimServer):
             return problem(400, "too late", "expiredCursor")
         return whole(request)
 
-    server.instead = instead
-    assert anchors(scan(connect(server.url, pagination="cursor"))) == ["i000", "i001", "i002"]
+    scim.instead = instead
+    assert anchors(scan(connect(scim.url, pagination="cursor"))) == ["i000", "i001", "i002"]
 
 
 # --- what goes wrong on the way ----------------------------------------------------------------
@@ -329,29 +312,29 @@ def test_a_cursor_that_ran_out_begins_the_list_again(server: ScimServer):
         (400, "refused"),
     ],
 )
-def test_an_error_on_a_later_page_fails_the_scan(server: ScimServer, status: int, why: str):
+def test_an_error_on_a_later_page_fails_the_scan(scim: ScimServer, status: int, why: str):
     good = pages(people(9), 3)
 
     def instead(request: Request) -> Response | None:
         return problem(status) if int(request.args.get("startIndex", 1)) > 1 else good(request)
 
-    server.instead = instead
+    scim.instead = instead
     with pytest.raises(ScanFailed, match=why):
-        scan(connect(server.url))
+        scan(connect(scim.url))
 
 
-def test_a_connection_that_breaks_on_a_later_page_fails_the_scan(server: ScimServer):
+def test_a_connection_that_breaks_on_a_later_page_fails_the_scan(scim: ScimServer):
     good = pages(people(9), 3)
-    server.instead = lambda r: broken(r) if r.args.get("startIndex", "1") != "1" else good(r)
+    scim.instead = lambda r: broken(r) if r.args.get("startIndex", "1") != "1" else good(r)
     with pytest.raises(ScanFailed, match="went away in the middle"):
-        scan(connect(server.url))
+        scan(connect(scim.url))
 
 
-def test_a_login_page_in_the_middle_fails_the_scan(server: ScimServer):
+def test_a_login_page_in_the_middle_fails_the_scan(scim: ScimServer):
     page = Response("<html>please sign in</html>", content_type="text/html")
-    server.instead = lambda r: page if "startIndex" in r.args else None
+    scim.instead = lambda r: page if "startIndex" in r.args else None
     with pytest.raises(ScanFailed, match="answers with text/html that is no JSON"):
-        scan(connect(server.url))
+        scan(connect(scim.url))
 
 
 def patient(waits: list[float]) -> Pause:
@@ -370,29 +353,29 @@ def busy(times: int, then: Instead, **headers: str) -> Instead:
     return instead
 
 
-def test_a_service_that_asks_to_wait_is_waited_for(server: ScimServer):
+def test_a_service_that_asks_to_wait_is_waited_for(scim: ScimServer):
     waits: list[float] = []
-    server.instead = busy(2, pages(people(3)), Retry_After="3")
-    assert len(anchors(scan(connect(server.url, pause=patient(waits))))) == 3
+    scim.instead = busy(2, pages(people(3)), Retry_After="3")
+    assert len(anchors(scan(connect(scim.url, pause=patient(waits))))) == 3
     assert waits == [3.0, 3.0]
 
 
-def test_a_service_may_say_by_the_clock_how_long_it_wants_to_wait(server: ScimServer):
+def test_a_service_may_say_by_the_clock_how_long_it_wants_to_wait(scim: ScimServer):
     waits: list[float] = []
     until = {
         "Retry_After": "Fri, 02 Jan 2026 10:00:07 GMT",
         "Date": "Fri, 02 Jan 2026 10:00:00 GMT",
     }
-    server.instead = busy(1, pages(people(3)), **until)
-    assert len(anchors(scan(connect(server.url, pause=patient(waits))))) == 3
+    scim.instead = busy(1, pages(people(3)), **until)
+    assert len(anchors(scan(connect(scim.url, pause=patient(waits))))) == 3
     assert waits == [7.0]
 
 
-def test_nobody_waits_longer_than_the_timeout(server: ScimServer):
+def test_nobody_waits_longer_than_the_timeout(scim: ScimServer):
     waits: list[float] = []
-    server.instead = busy(9, pages(people(3)), Retry_After="15")
+    scim.instead = busy(9, pages(people(3)), Retry_After="15")
     with pytest.raises(ScanFailed, match="the service asks to wait"):
-        scan(connect(server.url, pause=patient(waits), timeout=20))
+        scan(connect(scim.url, pause=patient(waits), timeout=20))
     assert waits == [15.0]
 
 
@@ -403,20 +386,20 @@ def filtered(filter_: str) -> dict[str, Any]:
     return {**TYPES, "user": {**TYPES["user"], "filter": filter_}}
 
 
-def test_a_filter_chooses_and_what_leaves_it_is_not_among_the_anchors(server: ScimServer):
-    ids = [server.add_user(name) for name in ("ann", "bob")]
-    server.add_user("eve", title="Boss")
-    connector = connect(server.url, types=filtered('title eq "Clerk"'), overlap="0s")
+def test_a_filter_chooses_and_what_leaves_it_is_not_among_the_anchors(scim: ScimServer):
+    ids = [scim.add_user(name) for name in ("ann", "bob")]
+    scim.add_user("eve", title="Boss")
+    connector = connect(scim.url, types=filtered('title eq "Clerk"'), overlap="0s")
     events = scan(connector)
     assert sorted(anchors(events)) == sorted(ids)
-    server.patch(f"/Users/{ids[0]}", {"op": "replace", "path": "title", "value": "Boss"})
+    scim.patch(f"/Users/{ids[0]}", {"op": "replace", "path": "title", "value": "Boss"})
     events = scan(connector, cursor=cursor_of(events))
     (there,) = [each for each in events if isinstance(each, Anchors)]
     assert there.anchors == {ids[1]}
 
 
-def test_a_filter_that_is_none_fails_the_scan_and_is_found_by_check(server: ScimServer):
-    connector = connect(server.url, types=filtered("title qe"))
+def test_a_filter_that_is_none_fails_the_scan_and_is_found_by_check(scim: ScimServer):
+    connector = connect(scim.url, types=filtered("title qe"))
     with pytest.raises(ScanFailed, match="invalidFilter"):
         scan(connector)
     with connector.open() as session:
@@ -424,11 +407,11 @@ def test_a_filter_that_is_none_fails_the_scan_and_is_found_by_check(server: Scim
     assert "does not take 'title qe'" in mistake.message
 
 
-def test_a_filter_for_a_service_that_does_not_filter_fails_the_scan(server: ScimServer):
-    server.instead = lambda r: (
+def test_a_filter_for_a_service_that_does_not_filter_fails_the_scan(scim: ScimServer):
+    scim.instead = lambda r: (
         answer({"filter": {"supported": False}}) if "Config" in r.path else None
     )
-    connector = connect(server.url, types=filtered('title eq "Clerk"'))
+    connector = connect(scim.url, types=filtered('title eq "Clerk"'))
     with pytest.raises(ScanFailed, match="the service does not filter"):
         scan(connector)
     with connector.open() as session:
@@ -436,15 +419,15 @@ def test_a_filter_for_a_service_that_does_not_filter_fails_the_scan(server: Scim
     assert mistake.message == "the service says that it does not filter"
 
 
-def test_a_delta_reads_what_changed_and_all_ids(server: ScimServer):
+def test_a_delta_reads_what_changed_and_all_ids(scim: ScimServer):
     hours = iter(range(9))
-    server.clock = lambda: datetime(2026, 1, 1, next(hours), tzinfo=UTC)
-    ids = [server.add_user(f"u{n}") for n in range(5)]
-    connector = connect(server.url, overlap="1s", page_size=3)
+    scim.clock = lambda: datetime(2026, 1, 1, next(hours), tzinfo=UTC)
+    ids = [scim.add_user(f"u{n}") for n in range(5)]
+    connector = connect(scim.url, overlap="1s", page_size=3)
     cursor = cursor_of(scan(connector))
-    server.call("DELETE", f"/Users/{ids[1]}")
-    server.patch(f"/Users/{ids[2]}", {"op": "replace", "path": "title", "value": "Boss"})
-    ids.append(server.add_user("new"))
+    scim.call("DELETE", f"/Users/{ids[1]}")
+    scim.patch(f"/Users/{ids[2]}", {"op": "replace", "path": "title", "value": "Boss"})
+    ids.append(scim.add_user("new"))
     events = scan(connector, cursor=cursor)
     assert set(anchors(events)) == {ids[2], ids[4], ids[5]}
     (there,) = [each for each in events if isinstance(each, Anchors)]
@@ -453,21 +436,21 @@ def test_a_delta_reads_what_changed_and_all_ids(server: ScimServer):
     assert cursor_of(scan(connector, cursor=cursor)) == cursor
 
 
-def test_what_changes_after_it_was_read_comes_with_the_next_delta(server: ScimServer):
+def test_what_changes_after_it_was_read_comes_with_the_next_delta(scim: ScimServer):
     """Although something that was read later changed later."""
     for name in ("ann", "bob", "zoë"):
-        server.add_user(name)
-    first, _, last = (each["id"] for each in server.call("GET", "/Users")["Resources"])
+        scim.add_user(name)
+    first, _, last = (each["id"] for each in scim.call("GET", "/Users")["Resources"])
     done = []
 
     def meddle(request: Request) -> None:
         if request.args.get("startIndex") == "2" and not done:
             for each in (first, last):
-                server.patch(f"/Users/{each}", {"op": "replace", "path": "title", "value": "Boss"})
+                scim.patch(f"/Users/{each}", {"op": "replace", "path": "title", "value": "Boss"})
             done.append(True)
 
-    server.instead = meddle
-    connector = connect(server.url, overlap="0s", page_size=2)
+    scim.instead = meddle
+    connector = connect(scim.url, overlap="0s", page_size=2)
     events = scan(connector)
     titles = {e.anchor: e.attributes["title"] for e in events if isinstance(e, Seen)}
     assert (titles[first], titles[last]) == ("Clerk", "Boss")
@@ -476,9 +459,9 @@ def test_what_changes_after_it_was_read_comes_with_the_next_delta(server: ScimSe
     assert titles[first] == "Boss"
 
 
-def test_a_service_that_does_not_say_what_time_it_is_has_no_deltas(server: ScimServer):
-    server.instead = pages(people(3))
-    found = json.loads(cursor_of(scan(connect(server.url))))
+def test_a_service_that_does_not_say_what_time_it_is_has_no_deltas(scim: ScimServer):
+    scim.instead = pages(people(3))
+    found = json.loads(cursor_of(scan(connect(scim.url))))
     assert found["since"] == "2026-01-02T03:04:05+00:00"
 
     def timeless(request: Request) -> Response | None:
@@ -487,68 +470,68 @@ def test_a_service_that_does_not_say_what_time_it_is_has_no_deltas(server: ScimS
             answer_.headers["Date"] = "some day"
         return answer_
 
-    server.instead = timeless
-    assert scan(connect(server.url))[-1] == Complete(None)
+    scim.instead = timeless
+    assert scan(connect(scim.url))[-1] == Complete(None)
 
 
-def test_groups_have_deltas_too(server: ScimServer):
-    ann = server.add_user("ann")
-    staff = server.add_group("staff", [])
-    connector = connect(server.url)
+def test_groups_have_deltas_too(scim: ScimServer):
+    ann = scim.add_user("ann")
+    staff = scim.add_group("staff", [])
+    connector = connect(scim.url)
     cursor = cursor_of(scan(connector, 1))
-    server.patch(f"/Groups/{staff}", {"op": "add", "path": "members", "value": [{"value": ann}]})
+    scim.patch(f"/Groups/{staff}", {"op": "add", "path": "members", "value": [{"value": ann}]})
     (found, *_) = scan(connector, 1, cursor)
     assert isinstance(found, Seen)
     assert found.attributes["member"] == (ann,)
 
 
-def test_a_filter_that_does_not_find_what_changed_last_loses_the_cursor(server: ScimServer):
-    server.add_user("ann")
-    cursor = cursor_of(scan(connect(server.url)))
-    server.instead = lambda r: listed([]) if "filter" in r.args else None
+def test_a_filter_that_does_not_find_what_changed_last_loses_the_cursor(scim: ScimServer):
+    scim.add_user("ann")
+    cursor = cursor_of(scan(connect(scim.url)))
+    scim.instead = lambda r: listed([]) if "filter" in r.args else None
     with pytest.raises(CursorLost, match="does not find what changed last"):
-        scan(connect(server.url), cursor=cursor)
+        scan(connect(scim.url), cursor=cursor)
 
 
-def test_a_filter_that_is_ignored_costs_time_and_nothing_else(server: ScimServer):
+def test_a_filter_that_is_ignored_costs_time_and_nothing_else(scim: ScimServer):
     for name in ("ann", "bob"):
-        server.add_user(name)
-    cursor = cursor_of(scan(connect(server.url)))
-    everybody = server.call("GET", "/Users")
-    server.instead = lambda r: answer(everybody) if "filter" in r.args else None
-    assert len(anchors(scan(connect(server.url), cursor=cursor))) == 2
+        scim.add_user(name)
+    cursor = cursor_of(scan(connect(scim.url)))
+    everybody = scim.call("GET", "/Users")
+    scim.instead = lambda r: answer(everybody) if "filter" in r.args else None
+    assert len(anchors(scan(connect(scim.url), cursor=cursor))) == 2
 
 
-def test_a_filter_by_time_that_is_refused_loses_the_cursor(server: ScimServer):
-    server.add_user("ann")
-    cursor = cursor_of(scan(connect(server.url)))
-    server.instead = lambda r: problem(400, "no", "invalidFilter") if "filter" in r.args else None
+def test_a_filter_by_time_that_is_refused_loses_the_cursor(scim: ScimServer):
+    scim.add_user("ann")
+    cursor = cursor_of(scan(connect(scim.url)))
+    scim.instead = lambda r: problem(400, "no", "invalidFilter") if "filter" in r.args else None
     with pytest.raises(CursorLost, match="invalidFilter"):
-        scan(connect(server.url), cursor=cursor)
+        scan(connect(scim.url), cursor=cursor)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "[]", '{"since": "x"}', "{}"])
-def test_a_cursor_that_is_none_is_lost(server: ScimServer, cursor: str):
+def test_a_cursor_that_is_none_is_lost(scim: ScimServer, cursor: str):
     with pytest.raises(CursorLost):
-        scan(connect(server.url), cursor=cursor)
+        scan(connect(scim.url), cursor=cursor)
 
 
-def test_a_cursor_of_another_scope_or_without_deltas_is_lost(server: ScimServer):
-    server.add_user("ann")
-    cursor = cursor_of(scan(connect(server.url)))
+def test_a_cursor_of_another_scope_or_without_deltas_is_lost(scim: ScimServer):
+    scim.add_user("ann")
+    cursor = cursor_of(scan(connect(scim.url)))
     with pytest.raises(CursorLost, match="scan it in full"):
-        scan(connect(server.url, types=filtered("title pr")), cursor=cursor)
+        scan(connect(scim.url, types=filtered("title pr")), cursor=cursor)
     with pytest.raises(CursorLost, match="scan it in full"):
-        scan(connect(server.url, deltas="false"), cursor=cursor)
+        scan(connect(scim.url, deltas="false"), cursor=cursor)
 
 
-def test_without_times_or_where_they_are_not_wished_for_there_are_no_deltas(server: ScimServer):
-    server.add_user("ann")
-    assert scan(connect(server.url, deltas="false"))[-1] == Complete(None)
-    server.instead = pages([*people(2), {"id": "x", "meta": {"lastModified": "yesterday"}}])
-    assert scan(connect(server.url))[-1] == Complete(None)
-    server.instead = pages([{"id": "x", "meta": {"lastModified": "2026-01-01T00:00:00"}}])
-    assert scan(connect(server.url))[-1] == Complete(None)
+def test_without_times_or_where_they_are_not_wished_for_there_are_no_deltas(scim: ScimServer):
+    scim.add_user("ann")
+    assert scan(connect(scim.url, deltas="false"))[-1] == Complete(None)
+    scim.instead = pages([*people(2), {"id": "x", "meta": {"lastModified": "yesterday"}}])
+    assert scan(connect(scim.url))[-1] == Complete(None)
+    scim.instead = pages([{"id": "x", "meta": {"lastModified": "2026-01-01T00:00:00"}}])
+    assert scan(connect(scim.url))[-1] == Complete(None)
 
 
 # --- attributes --------------------------------------------------------------------------------
@@ -560,8 +543,8 @@ def one(connector: ScimConnector) -> dict[str, object]:
     return dict(found.attributes)
 
 
-def test_all_attributes_have_names_when_nobody_names_any(server: ScimServer):
-    server.add_user(
+def test_all_attributes_have_names_when_nobody_names_any(scim: ScimServer):
+    scim.add_user(
         "ann",
         name={"givenName": "Ann", "familyName": "Lee"},
         emails=[
@@ -571,7 +554,7 @@ def test_all_attributes_have_names_when_nobody_names_any(server: ScimServer):
         addresses=[{"type": "work", "locality": "Paris"}],
         **{ENTERPRISE: {"department": "Sales", "manager": {"value": "4711"}}},
     )
-    assert one(connect(server.url, types={"user": {}})) == {
+    assert one(connect(scim.url, types={"user": {}})) == {
         "userName": "ann",
         "title": "Clerk",
         "userType": "active",
@@ -587,14 +570,14 @@ def test_all_attributes_have_names_when_nobody_names_any(server: ScimServer):
     }
 
 
-def test_only_named_attributes_are_reported_and_asked_for_if_wished(server: ScimServer):
-    server.add_user("ann", emails=[{"value": "a@example.org", "type": "work"}])
+def test_only_named_attributes_are_reported_and_asked_for_if_wished(scim: ScimServer):
+    scim.add_user("ann", emails=[{"value": "a@example.org", "type": "work"}])
     kind = {
         "attributes": ["mail", "department", "meta.resourceType", "id"],
         "map": {"mail": 'emails[type eq "work"].value'},
     }
     for select in ("false", "true"):
-        found = one(connect(server.url, types={"user": kind}, select=select))
+        found = one(connect(scim.url, types={"user": kind}, select=select))
         assert found.pop("id")
         assert found == {
             "mail": "a@example.org",
@@ -603,15 +586,15 @@ def test_only_named_attributes_are_reported_and_asked_for_if_wished(server: Scim
             "active": True,
         }
     asked = [
-        r.args["attributes"] for r in server.requests if "startIndex" in r.args and len(r.args) > 2
+        r.args["attributes"] for r in scim.requests if "startIndex" in r.args and len(r.args) > 2
     ]
     assert set(asked) == {f"active,emails,id,meta,{ENTERPRISE}:department"}
 
 
-def test_truth_written_as_text_is_truth(server: ScimServer):
-    server.instead = pages([{"id": "1", "active": "True"}, {"id": "2", "active": "false"}])
-    events = scan(connect(server.url, types={"user": {}}))
-    with_name = scan(connect(server.url, types={"user": {"attributes": ["active"]}}))
+def test_truth_written_as_text_is_truth(scim: ScimServer):
+    scim.instead = pages([{"id": "1", "active": "True"}, {"id": "2", "active": "false"}])
+    events = scan(connect(scim.url, types={"user": {}}))
+    with_name = scan(connect(scim.url, types={"user": {"attributes": ["active"]}}))
     assert [e.attributes for e in events if isinstance(e, Seen)] == [
         {"active": True},
         {"active": False},
@@ -619,11 +602,11 @@ def test_truth_written_as_text_is_truth(server: ScimServer):
     assert with_name[:2] == events[:2]
 
 
-def test_documents_that_are_missing_are_done_without(server: ScimServer):
-    ann = server.add_user("ann")
+def test_documents_that_are_missing_are_done_without(scim: ScimServer):
+    ann = scim.add_user("ann")
     documents = ("/v2/ServiceProviderConfig", "/v2/ResourceTypes", "/v2/Schemas")
-    server.instead = lambda r: problem(404) if r.path in documents else None
-    connector = connect(server.url)
+    scim.instead = lambda r: problem(404) if r.path in documents else None
+    connector = connect(scim.url)
     events = scan(connector)
     assert isinstance(events[0], Seen)
     assert events[0].anchor == ann
@@ -637,11 +620,11 @@ def test_documents_that_are_missing_are_done_without(server: ScimServer):
     assert described["emails"].multi_valued
 
 
-def test_the_names_of_the_schema_are_those_of_the_scan(server: ScimServer):
-    server.add_user(
+def test_the_names_of_the_schema_are_those_of_the_scan(scim: ScimServer):
+    scim.add_user(
         "ann", name={"givenName": "A"}, emails=[{"value": "a@example.org", "type": "work"}]
     )
-    connector = connect(server.url)
+    connector = connect(scim.url)
     found = one(connector)
     with connector.open() as session:
         described = session.schema().types["user"]

@@ -18,22 +18,10 @@ from hypersync.connectors.scim.connector import ScimConnector
 from hypersync.connectors.scim.options import ScimOptions
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.mistake import Level
-from tests.scim_service import TOKEN, ScimServer, answer, listed, problem, serving
+from tests.scim_service import TOKEN, ScimServer, answer, listed, problem
 from tests.scimming import TYPES, connect, scan
 
 SECRET = "hunter2-and-more"  # noqa: S105 - it must not be seen anywhere
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ScimServer]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: ScimServer) -> ScimServer:
-    running.fresh()
-    return running
 
 
 def refused(connector: ScimConnector) -> str:
@@ -61,23 +49,23 @@ def unreachable(connector: ScimConnector) -> str:
     ],
 )
 def test_each_way_to_sign_in_is_sent_with_every_request(
-    server: ScimServer, auth: dict[str, str], header: str, value: str
+    scim: ScimServer, auth: dict[str, str], header: str, value: str
 ):
-    server.instead = lambda r: listed([]) if r.path == "/v2/Users" else answer({})
-    scan(connect(server.url, auth=auth))
-    assert {r.headers.get(header) for r in server.requests} == {value}
+    scim.instead = lambda r: listed([]) if r.path == "/v2/Users" else answer({})
+    scan(connect(scim.url, auth=auth))
+    assert {r.headers.get(header) for r in scim.requests} == {value}
 
 
 def test_nobody_signs_in_from_a_netrc(
-    server: ScimServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scim: ScimServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    server.instead = lambda r: listed([])
-    scan(connect(server.url, auth=None))
-    scan(connect(server.url))
-    assert {r.headers.get("Authorization") for r in server.requests} == {None, f"Bearer {TOKEN}"}
+    scim.instead = lambda r: listed([])
+    scan(connect(scim.url, auth=None))
+    scan(connect(scim.url))
+    assert {r.headers.get("Authorization") for r in scim.requests} == {None, f"Bearer {TOKEN}"}
 
 
 @pytest.mark.parametrize(
@@ -89,48 +77,48 @@ def test_nobody_signs_in_from_a_netrc(
     ],
 )
 def test_a_service_that_says_the_secret_back_does_not_bring_it_into_an_error(
-    server: ScimServer, auth: dict[str, str]
+    scim: ScimServer, auth: dict[str, str]
 ):
-    server.instead = lambda r: problem(401, f"who is {SECRET}?\n{'x' * 500}")
-    said = refused(connect(server.url, auth=auth))
+    scim.instead = lambda r: problem(401, f"who is {SECRET}?\n{'x' * 500}")
+    said = refused(connect(scim.url, auth=auth))
     assert "the service does not accept the token or password [401: who is ***?" in said
     assert SECRET not in said
     assert "\n" not in said
     assert len(said) < 450
-    assert SECRET not in repr(connect(server.url, auth=auth).settings.options)
+    assert SECRET not in repr(connect(scim.url, auth=auth).settings.options)
 
 
-def test_a_wrong_token_is_refused_with_a_sentence(server: ScimServer):
-    said = refused(connect(server.url, auth={"bearer": SECRET}))
-    assert said.startswith(f"{server.url}/Users: the service does not accept the token")
+def test_a_wrong_token_is_refused_with_a_sentence(scim: ScimServer):
+    said = refused(connect(scim.url, auth={"bearer": SECRET}))
+    assert said.startswith(f"{scim.url}/Users: the service does not accept the token")
 
 
-def test_an_account_without_the_right_is_refused_with_a_sentence(server: ScimServer):
-    server.instead = lambda r: problem(403)
-    assert "has not the right" in refused(connect(server.url))
+def test_an_account_without_the_right_is_refused_with_a_sentence(scim: ScimServer):
+    scim.instead = lambda r: problem(403)
+    assert "has not the right" in refused(connect(scim.url))
 
 
-def test_a_base_address_that_is_wrong_is_refused_with_a_remedy(server: ScimServer):
-    said = refused(connect(server.url.removesuffix("/v2") + "/scim"))
+def test_a_base_address_that_is_wrong_is_refused_with_a_remedy(scim: ScimServer):
+    said = refused(connect(scim.url.removesuffix("/v2") + "/scim"))
     assert said.endswith("/scim/Users; look at 'url:' and at the type's 'endpoint'")
 
 
-def test_an_endpoint_that_is_wrong_is_found_by_check(server: ScimServer):
+def test_an_endpoint_that_is_wrong_is_found_by_check(scim: ScimServer):
     types = {**TYPES, "crew": {"resource": "Crew"}, "team": {"resource": "Group", "endpoint": "T"}}
-    with connect(server.url, types=types).open() as session:
+    with connect(scim.url, types=types).open() as session:
         found = [(mistake.message, mistake.remedy) for mistake in session.check()]
     assert [message for message, _ in found] == [
-        f"{server.url}/Crews cannot be read: there is nothing "
+        f"{scim.url}/Crews cannot be read: there is nothing "
         "[404: No resource type found at 'Crews']",
         "the service has no resource type 'Crew'; it has Group, User",
-        f"{server.url}/T cannot be read: there is nothing [404: No resource type found at 'T']",
+        f"{scim.url}/T cannot be read: there is nothing [404: No resource type found at 'T']",
     ]
     assert found[0][1] == "mend the 'endpoint' of 'crew', or the rights of the account"
 
 
-def test_attributes_that_the_service_does_not_know_are_found_by_check(server: ScimServer):
+def test_attributes_that_the_service_does_not_know_are_found_by_check(scim: ScimServer):
     kind = {"attributes": ["tilte", "emails.vlaue", "what is this"], "map": {"x": "name.first"}}
-    with connect(server.url, types={"user": kind}).open() as session:
+    with connect(scim.url, types={"user": kind}).open() as session:
         found = [mistake.message for mistake in session.check()]
     assert found[:2] == [
         "the service knows no attribute 'emails.vlaue'",
@@ -148,12 +136,12 @@ def test_attributes_that_the_service_does_not_know_are_found_by_check(server: Sc
         (308, "", "another path"),
     ],
 )
-def test_redirects_are_not_followed(server: ScimServer, status: int, location: str, said: str):
-    server.instead = lambda r: Response("", status, headers={"Location": location})
-    found = refused(connect(server.url))
+def test_redirects_are_not_followed(scim: ScimServer, status: int, location: str, said: str):
+    scim.instead = lambda r: Response("", status, headers={"Location": location})
+    found = refused(connect(scim.url))
     assert said in found
     assert "write the address itself" in found
-    assert len(server.requests) == 1
+    assert len(scim.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -164,16 +152,16 @@ def test_redirects_are_not_followed(server: ScimServer, status: int, location: s
         Response(""),
     ],
 )
-def test_what_is_no_json_is_no_service(server: ScimServer, page: Response):
-    server.instead = lambda r: page
-    said = refused(connect(server.url))
+def test_what_is_no_json_is_no_service(scim: ScimServer, page: Response):
+    scim.instead = lambda r: page
+    said = refused(connect(scim.url))
     assert "that is no JSON (a login page, perhaps)" in said
     assert "sign in" not in said
 
 
-def test_a_service_that_fails_is_unreachable(server: ScimServer):
-    server.instead = lambda r: problem(503)
-    assert "the service is not available [503]" in unreachable(connect(server.url))
+def test_a_service_that_fails_is_unreachable(scim: ScimServer):
+    scim.instead = lambda r: problem(503)
+    assert "the service is not available [503]" in unreachable(connect(scim.url))
 
 
 def test_a_service_that_is_not_there_is_unreachable():
@@ -190,28 +178,28 @@ def test_a_service_that_never_answers_is_unreachable_in_time():
         assert "no answer" in unreachable(connect(url, timeout=1))
 
 
-def test_a_service_that_speaks_nonsense_is_unreachable(server: ScimServer):
-    server.instead = lambda r: Response("no gzip" * 9, headers={"Content-Encoding": "gzip"})
-    assert "no answer" in unreachable(connect(server.url))
+def test_a_service_that_speaks_nonsense_is_unreachable(scim: ScimServer):
+    scim.instead = lambda r: Response("no gzip" * 9, headers={"Content-Encoding": "gzip"})
+    assert "no answer" in unreachable(connect(scim.url))
 
 
-def test_reading_fails_with_sentences(server: ScimServer):
-    connector = connect(server.url)
+def test_reading_fails_with_sentences(scim: ScimServer):
+    connector = connect(scim.url)
     (kind,) = connector.streams()[0]
     with connector.open() as session:
-        server.instead = lambda r: answer({"id": "y"}) if r.path.endswith("/x") else None
+        scim.instead = lambda r: answer({"id": "y"}) if r.path.endswith("/x") else None
         with pytest.raises(SiloRefused, match="reading user x: the service answered with somethi"):
             session.read(kind, "x")
-        server.instead = lambda r: problem(500)
+        scim.instead = lambda r: problem(500)
         with pytest.raises(SiloUnreachable, match="reading user x: the service failed"):
             session.read(kind, "x")
-        server.instead = None
+        scim.instead = None
         assert session.read(kind, "../Groups?x=/") is None
 
 
-def test_a_schema_that_cannot_be_read_fails_the_scan(server: ScimServer):
-    server.instead = lambda r: problem(500) if "Schemas" in r.path else None
-    connector = connect(server.url)
+def test_a_schema_that_cannot_be_read_fails_the_scan(scim: ScimServer):
+    scim.instead = lambda r: problem(500) if "Schemas" in r.path else None
+    connector = connect(scim.url)
     with pytest.raises((ScanFailed, SiloUnreachable), match="/Schemas: the service failed"):
         scan(connector)
 
@@ -241,16 +229,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def secure(certificate: Path, running: ScimServer) -> Iterator[int]:
+def secure(certificate: Path, scim_server: ScimServer) -> Iterator[int]:
     """The same service behind TLS; its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    with running.behind(context) as port:
+    with scim_server.behind(context) as port:
         yield port
 
 
-def test_the_certificate_is_checked(server: ScimServer, secure: int, certificate: Path):
-    server.add_user("ann")
+def test_the_certificate_is_checked(scim: ScimServer, secure: int, certificate: Path):
+    scim.add_user("ann")
     url = f"https://127.0.0.1:{secure}/v2"
     trusting = connect(url, tls={"ca_file": certificate.name}, root=certificate.parent)
     assert len(scan(trusting)) == 2

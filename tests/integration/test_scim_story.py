@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypersync import cli
 from hypersync.check import check
 from hypersync.cli.frame import Exit
 from tests.projects import write_project
-from tests.scim_service import TOKEN, ScimServer, serving
+from tests.scim_service import TOKEN, ScimServer
 
 MAIN = """\
 public_url: http://127.0.0.1:8080
@@ -66,22 +66,15 @@ E5,eve,Clerk,Sales,active,eve@example.org
 Ask = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[ScimServer]:
-    with serving() as server:
-        yield server
-
-
 @pytest.fixture
-def server(running: ScimServer) -> ScimServer:
-    running.fresh()
+def server(scim: ScimServer) -> ScimServer:
     mail = [{"value": "old@example.org", "type": "work"}]
     ids = {
-        name: running.add_user(name, externalId=f"E{number}", emails=mail)
+        name: scim.add_user(name, externalId=f"E{number}", emails=mail)
         for number, name in enumerate(("ann", "bob", "cyd", "dan"), 1)
     }
-    running.add_group("sales", [ids["ann"], ids["bob"]])
-    return running
+    scim.add_group("sales", [ids["ann"], ids["bob"]])
+    return scim
 
 
 @pytest.fixture

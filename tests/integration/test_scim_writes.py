@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +31,6 @@ from tests.scim_service import (
     broken,
     listed,
     problem,
-    serving,
 )
 from tests.scimming import connect
 
@@ -43,18 +41,6 @@ EMAILS = [
 WORK = 'emails[type eq "work"].value'
 OTHER = 'emails[type eq "other"].value'
 NOBODY = "0123456789abcdef"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ScimServer]:
-    with serving() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: ScimServer) -> ScimServer:
-    running.fresh()
-    return running
 
 
 def change(
@@ -112,171 +98,167 @@ def on(method: str, then: Instead, path: str = "/v2/Users") -> Instead:
     return instead
 
 
-def sent(server: ScimServer, method: str) -> list[Any]:
-    return [json.loads(r.get_data()) for r in server.requests if r.method == method]
+def sent(scim: ScimServer, method: str) -> list[Any]:
+    return [json.loads(r.get_data()) for r in scim.requests if r.method == method]
 
 
-def operations(server: ScimServer) -> list[dict[str, Any]]:
-    return [each for body in sent(server, "PATCH") for each in body["Operations"]]
+def operations(scim: ScimServer) -> list[dict[str, Any]]:
+    return [each for body in sent(scim, "PATCH") for each in body["Operations"]]
 
 
-def title(server: ScimServer, anchor: str) -> str:
-    return str(server.call("GET", f"/Users/{anchor}").get("title"))
+def title(scim: ScimServer, anchor: str) -> str:
+    return str(scim.call("GET", f"/Users/{anchor}").get("title"))
 
 
 # --- compare and set ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("patch", ["path", "value", "put"])
-def test_a_change_between_reading_and_writing_is_a_conflict(server: ScimServer, patch: str):
-    ann = server.add_user("ann")
+def test_a_change_between_reading_and_writing_is_a_conflict(scim: ScimServer, patch: str):
+    ann = scim.add_user("ann")
 
     def meddle(request: Request) -> None:
-        server.patch(f"/Users/{ann}", {"op": "replace", "path": "title", "value": "Director"})
+        scim.patch(f"/Users/{ann}", {"op": "replace", "path": "title", "value": "Director"})
 
-    server.instead = on("PUT" if patch == "put" else "PATCH", meddle)
-    outcome = boss(connect(server.url, patch=patch), ann)
+    scim.instead = on("PUT" if patch == "put" else "PATCH", meddle)
+    outcome = boss(connect(scim.url, patch=patch), ann)
     assert isinstance(outcome, Conflict)
     assert outcome.why == "changed in the silo meanwhile"
     assert outcome.object is not None
     assert outcome.object.attributes["title"] == "Director"
-    assert title(server, ann) == "Director"
+    assert title(scim, ann) == "Director"
 
 
-def test_a_delete_between_reading_and_writing_is_a_conflict(server: ScimServer):
-    ann = server.add_user("ann")
-    server.instead = on("PATCH", lambda r: server.call("DELETE", f"/Users/{ann}"))
-    outcome = boss(connect(server.url), ann)
+def test_a_delete_between_reading_and_writing_is_a_conflict(scim: ScimServer):
+    ann = scim.add_user("ann")
+    scim.instead = on("PATCH", lambda r: scim.call("DELETE", f"/Users/{ann}"))
+    outcome = boss(connect(scim.url), ann)
     assert outcome == Conflict(f"user {ann} is not there any more")
 
 
-def test_an_object_that_changed_is_not_deleted(server: ScimServer):
-    ann = server.add_user("ann")
+def test_an_object_that_changed_is_not_deleted(scim: ScimServer):
+    ann = scim.add_user("ann")
 
     def meddle(request: Request) -> None:
-        server.patch(f"/Users/{ann}", {"op": "replace", "path": "title", "value": "Director"})
+        scim.patch(f"/Users/{ann}", {"op": "replace", "path": "title", "value": "Director"})
 
-    server.instead = on("DELETE", meddle)
-    connector = connect(server.url)
+    scim.instead = on("DELETE", meddle)
+    connector = connect(scim.url)
     (outcome,) = apply(
         connector, change(connector, Operation.DELETE, ann, {"title": "Clerk"}, None)
     )
     assert isinstance(outcome, Conflict)
-    assert title(server, ann) == "Director"
+    assert title(scim, ann) == "Director"
 
 
 @pytest.mark.parametrize(
     ("etag", "versions"), [("auto", [None]), ("never", [None]), ("always", ['W/"1"'])]
 )
 def test_versions_are_sent_where_the_service_has_them(
-    server: ScimServer, etag: str, versions: list[str | None]
+    scim: ScimServer, etag: str, versions: list[str | None]
 ):
-    ann = server.add_user("ann")
-    server.instead = lambda r: (
-        answer({"etag": {"supported": False}}) if "Config" in r.path else None
-    )
-    assert isinstance(boss(connect(server.url, etag=etag), ann), Succeeded)
-    seen = [r.headers.get("If-Match") for r in server.requests if r.method == "PATCH"]
+    ann = scim.add_user("ann")
+    scim.instead = lambda r: answer({"etag": {"supported": False}}) if "Config" in r.path else None
+    assert isinstance(boss(connect(scim.url, etag=etag), ann), Succeeded)
+    seen = [r.headers.get("If-Match") for r in scim.requests if r.method == "PATCH"]
     assert [None if each is None else 'W/"1"' for each in seen] == versions
 
 
-def test_a_version_may_stand_in_the_header_only(server: ScimServer):
-    server.instead = lambda r: (
+def test_a_version_may_stand_in_the_header_only(scim: ScimServer):
+    scim.instead = lambda r: (
         answer({"id": "x", "title": "Clerk"}, ETag='"7"')
         if r.method == "GET" and r.path == "/v2/Users/x"
         else None
     )
-    boss(connect(server.url), "x")
-    (patched,) = [r for r in server.requests if r.method == "PATCH"]
+    boss(connect(scim.url), "x")
+    (patched,) = [r for r in scim.requests if r.method == "PATCH"]
     assert patched.headers["If-Match"] == '"7"'
 
 
 # --- creating ----------------------------------------------------------------------------------
 
 
-def test_a_create_whose_answer_was_lost_succeeds_when_it_is_tried_again(server: ScimServer):
+def test_a_create_whose_answer_was_lost_succeeds_when_it_is_tried_again(scim: ScimServer):
     after = {"userName": "new", "externalId": "E1", "title": "Clerk"}
 
     def lose(request: Request) -> Response:
-        server.call("POST", "/Users", json.loads(request.get_data()))
+        scim.call("POST", "/Users", json.loads(request.get_data()))
         return broken(request)
 
-    server.instead = on("POST", lose)
-    connector = connect(server.url)
+    scim.instead = on("POST", lose)
+    connector = connect(scim.url)
     outcome = create(connector, after)
     assert isinstance(outcome, Unknown)
-    server.instead = None
+    scim.instead = None
     again = create(connector, after)
     assert succeeded(again)["userName"] == "new"
-    assert server.call("GET", "/Users")["totalResults"] == 1
+    assert scim.call("GET", "/Users")["totalResults"] == 1
 
 
-def test_somebody_who_took_the_name_meanwhile_is_a_conflict(server: ScimServer):
-    server.instead = on("POST", lambda r: server.add_user("new", title="Other") and None)
-    outcome = create(connect(server.url), {"userName": "New", "title": "Clerk"})
+def test_somebody_who_took_the_name_meanwhile_is_a_conflict(scim: ScimServer):
+    scim.instead = on("POST", lambda r: scim.add_user("new", title="Other") and None)
+    outcome = create(connect(scim.url), {"userName": "New", "title": "Clerk"})
     assert isinstance(outcome, Conflict)
     assert outcome.object is not None
     assert outcome.object.attributes["title"] == "Other"
 
 
-def test_a_name_that_is_taken_is_a_conflict_whatever_recognises_the_object(server: ScimServer):
-    server.add_user("new", externalId="E2")
-    outcome = create(connect(server.url), {"userName": "new", "externalId": "E1"})
+def test_a_name_that_is_taken_is_a_conflict_whatever_recognises_the_object(scim: ScimServer):
+    scim.add_user("new", externalId="E2")
+    outcome = create(connect(scim.url), {"userName": "new", "externalId": "E1"})
     assert isinstance(outcome, Conflict)
     assert "exists already" in outcome.why
 
 
-def test_what_is_taken_and_cannot_be_found_is_a_conflict_all_the_same(server: ScimServer):
-    server.instead = on("POST", lambda r: problem(400, "telephone is taken", "uniqueness"))
-    outcome = create(connect(server.url), {"userName": "new"})
+def test_what_is_taken_and_cannot_be_found_is_a_conflict_all_the_same(scim: ScimServer):
+    scim.instead = on("POST", lambda r: problem(400, "telephone is taken", "uniqueness"))
+    outcome = create(connect(scim.url), {"userName": "new"})
     assert isinstance(outcome, Conflict)
     assert "telephone is taken" in outcome.why
 
 
-def test_two_that_could_be_it_are_a_conflict(server: ScimServer):
+def test_two_that_could_be_it_are_a_conflict(scim: ScimServer):
     for _ in range(2):
-        server.add_group("staff", [])
-    outcome = create(connect(server.url), {"displayName": "staff"}, 1)
+        scim.add_group("staff", [])
+    outcome = create(connect(scim.url), {"displayName": "staff"}, 1)
     assert outcome == Conflict("2 objects are recognised as this group")
 
 
-def test_match_says_what_recognises_an_object(server: ScimServer):
-    ann = server.add_user("ann", nickName="a")
+def test_match_says_what_recognises_an_object(scim: ScimServer):
+    ann = scim.add_user("ann", nickName="a")
     types = {"user": {"match": ["nickName"]}}
-    outcome = create(connect(server.url, types=types), {"userName": "new", "nickName": "A"})
+    outcome = create(connect(scim.url, types=types), {"userName": "new", "nickName": "A"})
     assert isinstance(outcome, Conflict)
     assert outcome.object is not None
     assert outcome.object.anchor == ann
 
 
 @pytest.mark.parametrize("refusal", [problem(400, "", "invalidFilter"), problem(501)])
-def test_a_service_that_refuses_the_filter_is_searched_whole(server: ScimServer, refusal: Response):
-    ann = server.add_user("ann")
-    server.instead = lambda r: refusal if "filter" in r.args else None
-    outcome = create(connect(server.url), {"userName": "ann", "title": "Boss"})
+def test_a_service_that_refuses_the_filter_is_searched_whole(scim: ScimServer, refusal: Response):
+    ann = scim.add_user("ann")
+    scim.instead = lambda r: refusal if "filter" in r.args else None
+    outcome = create(connect(scim.url), {"userName": "ann", "title": "Boss"})
     assert isinstance(outcome, Conflict)
     assert outcome.object is not None
     assert outcome.object.anchor == ann
 
 
-def test_a_service_that_ignores_the_filter_does_not_show_a_stranger(server: ScimServer):
-    server.add_user("ann")
-    everybody = server.call("GET", "/Users")
-    server.instead = lambda r: answer(everybody) if "filter" in r.args else None
-    assert succeeded(create(connect(server.url), {"userName": "new"}))["userName"] == "new"
+def test_a_service_that_ignores_the_filter_does_not_show_a_stranger(scim: ScimServer):
+    scim.add_user("ann")
+    everybody = scim.call("GET", "/Users")
+    scim.instead = lambda r: answer(everybody) if "filter" in r.args else None
+    assert succeeded(create(connect(scim.url), {"userName": "new"}))["userName"] == "new"
 
 
 @pytest.mark.parametrize("has_location", [True, False])
-def test_a_service_that_returns_nothing_is_asked_what_it_made(
-    server: ScimServer, has_location: bool
-):
+def test_a_service_that_returns_nothing_is_asked_what_it_made(scim: ScimServer, has_location: bool):
     def silent(request: Request) -> Response:
-        made = server.call("POST", "/Users", json.loads(request.get_data()))
+        made = scim.call("POST", "/Users", json.loads(request.get_data()))
         headers = {"Location": f"https://elsewhere.example/Users/{made['id']}"}
         return Response("", 201, headers=headers if has_location else {})
 
-    server.instead = on("POST", silent)
-    assert succeeded(create(connect(server.url), {"userName": "new"}))["userName"] == "new"
+    scim.instead = on("POST", silent)
+    assert succeeded(create(connect(scim.url), {"userName": "new"}))["userName"] == "new"
 
 
 @pytest.mark.parametrize(
@@ -288,38 +270,38 @@ def test_a_service_that_returns_nothing_is_asked_what_it_made(
         lambda r: listed([{"userName": "new"}]),
     ],
 )
-def test_a_create_of_which_nothing_is_to_be_found_is_unknown(server: ScimServer, search: Instead):
+def test_a_create_of_which_nothing_is_to_be_found_is_unknown(scim: ScimServer, search: Instead):
     def instead(request: Request) -> Response | None:
         if request.method == "POST":
-            server.instead = on("GET", search)
+            scim.instead = on("GET", search)
             return Response("", 201)
         return None
 
-    server.instead = instead
-    outcome = create(connect(server.url), {"userName": "new"})
+    scim.instead = instead
+    outcome = create(connect(scim.url), {"userName": "new"})
     assert outcome == Unknown("it was created, and the service does not say under which id")
 
 
-def test_a_password_is_written_and_neither_shown_nor_compared(server: ScimServer):
-    connector = connect(server.url)
+def test_a_password_is_written_and_neither_shown_nor_compared(scim: ScimServer):
+    connector = connect(scim.url)
     after = {"userName": "new", "password": "s3cret-enough"}
     for _ in range(2):
         assert "password" not in succeeded(create(connector, after))
-    (body,) = sent(server, "POST")
+    (body,) = sent(scim, "POST")
     assert body["password"] == after["password"]
-    anchor = server.call("GET", "/Users")["Resources"][0]["id"]
+    anchor = scim.call("GET", "/Users")["Resources"][0]["id"]
     changed = update(connector, anchor, {"password": None}, {"password": "an0ther"})
     assert isinstance(changed, Succeeded)
-    assert operations(server) == [{"op": "replace", "path": "password", "value": "an0ther"}]
+    assert operations(scim) == [{"op": "replace", "path": "password", "value": "an0ther"}]
 
 
 # --- updating ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("patch", ["path", "value", "put"])
-def test_one_entry_changes_and_the_others_keep_what_they_say(server: ScimServer, patch: str):
-    ann = server.add_user("ann", emails=EMAILS)
-    connector = connect(server.url, types={"user": {}}, patch=patch)
+def test_one_entry_changes_and_the_others_keep_what_they_say(scim: ScimServer, patch: str):
+    ann = scim.add_user("ann", emails=EMAILS)
+    connector = connect(scim.url, types={"user": {}}, patch=patch)
     outcome = update(
         connector,
         ann,
@@ -327,7 +309,7 @@ def test_one_entry_changes_and_the_others_keep_what_they_say(server: ScimServer,
         {WORK: "lee@example.org", OTHER: "o@example.org"},
     )
     assert succeeded(outcome)[WORK] == "lee@example.org"
-    emails = server.call("GET", f"/Users/{ann}")["emails"]
+    emails = scim.call("GET", f"/Users/{ann}")["emails"]
     assert sorted(emails, key=lambda each: each["type"]) == [
         EMAILS[1],
         {"value": "o@example.org", "type": "other"},
@@ -338,10 +320,10 @@ def test_one_entry_changes_and_the_others_keep_what_they_say(server: ScimServer,
 
 
 @pytest.mark.parametrize("patch", ["path", "value", "put"])
-def test_parts_and_extensions_are_written(server: ScimServer, patch: str):
-    ann = server.add_user("ann", name={"givenName": "Ann", "familyName": "Lee"})
-    boss = server.add_user("boss")
-    connector = connect(server.url, types={"user": {}}, patch=patch)
+def test_parts_and_extensions_are_written(scim: ScimServer, patch: str):
+    ann = scim.add_user("ann", name={"givenName": "Ann", "familyName": "Lee"})
+    boss = scim.add_user("boss")
+    connector = connect(scim.url, types={"user": {}}, patch=patch)
     before = {"name.familyName": "Lee", "department": "Sales", "manager": None}
     after = {"name.familyName": "Low", "department": "IT", "manager": boss}
     found = succeeded(update(connector, ann, before, after))
@@ -352,19 +334,19 @@ def test_parts_and_extensions_are_written(server: ScimServer, patch: str):
     assert cleared["name.givenName"] == "Ann"
 
 
-def test_a_new_entry_of_several_parts_is_one_entry(server: ScimServer):
-    ann = server.add_user("ann")
+def test_a_new_entry_of_several_parts_is_one_entry(scim: ScimServer):
+    ann = scim.add_user("ann")
     names = ('addresses[type eq "work"].locality', 'addresses[type eq "work"].postalCode')
     after = {names[0]: "Paris", names[1]: "75001"}
-    connector = connect(server.url, types={"user": {}})
+    connector = connect(scim.url, types={"user": {}})
     found = succeeded(update(connector, ann, dict.fromkeys(after), after))
     assert {name: found[name] for name in after} == after
-    assert len(server.call("GET", f"/Users/{ann}")["addresses"]) == 1
+    assert len(scim.call("GET", f"/Users/{ann}")["addresses"]) == 1
 
 
-def test_text_is_truth_where_the_service_wants_truth(server: ScimServer):
-    ann = server.add_user("ann")
-    found = succeeded(update(connect(server.url), ann, {"active": "true"}, {"active": "false"}))
+def test_text_is_truth_where_the_service_wants_truth(scim: ScimServer):
+    ann = scim.add_user("ann")
+    found = succeeded(update(connect(scim.url), ann, {"active": "true"}, {"active": "false"}))
     assert found["active"] is False
 
 
@@ -381,40 +363,40 @@ def test_text_is_truth_where_the_service_wants_truth(server: ScimServer):
     ],
 )
 def test_what_cannot_be_written_is_refused_before_it_is_tried(
-    server: ScimServer, after: Attributes, reason: str
+    scim: ScimServer, after: Attributes, reason: str
 ):
-    ann = server.add_user("ann")
-    outcome = update(connect(server.url), ann, {}, after)
+    ann = scim.add_user("ann")
+    outcome = update(connect(scim.url), ann, {}, after)
     assert isinstance(outcome, Refused)
     assert reason in outcome.reason
-    assert operations(server) == []
+    assert operations(scim) == []
 
 
-def test_what_the_service_accepts_and_does_not_do_is_unknown(server: ScimServer):
-    ann = server.add_user("ann")
-    server.instead = on("PATCH", lambda r: Response("", 204))
-    outcome = boss(connect(server.url), ann)
+def test_what_the_service_accepts_and_does_not_do_is_unknown(scim: ScimServer):
+    ann = scim.add_user("ann")
+    scim.instead = on("PATCH", lambda r: Response("", 204))
+    outcome = boss(connect(scim.url), ann)
     assert outcome == Unknown("the service accepted it and does not show it: title")
 
 
-def test_a_service_without_patch_is_written_by_put(server: ScimServer):
-    ann = server.add_user("ann", emails=EMAILS)
+def test_a_service_without_patch_is_written_by_put(scim: ScimServer):
+    ann = scim.add_user("ann", emails=EMAILS)
     config = {"patch": {"supported": False}, "etag": {"supported": True}}
-    server.instead = lambda r: answer(config) if "Config" in r.path else None
-    assert isinstance(boss(connect(server.url), ann), Succeeded)
-    (body,) = sent(server, "PUT")
+    scim.instead = lambda r: answer(config) if "Config" in r.path else None
+    assert isinstance(boss(connect(scim.url), ann), Succeeded)
+    (body,) = sent(scim, "PUT")
     assert "meta" not in body
     assert body["emails"] == EMAILS
     assert body[ENTERPRISE] == {"department": "Sales"}
-    with connect(server.url, patch="path").open() as session:
+    with connect(scim.url, patch="path").open() as session:
         (mistake,) = session.check()
     assert "has no PATCH" in mistake.message
 
 
 @pytest.mark.parametrize("select", ["false", "true"])
-def test_what_is_shown_on_request_is_asked_for_and_never_lost(server: ScimServer, select: str):
-    ann = server.add_user("ann", nickName="Annie")
-    schemas = server.call("GET", "/Schemas")
+def test_what_is_shown_on_request_is_asked_for_and_never_lost(scim: ScimServer, select: str):
+    ann = scim.add_user("ann", nickName="Annie")
+    schemas = scim.call("GET", "/Schemas")
     (kind,) = [each for each in schemas["Resources"] if each["id"] == USER]
     (shy,) = [each for each in kind["attributes"] if each["name"] == "title"]
     shy["returned"] = "request"
@@ -424,38 +406,38 @@ def test_what_is_shown_on_request_is_asked_for_and_never_lost(server: ScimServer
             return answer(schemas)
         if request.method != "GET" or ann not in request.path:
             return None
-        found = server.call("GET", request.full_path.removeprefix("/v2"))
+        found = scim.call("GET", request.full_path.removeprefix("/v2"))
         if "title" not in request.args.get("attributes", ""):
             found.pop("title", None)
         return answer(found)
 
-    server.instead = hide
+    scim.instead = hide
     types = {"user": {"attributes": ["title"]}}
-    with connect(server.url, types=types, select=select).open() as session:
+    with connect(scim.url, types=types, select=select).open() as session:
         found = [mistake.message for mistake in session.check()]
     assert found == (
         ["the service returns 'title' only when it is asked for"] if select == "false" else []
     )
-    assert isinstance(boss(connect(server.url, types=types, select=select), ann), Succeeded)
-    putting = connect(server.url, types=types, select=select, patch="put")
+    assert isinstance(boss(connect(scim.url, types=types, select=select), ann), Succeeded)
+    putting = connect(scim.url, types=types, select=select, patch="put")
     assert update(putting, ann, {"title": "Boss"}, {"title": "Clerk"}) == Refused(
         "'put' would lose what the service hides: title"
     )
-    assert server.call("GET", f"/Users/{ann}")["nickName"] == "Annie"
+    assert scim.call("GET", f"/Users/{ann}")["nickName"] == "Annie"
 
 
 @pytest.mark.parametrize("patch", ["path", "put"])
-def test_what_nobody_asked_for_is_not_lost_either(server: ScimServer, patch: str):
-    ann = server.add_user("ann", nickName="Annie", emails=EMAILS)
+def test_what_nobody_asked_for_is_not_lost_either(scim: ScimServer, patch: str):
+    ann = scim.add_user("ann", nickName="Annie", emails=EMAILS)
     types = {"user": {"attributes": ["title"]}}
-    connector = connect(server.url, types=types, select="true", patch=patch)
+    connector = connect(scim.url, types=types, select="true", patch=patch)
     assert isinstance(boss(connector, ann), Succeeded)
-    found = server.call("GET", f"/Users/{ann}")
+    found = scim.call("GET", f"/Users/{ann}")
     assert (found["title"], found["nickName"], found["emails"]) == ("Boss", "Annie", EMAILS)
 
 
-def test_a_change_of_no_object_is_refused(server: ScimServer):
-    connector = connect(server.url)
+def test_a_change_of_no_object_is_refused(scim: ScimServer):
+    connector = connect(scim.url)
     for operation in (Operation.UPDATE, Operation.DELETE):
         (outcome,) = apply(connector, change(connector, operation, None, {}, {"title": "x"}))
         assert outcome == Refused("the change names no object")
@@ -485,31 +467,31 @@ def test_a_change_of_no_object_is_refused(server: ScimServer):
     ],
 )
 def test_each_dialect_adds_and_removes_members_in_its_way(
-    server: ScimServer, patch: str, added: dict[str, Any], removed: dict[str, Any]
+    scim: ScimServer, patch: str, added: dict[str, Any], removed: dict[str, Any]
 ):
-    ann = server.add_user("ann")
-    staff = server.add_group("staff", [server.add_user("bob")])
-    connector = connect(server.url, patch=patch)
-    server.instead = on("PATCH", lambda r: Response("", 204), "/v2/Groups")
+    ann = scim.add_user("ann")
+    staff = scim.add_group("staff", [scim.add_user("bob")])
+    connector = connect(scim.url, patch=patch)
+    scim.instead = on("PATCH", lambda r: Response("", 204), "/v2/Groups")
     for operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
         member(connector, operation, staff, ann)
     wanted = json.dumps([added, removed]).replace("ID", ann)
-    assert operations(server) == json.loads(wanted)
+    assert operations(scim) == json.loads(wanted)
 
 
-def test_members_that_are_taken_away_by_somebody_else_are_gone(server: ScimServer):
-    ann = server.add_user("ann")
-    staff = server.add_group("staff", [])
+def test_members_that_are_taken_away_by_somebody_else_are_gone(scim: ScimServer):
+    ann = scim.add_user("ann")
+    staff = scim.add_group("staff", [])
     refusal = problem(400, "no such member", "noTarget")
-    server.instead = on("PATCH", lambda r: refusal, "/v2/Groups")
-    outcome = member(connect(server.url), Operation.REMOVE_MEMBER, staff, ann)
+    scim.instead = on("PATCH", lambda r: refusal, "/v2/Groups")
+    outcome = member(connect(scim.url), Operation.REMOVE_MEMBER, staff, ann)
     assert "member" not in succeeded(outcome)
 
 
-def test_few_members_change_one_by_one_and_many_at_once(server: ScimServer):
-    ids = [server.add_user(f"u{n}") for n in range(4)]
-    staff = server.add_group("staff", ids[:3])
-    connector = connect(server.url)
+def test_few_members_change_one_by_one_and_many_at_once(scim: ScimServer):
+    ids = [scim.add_user(f"u{n}") for n in range(4)]
+    staff = scim.add_group("staff", ids[:3])
+    connector = connect(scim.url)
     steps = (
         (ids[:3], ids[1:], ["remove", "add"]),
         (ids[1:], ids[:1], ["replace"]),
@@ -517,17 +499,17 @@ def test_few_members_change_one_by_one_and_many_at_once(server: ScimServer):
         ((), ids, ["add"]),
     )
     for before, after, wanted in steps:
-        server.requests.clear()
+        scim.requests.clear()
         sides = {"member": tuple(before) or None}, {"member": tuple(after) or None}
         (outcome,) = apply(connector, change(connector, Operation.UPDATE, staff, *sides, 1))
         assert succeeded(outcome).get("member", ()) == tuple(sorted(after))
-        assert [each["op"] for each in operations(server)] == wanted
+        assert [each["op"] for each in operations(scim)] == wanted
 
 
-def test_a_member_that_the_service_does_not_know_is_not_a_group_that_is_gone(server: ScimServer):
-    staff = server.add_group("staff", [])
-    server.instead = on("PATCH", lambda r: problem(404, "no such user"), "/v2/Groups")
-    outcome = member(connect(server.url), Operation.ADD_MEMBER, staff, NOBODY)
+def test_a_member_that_the_service_does_not_know_is_not_a_group_that_is_gone(scim: ScimServer):
+    staff = scim.add_group("staff", [])
+    scim.instead = on("PATCH", lambda r: problem(404, "no such user"), "/v2/Groups")
+    outcome = member(connect(scim.url), Operation.ADD_MEMBER, staff, NOBODY)
     assert outcome == Refused("there is nothing [404: no such user]")
 
 
@@ -563,53 +545,53 @@ def test_a_member_that_the_service_does_not_know_is_not_a_group_that_is_gone(ser
         (problem(409, "taken"), Conflict("another object has it already [409: taken]")),
     ],
 )
-def test_each_answer_has_its_outcome(server: ScimServer, response: Response, outcome: Outcome):
-    ann = server.add_user("ann")
-    server.instead = on("PATCH", lambda r: response)
-    assert boss(connect(server.url), ann) == outcome
-    assert title(server, ann) == "Clerk"
+def test_each_answer_has_its_outcome(scim: ScimServer, response: Response, outcome: Outcome):
+    ann = scim.add_user("ann")
+    scim.instead = on("PATCH", lambda r: response)
+    assert boss(connect(scim.url), ann) == outcome
+    assert title(scim, ann) == "Clerk"
 
 
 @pytest.mark.parametrize("status", [401, 429, 503])
-def test_a_service_that_wants_to_be_left_alone_is(server: ScimServer, status: int):
-    ids = [server.add_user(name) for name in ("ann", "bob")]
-    server.instead = on("PATCH", lambda r: problem(status))
-    connector = connect(server.url)
+def test_a_service_that_wants_to_be_left_alone_is(scim: ScimServer, status: int):
+    ids = [scim.add_user(name) for name in ("ann", "bob")]
+    scim.instead = on("PATCH", lambda r: problem(status))
+    connector = connect(scim.url)
     changes = [
         change(connector, Operation.UPDATE, each, {"title": "Clerk"}, {"title": "Boss"})
         for each in ids
     ]
     outcomes = apply(connector, *changes)
     assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
-    assert len(sent(server, "PATCH")) == 1
+    assert len(sent(scim, "PATCH")) == 1
 
 
-def test_an_answer_that_was_lost_is_unknown_and_what_comes_after_waits(server: ScimServer):
-    ids = [server.add_user(name) for name in ("ann", "bob")]
+def test_an_answer_that_was_lost_is_unknown_and_what_comes_after_waits(scim: ScimServer):
+    ids = [scim.add_user(name) for name in ("ann", "bob")]
 
     def lose(request: Request) -> Response:
         path = request.path.removeprefix("/v2")
-        server.call("PATCH", path, json.loads(request.get_data()))
+        scim.call("PATCH", path, json.loads(request.get_data()))
         return broken(request)
 
-    server.instead = on("PATCH", lose)
-    connector = connect(server.url)
+    scim.instead = on("PATCH", lose)
+    connector = connect(scim.url)
     changes = [
         change(connector, Operation.UPDATE, each, {"title": "Clerk"}, {"title": "Boss"})
         for each in ids
     ]
     outcomes = apply(connector, *changes)
     assert [type(each) for each in outcomes] == [Unknown, RetryAfter]
-    server.instead = None
+    scim.instead = None
     assert [type(each) for each in apply(connector, *changes)] == [Succeeded, Succeeded]
-    assert [title(server, each) for each in ids] == ["Boss", "Boss"]
+    assert [title(scim, each) for each in ids] == ["Boss", "Boss"]
 
 
-def test_a_login_page_after_a_write_is_unknown(server: ScimServer):
-    ann = server.add_user("ann")
+def test_a_login_page_after_a_write_is_unknown(scim: ScimServer):
+    ann = scim.add_user("ann")
     page = Response("<html>please sign in</html>", content_type="text/html")
-    server.instead = on("PATCH", lambda r: page)
-    assert isinstance(boss(connect(server.url), ann), Unknown)
+    scim.instead = on("PATCH", lambda r: page)
+    assert isinstance(boss(connect(scim.url), ann), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -622,35 +604,35 @@ def test_a_login_page_after_a_write_is_unknown(server: ScimServer):
         lambda r: Response("", 302, headers={"Location": "https://login.example.org"}),
     ],
 )
-def test_a_service_that_goes_away_before_a_write_means_later(server: ScimServer, then: Instead):
-    ann = server.add_user("ann")
-    server.instead = on("GET", then, f"/v2/Users/{ann}")
-    assert isinstance(boss(connect(server.url), ann), RetryAfter)
-    assert operations(server) == []
+def test_a_service_that_goes_away_before_a_write_means_later(scim: ScimServer, then: Instead):
+    ann = scim.add_user("ann")
+    scim.instead = on("GET", then, f"/v2/Users/{ann}")
+    assert isinstance(boss(connect(scim.url), ann), RetryAfter)
+    assert operations(scim) == []
 
 
-def test_a_write_that_cannot_be_read_back_is_unknown(server: ScimServer):
-    ann = server.add_user("ann")
+def test_a_write_that_cannot_be_read_back_is_unknown(scim: ScimServer):
+    ann = scim.add_user("ann")
 
     def silent(request: Request) -> Response | None:
         if request.method == "PATCH":
-            server.instead = on("GET", lambda r: problem(500))
-            server.call("PATCH", f"/Users/{ann}", json.loads(request.get_data()))
+            scim.instead = on("GET", lambda r: problem(500))
+            scim.call("PATCH", f"/Users/{ann}", json.loads(request.get_data()))
             return Response("", 204)
         return None
 
-    server.instead = silent
-    outcome = boss(connect(server.url), ann)
+    scim.instead = silent
+    outcome = boss(connect(scim.url), ann)
     assert isinstance(outcome, Unknown)
     assert "could not be read back" in outcome.reason
 
 
-def test_what_is_gone_when_it_is_read_back_is_unknown(server: ScimServer):
-    ann = server.add_user("ann")
+def test_what_is_gone_when_it_is_read_back_is_unknown(scim: ScimServer):
+    ann = scim.add_user("ann")
 
     def gone(request: Request) -> Response:
-        server.call("DELETE", f"/Users/{ann}")
+        scim.call("DELETE", f"/Users/{ann}")
         return Response("", 204)
 
-    server.instead = on("PATCH", gone)
-    assert boss(connect(server.url), ann) == Unknown("written, and gone when it was read back")
+    scim.instead = on("PATCH", gone)
+    assert boss(connect(scim.url), ann) == Unknown("written, and gone when it was read back")

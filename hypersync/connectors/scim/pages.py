@@ -23,6 +23,7 @@ from hypersync.connectors.scim.wire import Answer, Lost, NotSent
 from hypersync.errors import ScanFailed, SiloRefused
 
 PASSES: Final = 3
+_EMPTY_PAGES: Final = 100
 _LIST: Final = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 _STALE_CURSORS: Final = ("expiredCursor", "invalidCursor")
 
@@ -85,10 +86,13 @@ class Pages:
     def _by_cursor(self) -> Iterator[list[Resource]]:
         seen: set[object] = set()
         used: set[str] = set()
-        cursor, total = "", 0
+        cursor, total, empty = "", 0, 0
         while True:
             page = self._page({"cursor": cursor})
             yield self._fresh(page.resources, seen)
+            empty = 0 if page.resources else empty + 1
+            if empty > _EMPTY_PAGES:
+                raise ScanFailed(f"{self._name} never ends: {empty} pages in a row were empty")
             total = max(page.total or 0, total)
             if page.next is None:
                 break

@@ -1,8 +1,9 @@
 """HTTP to one SCIM service: requests, answers, and what went wrong as a sentence.
 
 Nothing is followed: neither redirects nor locations in answers, so that tokens go to the configured
-address only. What is no JSON is no answer. A service that asks to wait (429, 503) is waited for
-when something is read, within the silo's timeout; when something is written the caller decides.
+address only. What is no JSON is no answer, and neither is what does not end (see `bounded`). Where
+a service asks to wait (429, 503), that is done when something is read, within the silo's timeout;
+when something is written the caller decides.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ import urllib3
 from requests.auth import AuthBase
 
 from hypersync.config.values import Secret
+from hypersync.connectors.scim.bounded import (
+    MOST_MEGABYTES,
+    BoundedSession,
+    TooLarge,
+    content,
+    is_late,
+    limit,
+)
 from hypersync.connectors.steady import Pause
 from hypersync.errors import SiloRefused, SiloUnreachable
 
@@ -150,7 +159,7 @@ class Wire:
         self.url = address.url
         self._address = address
         self._pause = pause or Pause()
-        self._http = requests.Session()
+        self._http = BoundedSession()
         self._http.auth = _Auth(address)
         self._http.headers.update({"Accept": f"{_MEDIA}, application/json;q=0.9"})
         if address.verify is False:
@@ -187,24 +196,30 @@ class Wire:
         headers = {"If-Match": version} if version is not None else {}
         if body is not None:
             headers["Content-Type"] = _MEDIA
-        seconds = max(1.0, self._address.timeout.total_seconds())
         try:
-            response = self._http.request(
+            with self._http.request(
                 method,
                 self.url + path,
                 params=query,
                 data=None if body is None else orjson.dumps(body),
                 headers=headers,
-                timeout=(seconds, seconds),
+                timeout=limit(self._seconds),  # type: ignore[arg-type] # the stubs lack it
                 verify=self._address.verify,
                 allow_redirects=False,
-            )
+                stream=True,
+            ) as response:
+                return self._answer(response)
         except (requests.RequestException, OSError, ValueError) as error:
             raise self._failure(error) from error
-        return self._answer(response)
+
+    @property
+    def _seconds(self) -> float:
+        return max(1.0, self._address.timeout.total_seconds())
 
     def _failure(self, error: Exception) -> Exception:
         """Tell a request that never left from one that was not answered; without secrets."""
+        if is_late(error):
+            return Lost(f"nothing complete came within {self._seconds:g} s, the silo's 'timeout'")
         reason = getattr(error.args[0] if error.args else None, "reason", None)
         is_unsent = isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidSchema)
         unsent = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError)
@@ -217,8 +232,15 @@ class Wire:
         status = response.status_code
         if 300 <= status < 400:
             raise Elsewhere(self._redirect(response))
-        body, is_json = _json(response.content)
-        if not is_json and 200 <= status < 300 and (response.content or status == 200):
+        try:
+            found = content(response)
+        except TooLarge:
+            raise Elsewhere(
+                f"{self.url} answers with more than {MOST_MEGABYTES} MB, which is too much to "
+                "believe; ask for fewer objects at once with 'page_size'"
+            ) from None
+        body, is_json = _json(found)
+        if not is_json and 200 <= status < 300 and (found or status == 200):
             kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
             raise Elsewhere(
                 f"{self.url} answers with {self._shown(kind)} that is no JSON (a login page, "
