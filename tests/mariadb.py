@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import pymysql
 import pytest
+
+from tests.processes import free_port, program, until
 
 
 @dataclass
@@ -28,7 +29,7 @@ class MariaDb:
         data = f"--datadir={self.folder}/data"
         # the little that the server needs to come up small and fast, and without the disk
         self._run("mariadb-install-db", "--no-defaults", data, *_AS_ROOT, *_SMALL)
-        command = [_program("mariadbd"), "--no-defaults", data, *_SMALL, *self._options()]
+        command = [program("mariadbd"), "--no-defaults", data, *_SMALL, *self._options()]
         self._process = subprocess.Popen(  # noqa: S603 - our own command line
             command,
             cwd=self.folder,
@@ -37,14 +38,14 @@ class MariaDb:
             stderr=subprocess.DEVNULL,
             **_as_its_user(),
         )
-        for _ in range(600):
-            try:
-                self.execute("SELECT 1")
-            except pymysql.err.OperationalError:
-                self._wait_a_little()
-            else:
-                return
-        raise AssertionError("mariadbd does not answer")
+        until(self._answers, self._process)
+
+    def _answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except pymysql.err.OperationalError:
+            return False
+        return True
 
     def _options(self) -> list[str]:
         return [
@@ -56,14 +57,6 @@ class MariaDb:
             "--character-set-server=utf8mb4",
             "--skip-log-bin",
         ]
-
-    def _wait_a_little(self) -> None:
-        assert self._process is not None
-        try:
-            self._process.wait(timeout=0.05)
-        except subprocess.TimeoutExpired:
-            return
-        raise AssertionError(f"mariadbd ended with {self._process.returncode}")
 
     def stop(self) -> None:
         """Stop it at once; nothing of it is kept."""
@@ -88,9 +81,9 @@ class MariaDb:
         with connection, connection.cursor() as cursor:
             cursor.execute(statement)
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def _run(self, tool: str, *arguments: str) -> None:
         done = subprocess.run(  # noqa: S603 - our own command lines
-            [_program(program), *arguments],
+            [program(tool), *arguments],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -99,7 +92,7 @@ class MariaDb:
             timeout=120,
             **_as_its_user(),
         )
-        assert done.returncode == 0, f"{program}: {done.stdout}"
+        assert done.returncode == 0, f"{tool}: {done.stdout}"
 
 
 _AS_ROOT = ("--auth-root-authentication-method=normal", "--skip-test-db")
@@ -120,7 +113,7 @@ def mariadb_server() -> Iterator[MariaDb]:
     folder = Path(tempfile.mkdtemp(prefix="hypersync-mariadb-"))
     if os.getuid() == 0:
         shutil.chown(folder, "mysql", "mysql")
-    server = MariaDb(folder, _free_port())
+    server = MariaDb(folder, free_port())
     try:
         server.start()
         yield server
@@ -132,15 +125,3 @@ def mariadb_server() -> Iterator[MariaDb]:
 def _as_its_user() -> dict[str, str]:
     """Return who the server runs as: it refuses to run as root."""
     return {"user": "mysql", "group": "mysql"} if os.getuid() == 0 else {}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
-    assert found, f"{name} is missing; install the package mariadb-server"
-    return found

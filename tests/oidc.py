@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from hypersync.cli.serving import address_of, listen, serving
 from hypersync.clock import SystemClock
+from tests.processes import free_port
 
 
 @dataclass
@@ -69,13 +69,6 @@ def provider() -> Iterator[Provider]:
     finally:
         process.terminate()
         process.communicate()
-
-
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def own_key(name: str = "k1") -> RSAKey:

@@ -7,7 +7,6 @@ tables already, unless it is to be empty; SQLite's is a file that is not there y
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 
 from hypersync.store.engine import open_engine
 from hypersync.store.schema import upgrade
+from tests.processes import free_port
 
 _EMPTY = "empty postgresql"
 
@@ -82,7 +82,7 @@ def postgresql_server() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="hypersync-postgresql-"))
     if os.getuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    server = Server(folder, _free_port())
+    server = Server(folder, free_port())
     try:
         server.start()
         yield server
@@ -102,12 +102,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     url = server.create(empty=database == _EMPTY)
     yield url
     server.drop(url)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _run(program: str, *arguments: str, cwd: Path) -> None:

@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from hypersync.clock import SystemClock
+from tests.processes import listens, program, until
 from tests.samba_domain import (
     ADMINISTRATOR,
     COMPANY,
@@ -51,7 +52,6 @@ from tests.samba_domain import (
     group,
     option,
     person,
-    program,
     provision,
     run,
 )
@@ -80,7 +80,6 @@ __all__ = [
     "twin",
 ]
 
-_TRIES = 600
 _NTDS = f"CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,{CONFIGURATION}"
 
 
@@ -119,24 +118,12 @@ class Samba:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        for _ in range(_TRIES):
-            try:
-                # LDAPS is the second port to be opened
-                socket.create_connection((self.address, 636), timeout=1).close()
-                socket.create_connection((self.address, 389), timeout=1).close()
-            except OSError:
-                self._wait_a_little()
-            else:
-                return
-        raise AssertionError(f"samba does not listen: {self.log.read_text(errors='replace')}")
-
-    def _wait_a_little(self) -> None:
-        assert self._process is not None
-        try:
-            self._process.wait(timeout=0.05)
-        except subprocess.TimeoutExpired:
-            return
-        raise AssertionError(f"samba ended: {self.log.read_text(errors='replace')}")
+        until(
+            # LDAPS is the second port to be opened
+            lambda: listens((self.address, 636), (self.address, 389)),
+            self._process,
+            said=lambda: self.log.read_text(errors="replace"),
+        )
 
     def stop(self) -> None:
         """Stop the server, as an administrator does."""

@@ -1,10 +1,11 @@
 """A domain for `tests.samba`: made in a folder, filled by LDIF, changed by Samba's own tools."""
 
 import base64
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tests.processes import program
 
 DOMAIN = "DC=hs,DC=test"
 CONFIGURATION = f"CN=Configuration,{DOMAIN}"
@@ -114,13 +115,6 @@ def group(name: str, members: Sequence[str] = (), *, below: str = GROUPS) -> str
     """Return the LDIF of a global security group."""
     attributes: dict[str, str | Sequence[str]] = {"objectClass": "group", "sAMAccountName": name}
     return entry(f"CN={name},{below}", {**attributes, **({"member": members} if members else {})})
-
-
-def program(name: str) -> str:
-    """Return where a program is."""
-    found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
-    assert found is not None, f"{name} is missing; install what .ci/system-packages names"
-    return found
 
 
 def done(

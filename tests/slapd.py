@@ -2,15 +2,15 @@
 
 import base64
 import os
-import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.processes import free_port, listens, program, until
 
 SUFFIX = "dc=example,dc=org"
 PEOPLE = f"ou=people,{SUFFIX}"
@@ -50,9 +50,9 @@ class Slapd:
 
     def __init__(self, folder: Path, *, extra: str = "", top: str = "") -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"ldap://127.0.0.1:{self.port}"
-        self.tls_url = f"ldaps://127.0.0.1:{_free_port()}"
+        self.tls_url = f"ldaps://127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "data").mkdir(parents=True)
         text = _CONFIGURATION.format(
@@ -69,28 +69,13 @@ class Slapd:
         return str(self.folder / "load.ldif")
 
     def start(self) -> None:
-        """Start the server and wait until it listens, five seconds at most."""
+        """Start the server and wait until it listens."""
         urls = f"{self.url} {self.tls_url}"
         command = ["-f", str(self.folder / "slapd.conf"), "-h", urls, "-d", "0"]
         self._process = subprocess.Popen(  # noqa: S603 - our own command line
-            [_program("slapd"), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program("slapd"), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(500):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                self._wait_a_little()
-            else:
-                return
-        raise AssertionError("slapd does not listen")
-
-    def _wait_a_little(self) -> None:
-        assert self._process is not None
-        try:
-            self._process.wait(timeout=0.01)
-        except subprocess.TimeoutExpired:
-            return
-        raise AssertionError(f"slapd ended with {self._process.returncode}")
+        until(lambda: listens(("127.0.0.1", self.port)), self._process, pause=0.01)
 
     def stop(self) -> None:
         """Stop the server, as an administrator does."""
@@ -216,21 +201,9 @@ TREE = "".join(
 )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin")
-    assert found is not None, f"{name} is missing; install the packages slapd and ldap-utils"
-    return found
-
-
 def _run(command: Sequence[str], text: str = "") -> str:
     done = subprocess.run(  # noqa: S603 - our own command lines
-        [_program(command[0]), *command[1:]], input=text, capture_output=True, text=True, timeout=60
+        [program(command[0]), *command[1:]], input=text, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, f"{command[0]}: {done.stderr}"
     return done.stdout

@@ -18,7 +18,8 @@ from hypersync.errors import DeliveryFailed
 from hypersync.model.requests import Plan, Step
 from tests.asking import DAY, NOON, person, stopped
 from tests.integration.test_mail import MINUTE, channel, message, send
-from tests.smtp_sink import SmtpSink, free_port, sink
+from tests.processes import free_port
+from tests.smtp_sink import SmtpSink, sink
 
 __all__ = ["sink"]
 PASSWORD = "secret-word"  # noqa: S105 - of nothing

@@ -15,8 +15,9 @@ from flask import jsonify
 
 from hypersync.clock import SystemClock
 from tests.asking import person
-from tests.oidc import free_port, lying, own_key, provider
+from tests.oidc import lying, own_key, provider
 from tests.pages import Browser
+from tests.processes import free_port
 from tests.signing_in import COOKIE, EVERYBODY, browser, secret_of
 
 __all__ = ["provider"]
