@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-
 import pytest
 
-from hypersync.app import build
-from hypersync.config.load import load_configuration
 from hypersync.model.runs import RunKind
-from hypersync.model.scans import ScanState
-from tests.projects import write_project
 from tests.slapd import GROUPS, LEAVERS, PASSWORD, PEOPLE, SERVICE, company, running
+from tests.undoing import carried_out, opened, scanned
 
 MAIN = f"""\
-public_url: http://127.0.0.1:8080
-database: sqlite:///var/hypersync.db
-secret_keys: ["a-key-for-tests-only-0123456789"]
-silos:
-  hr:
-    connector: csv
-    types: {{person: {{path: data/hr.csv, anchor: employeeId}}}}
   ldap:
     connector: ldap
     write: true
@@ -74,7 +62,6 @@ def server(tmp_path):
 @pytest.fixture
 def app(tmp_path, server):
     """Somebody joined, got another title, lost his address, left, and is gone."""
-    file = write_project(tmp_path / "project", MAIN.replace("URL", server.url), rules=RULES)
     rows = [
         (f"E{number:06}", f"p{number:06}", "Clerk", "active", f"p{number:06}@example.org")
         for number in range(20)
@@ -84,13 +71,13 @@ def app(tmp_path, server):
     rows[2] = (*rows[2][:3], "left", rows[2][4])
     rows[3] = (*rows[3][:3], "gone", rows[3][4])
     rows.append(("E000099", "p000099", "Clerk", "active", "new@example.org"))
-    data = tmp_path / "project" / "data" / "hr.csv"
-    data.parent.mkdir()
-    with data.open("w", encoding="utf-8", newline="") as lines:
-        csv.writer(lines).writerows([("employeeId", "uid", "title", "status", "mail"), *rows])
-    made = build(load_configuration(file, None, process_environment={}), started_by="cli:test")
-    yield made
-    made.close()
+    with opened(
+        tmp_path / "project",
+        MAIN.replace("URL", server.url),
+        RULES,
+        [("employeeId", "uid", "title", "status", "mail"), *rows],
+    ) as made:
+        yield made
 
 
 def entries(server):
@@ -101,17 +88,9 @@ def entries(server):
     return {block[0]: sorted(block[1:]) for block in blocks}
 
 
-def scanned(app):
-    for report in app.scan():
-        assert report.state is ScanState.APPLIED, report.reason
-
-
 def test_directory_is_as_it_was_but_for_who_was_deleted(app, server):
     before = entries(server)
-    scanned(app)
-    run = app.sync("full", commit=True)
-    assert run.counts.failed == run.counts.conflict == run.counts.suspended == 0
-    assert run.counts.errors == 0
+    run = carried_out(app)
     changed = entries(server)
     assert f"dn: cn=p000002,{LEAVERS}" in changed
     assert f"dn: cn=p000099,{PEOPLE}" in changed

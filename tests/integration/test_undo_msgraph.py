@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from hypersync.app import App, build
-from hypersync.config.load import load_configuration
-from hypersync.model.scans import ScanState
-from tests.projects import write_project
+from hypersync.app import App
+from tests.undoing import carried_out, opened, scanned
 
 if TYPE_CHECKING:
     from tests.services.graph.service import GraphService
 
 MAIN = """\
-public_url: http://127.0.0.1:8080
-database: sqlite:///var/hypersync.db
-secret_keys: ["a-key-for-tests-only-0123456789"]
-silos:
-  hr:
-    connector: csv
-    types: {{person: {{path: data/hr.csv, anchor: employeeId}}}}
   entra:
     connector: msgraph
     write: true
@@ -74,14 +64,8 @@ def app(tmp_path: Path, graph: GraphService) -> Iterator[App]:
     ]
     graph.add_group("clerks", people)
     graph.set_manager(people[3], people[1])
-    file = write_project(tmp_path / "project", MAIN.format(url=graph.url), rules=RULES)
-    data = tmp_path / "project" / "data" / "hr.csv"
-    data.parent.mkdir()
-    with data.open("w", encoding="utf-8", newline="") as lines:
-        csv.writer(lines).writerows(ROWS)
-    made = build(load_configuration(file, None, process_environment={}), started_by="cli:test")
-    yield made
-    made.close()
+    with opened(tmp_path / "project", MAIN.format(url=graph.url), RULES, ROWS) as made:
+        yield made
 
 
 def state(graph: GraphService) -> dict[str, object]:
@@ -97,17 +81,9 @@ def state(graph: GraphService) -> dict[str, object]:
     return found | {"clerks": sorted(graph.members(group.id))}
 
 
-def scanned(app: App) -> None:
-    for report in app.scan():
-        assert report.state is ScanState.APPLIED, report.reason
-
-
 def test_the_tenant_is_as_it_was_and_who_was_deleted_is_back(app: App, graph: GraphService):
     before = state(graph)
-    scanned(app)
-    run = app.sync("full", commit=True)
-    assert run.counts.failed == run.counts.conflict == run.counts.suspended == 0
-    assert run.counts.errors == 0
+    run = carried_out(app)
     scanned(app)
     second = app.sync("full", commit=True)  # managers of who was made just now
     changed = state(graph)
