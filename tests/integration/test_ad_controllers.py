@@ -132,9 +132,9 @@ def test_a_cursor_that_is_too_old_is_lost(shared_corner: Corner):
     silo = connect(shared_corner.server, shared_corner.types)
     mark = Mark.read(cursor_of(scan(silo)))
     assert [type(e) for e in scan(silo, mark.text)] == [Complete]
-    with pytest.raises(CursorLost, match="more than 50 days ago"):
-        scan(silo, aged(mark, timedelta(days=51)))
-    assert scan(silo, aged(mark, timedelta(days=49)))
+    with pytest.raises(CursorLost, match="more than 150 days ago"):
+        scan(silo, aged(mark, timedelta(days=151)))
+    assert scan(silo, aged(mark, timedelta(days=149)))
 
 
 def aged(mark: Mark, span: timedelta) -> str:

@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Final, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from hypersync.connectors.ad.cursor import Mark, Way
 from hypersync.connectors.ad.delta import Changes
 from hypersync.connectors.ad.directory import AdDirectory, Controller
 from hypersync.connectors.ad.dirsync import RIGHT, DirSync, NoRight
+from hypersync.connectors.ad.lifetime import UNASKED, oldest_cursor
 from hypersync.connectors.ad.place import AdPlace, first, guid_filter
 from hypersync.connectors.ad.reading import Reader
 from hypersync.connectors.ad.usn import SHOW_DELETED, Numbers
@@ -30,9 +31,6 @@ from hypersync.connectors.directory.tree import ANY
 from hypersync.connectors.directory.wire import Lost
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused
 from hypersync.model.objects import Anchors, Batch, Checkpoint, Complete
-
-OLDEST: Final = timedelta(days=50)
-"""The oldest cursor that is used: domains forget deleted objects after 60 days at the earliest."""
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -131,9 +129,16 @@ class Scan:
                 controller, f"its last change is number {controller.usn}, and was {mark.usn}"
             )
         self._verify_witness(mark, controller)
-        if moment_of(controller.time) - moment_of(mark.time) > OLDEST:
+        self._verify_age(moment_of(controller.time) - moment_of(mark.time))
+
+    def _verify_age(self, age: timedelta) -> None:
+        """Raise `CursorLost` when the domain may have forgotten what was deleted since."""
+        if age <= UNASKED:
+            return
+        oldest = _asked(partial(oldest_cursor, self._wire))
+        if age > oldest:
             raise CursorLost(
-                f"the last scan is more than {OLDEST.days} days ago; what was deleted since may be "
+                f"the last scan is more than {oldest.days} days ago; what was deleted since may be "
                 "forgotten, so everything is read"
             )
 
