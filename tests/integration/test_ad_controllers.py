@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 
 from hypersync.connectors.ad.connector import AdConnector
 from hypersync.connectors.ad.cursor import Mark
-from hypersync.connectors.ad.values import moment_of
+from hypersync.connectors.ad.values import guid_text, moment_of
 from hypersync.errors import CursorLost, ScanFailed
 from hypersync.model.objects import Complete
 from tests.ad_silos import Corner, connect, cursor_of, scan, seen
@@ -135,6 +136,28 @@ def test_a_cursor_that_is_too_old_is_lost(shared_corner: Corner):
     with pytest.raises(CursorLost, match="more than 150 days ago"):
         scan(silo, aged(mark, timedelta(days=151)))
     assert scan(silo, aged(mark, timedelta(days=149)))
+
+
+def test_a_controller_is_known_by_attributes_of_its_root_that_no_schema_has(shared_corner: Corner):
+    server = shared_corner.server
+    before = root_of(server)
+    with connect(server, shared_corner.types).open() as session:
+        types = session.directory.types
+        found = session.directory.controller()
+    assert types.keys().isdisjoint({"highestcommittedusn", "dsservicename", "issynchronized"})
+    # signing in is a change too
+    numbers = [int(each["highestCommittedUSN"]) for each in (before, root_of(server))]
+    assert numbers[0] <= found.usn <= numbers[1]
+    (invocation,) = server.values(before["dsServiceName"], "invocationId")
+    assert found.invocation == guid_text(b64decode(invocation))
+    assert (found.name, found.is_synchronized) == ("dc1.hs.test", True)
+
+
+def root_of(server: Samba) -> dict[str, str]:
+    said = server.search(
+        "", "(objectClass=*)", "dsServiceName", "highestCommittedUSN", scope="base"
+    )
+    return dict(line.split(": ") for line in said.splitlines() if ": " in line)
 
 
 def aged(mark: Mark, span: timedelta) -> str:

@@ -45,6 +45,32 @@ def test_a_delta_after_which_nothing_happened_says_nothing(silo: AdConnector):
     assert [type(e) for e in scan(silo, cursor_of(events))] == [Complete]
 
 
+def test_what_changes_during_a_full_scan_is_in_the_next_delta(corner: Corner, way: str):
+    corner.add_people("ann", "bob", "zoë", title="Clerk")
+    silo = connect(corner.server, corner.types, delta=way, page_size=1)
+    with silo.open() as session:
+        stream = session.scan(silo.streams()[0], None)
+        (first,) = next(stream)
+        assert isinstance(first, Seen)
+        # it is read already, so what is read further on does not tell of this
+        corner.change(str(first.attributes["dn"]), "replace: title\ntitle: Boss")
+        rest = [event for batch in stream for event in batch]
+    assert {o["title"] for o in seen(rest).values()} == {"Clerk"}
+    assert seen(scan(silo, cursor_of(rest)))[first.anchor]["title"] == "Boss"
+
+
+def test_what_changes_during_a_delta_is_in_the_next_one(silo: AdConnector, corner: Corner):
+    cursor, ann = cursor_of(scan(silo)), corner.guid("ann")
+    corner.set("ann", "title", "Boss")
+    with silo.open() as session:
+        stream = session.scan(silo.streams()[0], cursor)
+        assert seen(next(stream))[ann]["title"] == "Boss"
+        corner.set("ann", "title", "Head")
+        rest = [event for batch in stream for event in batch]
+    assert seen(rest) == {}
+    assert seen(scan(silo, cursor_of(rest)))[ann]["title"] == "Head"
+
+
 def test_what_is_new_and_what_changed_is_seen_whole(silo: AdConnector, corner: Corner):
     cursor = cursor_of(scan(silo))
     corner.add_people("eve")
