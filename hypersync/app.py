@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -61,7 +61,7 @@ from hypersync.pipeline.undoing import UndoOrder, undo
 from hypersync.pipeline.unlock import note_expiries
 from hypersync.ports.channel import Channel
 from hypersync.ports.clock import Clock
-from hypersync.ports.connector import Connector, recreates
+from hypersync.ports.connector import Connector, lag, recreates
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.rulebook.explain import makes_password
 from hypersync.rulebook.load import load_rulebook
@@ -221,16 +221,17 @@ class App:
         )
 
     def _source(self, name: str) -> Source:
-        guard = self.configuration.silos[name].source_guard
+        guard, connector = self.configuration.silos[name].source_guard, self.connectors[name]
         return Source(
             silo=name,
-            connector=self.connectors[name],
+            connector=connector,
             guard=SourceGuard(
                 drop=guard.drop,
                 min_population=guard.min_population,
                 rekeyed=guard.rekeyed,
                 canaries=guard.canaries,
-                grace=guard.grace,
+                grace=(1 if lag(connector) else 0) if guard.grace is None else guard.grace,
+                settle=self.engine.silos.settle.get(name, timedelta(0)),
             ),
         )
 
@@ -390,7 +391,10 @@ def _engine(
             joins=Joins(rulebook.joins),
             slots=MappingProxyType({s.name: (s.silo, s.type) for s in rulebook.slots}),
             events=Webhooks(configuration.webhooks.allow, configuration.webhooks.private),
-            settle={name: silo.settle for name, silo in configuration.silos.items()},
+            settle={
+                name: silo.settle if silo.settle is not None else lag(connectors[name])
+                for name, silo in configuration.silos.items()
+            },
             read_only=frozenset(n for n, silo in configuration.silos.items() if not silo.write),
             parallel={name: silo.parallel for name, silo in configuration.silos.items()},
             vaults={

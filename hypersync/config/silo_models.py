@@ -83,8 +83,9 @@ class SourceGuardConfig(Located):
     """The most objects whose join value may change."""
     canaries: tuple[Filled, ...] = ()
     """Anchors of objects that every complete scan must see."""
-    grace: WholeNumber = 0
-    """How many more complete scans must miss an object before its absence is believed."""
+    grace: WholeNumber | None = None
+    """How many more complete scans must miss an object before its absence is believed; `1` for a \
+silo of several servers, else `0`."""
 
 
 class SiloLimitsConfig(Located):
@@ -140,8 +141,9 @@ class SiloConfig(Located):
     """What a scan of it may claim."""
     limits: SiloLimitsConfig | None = None
     """The most objects per operation, over all rules together."""
-    settle: Span = timedelta(0)
-    """How long after a write the silo may still answer with the old state."""
+    settle: Span | None = None
+    """How long after a write the silo may still answer with the old state; `15m` for a silo of \
+several servers, else `0s`."""
     timeout: PositiveSpan = timedelta(seconds=60)
     """The longest wait for one answer."""
     writes_per_second: PositiveNumber | None = None

@@ -23,7 +23,7 @@ from hypersync.connectors.settings import batches
 from hypersync.errors import SiloUnreachable
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
-from hypersync.ports.connector import Connector, Session, recreates
+from hypersync.ports.connector import Connector, Session, lag, recreates
 
 ATTEMPTS = 3
 _LONGEST_PAUSE_SECONDS = 2
@@ -55,6 +55,7 @@ class SteadyConnector:
         self.options: type[BaseModel] = connector.options
         self.can_write: bool = connector.can_write
         self.recreates: bool = recreates(connector)
+        self.lag: timedelta = lag(connector)
 
     def streams(self) -> Sequence[Sequence[ObjectType]]:
         """Return the streams of the connector."""

@@ -9,7 +9,8 @@ where runs do not see it before the scan is complete.
 What cannot be read is invalid, not absent: so is an object of which two rows tell, whatever was
 seen of it before, and everything that is missing beside rows that do not even say which object they
 are. An object that a full scan missed is asked for once by its anchor, without the filter; found
-there it is out of scope, which is not absence.
+there it is out of scope, which is not absence. What changed less than ``settle`` before is left as
+it is: the server that was read may lag behind the one that told of it.
 """
 
 from __future__ import annotations
@@ -128,6 +129,7 @@ class Reading:
         self._joins = joins
         self._guard = guard
         self._clock = clock
+        self._began = clock()
         self._canaries = set(guard.canaries) | {
             name.partition("/")[2] for name in guard.canaries if "/" in name
         }
@@ -249,6 +251,7 @@ class Reading:
                 Staged(each, Finding.INVALID, why=why) for each in missing if each in reading.known
             ]
             return
+        missing = self._old_enough(reading, missing)
         few = len(missing) <= READ_BACK
         for anchor in missing:
             if few and session.read(reading.kind, anchor) is not None:
@@ -261,6 +264,19 @@ class Reading:
             else:
                 reading.counts.deleted += 1
                 reading.rows.append(Staged(anchor, Finding.ABSENT))
+
+    def _old_enough(self, reading: TypeReading, missing: Sequence[str]) -> Sequence[str]:
+        """Leave out what changed so lately that the server that was read may not know it yet.
+
+        A time that is still to come was written before the clock was set back, and says nothing.
+        """
+        if not self._guard.settle:
+            return missing
+        since, now = self._began - self._guard.settle, self._clock()
+        with self._store.snapshot() as unit:
+            current = unit.objects.current(reading.silo_type.id, missing)
+        late = {each for each, known in current.items() if since < known.changed_at <= now}
+        return [each for each in missing if each not in late]
 
     def lost_canaries(self, reading: TypeReading, *, is_only_type: bool) -> set[str]:
         """Return the canaries of a type that a scan should have seen and did not."""

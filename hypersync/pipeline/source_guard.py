@@ -28,7 +28,8 @@ class SourceGuard:
     ``drop`` and ``rekeyed`` are the most objects that may be missing or change their join value;
     they do not apply where fewer than ``min_population`` objects live. ``canaries`` are anchors,
     or ``TYPE/ANCHOR``. An absence is believed when so many more complete scans as ``grace`` says
-    miss the object too.
+    miss the object too, but not of what changed less than ``settle`` before the scan: the server
+    that was read may not know it yet.
     """
 
     drop: Limit = DROP
@@ -36,6 +37,7 @@ class SourceGuard:
     rekeyed: Limit = REKEYED
     canaries: tuple[str, ...] = ()
     grace: int = 0
+    settle: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
@@ -81,7 +82,8 @@ class Connector(Protocol):
     """Reads and writes one kind of silo. Thread-safe; a session is not.
 
     Where a deleted object that is created again under its anchor is the same object to everybody it
-    also has a true ``recreates``; see the function of that name.
+    also has a true ``recreates``, and where one server may not know yet what another one does a
+    ``lag``; see the functions of these names.
     """
 
     options: type[BaseModel]
@@ -97,6 +99,16 @@ class Connector(Protocol):
 def recreates(connector: Connector) -> bool:
     """Tell whether a silo brings a deleted object back; one that does not say so does not."""
     return getattr(connector, "recreates", False) is True
+
+
+def lag(connector: Connector) -> timedelta:
+    """Return for how long one server of a silo may not know what another one does.
+
+    That is what is to be reckoned with while nobody says otherwise (``settle``); one that does not
+    say so has one server, or none that is behind: zero.
+    """
+    found = getattr(connector, "lag", timedelta(0))
+    return found if isinstance(found, timedelta) else timedelta(0)
 
 
 def plain(session: object) -> object:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import ClassVar
 
@@ -61,6 +62,11 @@ class AdConnector:
         self.settings = settings
         self._options = settings.options
         self._schemas = Schemas()
+
+    @property
+    def lag(self) -> timedelta:
+        """For how long one of the servers may not know what another one does."""
+        return self._options.lag
 
     def streams(self) -> Sequence[Sequence[ObjectType]]:
         """Return one stream for each naming context."""

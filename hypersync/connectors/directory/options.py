@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -81,6 +81,11 @@ class TlsOptions(Located):
     name: Filled | None = None
 
 
+LAG: Final = timedelta(minutes=15)
+"""For so long a server is reckoned not to have what another one has: what a site of Active
+Directory takes at the most, and far more than OpenLDAP takes."""
+
+
 class DirectoryOptions(SiloOptions):
     """What is common to all directories."""
 
@@ -101,6 +106,11 @@ class DirectoryOptions(SiloOptions):
     def is_secret(self, url: str) -> bool:
         """Tell whether nobody on the way reads what is said to a server: by TLS, or as it stays."""
         return self.tls.start or is_tls(url) or stays_here(url)
+
+    @property
+    def lag(self) -> timedelta:
+        """For how long one of the servers may not know what another one does."""
+        return LAG if len(self.url) > 1 else timedelta(0)
 
     @property
     def in_clear(self) -> str | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import ClassVar
 
@@ -53,6 +54,11 @@ class LdapConnector:
     def __init__(self, settings: SiloSettings) -> None:
         self.settings = settings
         self._options = _silo_options(settings)
+
+    @property
+    def lag(self) -> timedelta:
+        """For how long one of the servers may not know what another one does."""
+        return self._options.lag
 
     def streams(self) -> Sequence[Sequence[ObjectType]]:
         """Return one stream for each type."""
