@@ -33,6 +33,7 @@ from hypersync.connectors.registry import build as build_connector
 from hypersync.errors import UsageError
 from hypersync.messages.render import Renderer
 from hypersync.model.actions import Action
+from hypersync.model.circuit import CircuitTerms
 from hypersync.model.ids import IdentityId, RunId, new_public_id
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import EnabledSpec, ObjectType, Operation
@@ -218,6 +219,7 @@ class App:
             open_request=self.engine.open_request,
             holder=self.started_by,
             unsaid=self.engine.guards.unsaid,
+            circuits=self.engine.circuits,
         )
 
     def _source(self, name: str) -> Source:
@@ -420,6 +422,7 @@ def _engine(
             for name, silo in configuration.silos.items()
             if (limits := _silo_limits(silo)) is not None
         },
+        circuits={name: _circuit(silo) for name, silo in configuration.silos.items()},
         clock=clock.now,
         open_request=partial(open_request, settings=settings),
         note_rules=partial(note_rules, settings=settings),
@@ -470,6 +473,11 @@ def _silo_limits(silo: SiloConfig) -> SiloLimits | None:
     found = {each: getattr(silo.limits, each.value, None) for each in Operation}
     limits = {operation: limit for operation, limit in found.items() if limit is not None}
     return SiloLimits(limits=limits, per=silo.limits.per)
+
+
+def _circuit(silo: SiloConfig) -> CircuitTerms:
+    given = silo.circuit
+    return CircuitTerms(failures=given.failures, pause=given.pause, longest=given.longest)
 
 
 class _Blackout:

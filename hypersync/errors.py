@@ -179,6 +179,22 @@ class SiloRefused(SiloError):
     code = "silo_refused"
 
 
+class SiloPaused(SiloError):
+    """The silo is paused by the engine, because it was not reached again and again."""
+
+    code = "silo_paused"
+
+
+class NothingWritten(SiloError):
+    """The silo went away, or did not let us in, before anything was written."""
+
+    code = "nothing_written"
+
+
+class ConnectionLost(Exception):
+    """The connection to a silo broke; adapters derive theirs from it and wrap them."""
+
+
 class ScanFailed(SiloError):
     """The scan did not end completely; nothing of it is believed."""
 
@@ -186,9 +202,17 @@ class ScanFailed(SiloError):
 
 
 class CursorLost(SiloError):
-    """The silo no longer knows the cursor; a full scan is needed."""
+    """The silo no longer knows the cursor; a full scan is needed.
+
+    A sentence that begins with ALARM says that the silo was set back, which people have to know.
+    """
 
     code = "cursor_lost"
+
+    @property
+    def is_alarm(self) -> bool:
+        """Tell whether people have to know."""
+        return self.message.startswith("ALARM")
 
 
 class DeliveryFailed(HyperSyncError):

@@ -1,7 +1,8 @@
 """Commands about one silo: ``silo discover``, ``silo test``, ``silo pause``, ``silo resume``.
 
 Pausing stops what is written to a silo, at once and until it is resumed: guards and requests go on,
-nothing is released or executed, and a default-approve waits.
+nothing is released or executed, and a default-approve waits. Resuming also ends the pause of the
+engine, in which a silo that was not reached is not even read.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def pause(invocation: Invocation, *, name: str, reason: str) -> Exit:
 def resume(invocation: Invocation, *, name: str) -> Exit:
     """Let what is written to a silo go on, with the next committing sync."""
     from hypersync.cli.started import started_app
+    from hypersync.pipeline.circuit import end_notice
 
     with started_app(invocation) as app:
         with app.store.begin() as unit:
@@ -57,6 +59,7 @@ def resume(invocation: Invocation, *, name: str) -> Exit:
             if is_paused:  # also one that is not configured any more
                 unit.silos.resume(name)
                 unit.events.record(_event(app, "resume", name, {}))
+                end_notice(unit, name, app.clock.now(), app.engine.open_request)
         if not is_paused:
             check_known(app, name)
         document = pause_state(app, name)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hypersync.app import App
+    from hypersync.model.circuit import CircuitState
 
 
 def check_known(app: App, name: str) -> None:
@@ -23,7 +24,23 @@ def pause_state(app: App, name: str) -> dict[str, object]:
     """Return whether a silo is paused and why, as ``--json`` prints it."""
     with app.store.snapshot() as unit:
         reasons = unit.silos.reasons()
-    return {"silo": name, "paused": name in reasons, "reason": reasons.get(name) or None}
+        circuit = unit.silos.circuit(name)
+    return {
+        "silo": name,
+        "paused": name in reasons,
+        "reason": reasons.get(name) or None,
+        "circuit": _circuit(circuit) if circuit.is_open else None,
+    }
+
+
+def _circuit(state: CircuitState) -> dict[str, object]:
+    """Return since when and why the engine paused a silo; all null when that cannot be read."""
+    return {
+        "since": state.opened_at,
+        "until": state.until,
+        "because": state.because or None,
+        "failures": state.failures or None,
+    }
 
 
 def pause_text(state: Mapping[str, object]) -> str:

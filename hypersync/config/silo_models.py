@@ -124,6 +124,17 @@ class InitialPasswordConfig(Located):
     """The variables it gets besides `PATH`, `HOME`, `LANG`, `LC_*` and `TZ`, by name."""
 
 
+class CircuitConfig(Located):
+    """When a silo that is not reached is paused by the engine, and for how long."""
+
+    failures: PositiveNumber = 5
+    """How many failures in a row; a refused sign-in is enough at once."""
+    pause: PositiveSpan = timedelta(minutes=15)
+    """How long the first pause lasts; each that follows is twice as long."""
+    longest: PositiveSpan = timedelta(hours=4)
+    """The longest pause."""
+
+
 class SiloConfig(Located):
     """One connected system; ``options`` is what its connector alone understands.
 
@@ -150,6 +161,8 @@ several servers, else `0s`."""
     """The most writes per second."""
     parallel: PositiveNumber = 1
     """How many writes may be under way at once."""
+    circuit: CircuitConfig = Field(default_factory=CircuitConfig)
+    """When it is paused by the engine because it is not reached."""
     initial_password: InitialPasswordConfig | None = None
     """Who takes the passwords that `initial_password()` makes."""
     options: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)

@@ -26,6 +26,8 @@ SHOWN: Final[Mapping[str, frozenset[str]]] = {
     "action_failed": frozenset({"error"}),
     "approve": frozenset({"count", "waiting", "proof"}),
     "audit_broken": frozenset({"problem"}),
+    "circuit_closed": frozenset(),
+    "circuit_opened": frozenset({"failures", "because", "pauses"}),
     "delivery_failed": frozenset({"then", "previous", "current"}),
     "deny": frozenset({"count", "waiting", "proof"}),
     "limit_raised": frozenset({"limit", "reason"}),

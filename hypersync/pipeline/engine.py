@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from hypersync.model.circuit import CircuitTerms
 from hypersync.model.ids import RequestId, RunId
 from hypersync.model.limit import Limit
 from hypersync.model.objects import Operation
@@ -67,7 +68,7 @@ class Engine:
     whether nothing may be released or executed at a time. ``open_request`` asks people, inside the
     plan's transaction. ``note_rules`` writes down whose rules a run works with, before it starts.
     ``lock`` is what unlock keys must fit, ``files``
-    names the silos that are read from files.
+    names the silos that are read from files, ``circuits`` says when one that fails is paused.
     """
 
     store: Store
@@ -84,6 +85,7 @@ class Engine:
     vip_keys: Sequence[tuple[str, str]] = ()
     role_groups: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
+    circuits: Mapping[str, CircuitTerms] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,23 +8,27 @@ crash it is ``unknown`` and is settled by reading the silo back, so nothing is l
 runs twice. Creates run before references, references before deletes. What
 another run left in the queue is left to a sync, which looks at its condition again.
 
-One silo that does not answer leaves its actions queued; the others go on.
+One silo that does not answer leaves its actions queued; the others go on. One that the engine
+paused and that is to be tried again gets a single action first (`circuit`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hypersync.errors import SiloError
 from hypersync.model.actions import Action
+from hypersync.model.ids import ActionId
 from hypersync.model.objects import (
+    Change,
     Operation,
     Outcome,
     Refused,
 )
+from hypersync.pipeline.circuit import Circuit, Circuits, Way
 from hypersync.pipeline.hand_over import hand_over, with_their_passwords
 from hypersync.pipeline.lanes import Lanes
 from hypersync.pipeline.outcomes import TYPE_GONE, Execution, Recorder
@@ -59,6 +63,7 @@ def execute(
     *,
     worker: str,
     clock: Callable[[], datetime],
+    circuits: Circuits,
     fence: Fence | None = None,
     resting: Collection[str] = (),
     is_blackout: Callable[[datetime], bool] | None = None,
@@ -80,7 +85,7 @@ def execute(
     shown.start("executing", due)
     for silo in open_silos if due else ():
         with ExitStack() as stack:
-            _Worker(store, silos, silo, terms, shown, report, stack).work()
+            _Worker(store, silos, circuits(silo), silo, terms, shown, report, stack).work()
     return report
 
 
@@ -101,6 +106,7 @@ class _Worker:
         self,
         store: Store,
         silos: Silos,
+        circuit: Circuit,
         silo: str,
         terms: _Terms,
         progress: Progress,
@@ -109,6 +115,7 @@ class _Worker:
     ) -> None:
         self._store = store
         self._silos = silos
+        self._circuit = circuit
         self._silo = silo
         self._terms = terms
         self._clock = terms.clock
@@ -125,28 +132,36 @@ class _Worker:
                     return
 
     def _batches(self, operations: Collection[Operation]) -> Iterator[Sequence[Action]]:
-        while True:
-            now = self._clock()
-            with self._store.begin(self._terms.fence) as unit:
-                if self._is_resting(unit, now):
-                    return
-                batch = unit.actions.claim(
-                    self._terms.worker,
-                    silo=self._silo,
-                    operations=operations,
-                    # an event cannot be read back: a crash leaves one of them in doubt, not all
-                    limit=BATCH if self._silo else 1,
-                    now=now,
-                )
-                unit.marks.start([(a.rule, a.identity, _target(a)) for a in batch], now)
-            if not batch:
-                return
+        while batch := self._claimed(operations):
             yield batch
+
+    def _claimed(self, operations: Collection[Operation]) -> Sequence[Action]:
+        """Take the next batch; nothing in a silo that rests, one action in one that is tried."""
+        now = self._clock()
+        with suppress(_Shut), self._store.begin(self._terms.fence) as unit:
+            if self._is_resting(unit, now):
+                return ()
+            is_trial = self._circuit.looks(unit, now) is not Way.FREE
+            batch = unit.actions.claim(
+                self._terms.worker,
+                silo=self._silo,
+                operations=operations,
+                # an event cannot be read back: a crash leaves one of them in doubt, not all
+                limit=BATCH if self._silo and not is_trial else 1,
+                now=now,
+            )
+            if batch and is_trial and self._circuit.enter(unit, now) is Way.SHUT:
+                raise _Shut
+            unit.marks.start([(a.rule, a.identity, _target(a)) for a in batch], now)
+            return batch
+        return ()
 
     def _is_resting(self, unit: UnitOfWork, now: datetime) -> bool:
         """Tell whether a pause or a blackout began since the plan was made."""
         is_blackout = self._terms.is_blackout
-        return self._silo in unit.silos.paused() or (is_blackout is not None and is_blackout(now))
+        if is_blackout is not None and is_blackout(now):
+            return True
+        return self._silo in unit.silos.paused(now)
 
     def _carry_out(self, batch: Sequence[Action]) -> bool:
         """Apply one batch; false when the silo does not answer and the rest has to wait."""
@@ -155,27 +170,49 @@ class _Worker:
         except SiloError as error:
             self._put_back(batch, error)
             return False
-        with self._store.begin() as unit:
-            now = self._clock()
-            for action, outcome in zip(batch, outcomes, strict=True):
-                self._recorder.record(unit, action, outcome, now)
+        self._record(batch, outcomes)
         self._progress.advance(len(batch))
         return True
 
-    def _outcomes(self, batch: Sequence[Action]) -> Sequence[Outcome]:
+    def _record(self, batch: Sequence[Action], outcomes: Mapping[ActionId, Outcome]) -> None:
+        """Write down what became of a batch, and whether its silo was reached."""
+        with self._store.begin() as unit:
+            now = self._clock()
+            for action in batch:
+                if action.id in outcomes:
+                    self._recorder.record(unit, action, outcomes[action.id], now)
+            if self._silo:
+                self._circuit.judge(unit, list(self._lanes.finish().values()), now)
+
+    def _outcomes(self, batch: Sequence[Action]) -> Mapping[ActionId, Outcome]:
         if not self._silo:
-            return [self._silos.events.fire(action) for action in batch]
+            return {action.id: self._silos.events.fire(action) for action in batch}
         known = [action for action in batch if (action.silo, action.type) in self._silos.types]
         with self._store.snapshot() as unit:
             changes = [self._lanes.reach.change(unit, action) for action in known]
         vault = self._silos.vaults.get(self._silo)
         held = hand_over(vault, known, changes)
         free = [change for change in changes if change.key not in held]
-        outcomes = self._lanes.apply(free) if free else []
-        answers = {**held, **dict(zip((each.key for each in free), outcomes, strict=True))}
-        if vault is not None:
+        try:
+            self._lanes.apply(free)
+        except SiloError:
+            raise
+        except BaseException:  # interrupted: what came is known, the rest is read back later
+            self._record(known, self._answers(known, free, held))
+            raise
+        gone = {action.id: Refused(TYPE_GONE) for action in batch}
+        return {**gone, **self._answers(known, free, held)}
+
+    def _answers(
+        self, actions: Sequence[Action], free: Sequence[Change], held: Mapping[str, Outcome]
+    ) -> dict[ActionId, Outcome]:
+        """Return the outcomes that are known, by action."""
+        came = {free[place].key: outcome for place, outcome in self._lanes.finish().items()}
+        answers = {**held, **came}
+        known = [action for action in actions if action.id in answers]
+        if self._silo in self._silos.vaults:
             answers = with_their_passwords(known, answers)
-        return [answers.get(action.id, Refused(TYPE_GONE)) for action in batch]
+        return {action.id: answers[action.id] for action in known}
 
     def _put_back(self, batch: Sequence[Action], error: SiloError) -> None:
         """Leave a batch queued whose silo could not even be opened: nothing was written."""
@@ -185,7 +222,12 @@ class _Worker:
                 unit.actions.retry(
                     action.id, now + RETRY_UNREACHABLE, error.message, worker=self._terms.worker
                 )
+            self._circuit.shut_out(unit, error, now)
         self._report.complain(self._silo, error)
+
+
+class _Shut(Exception):
+    """Somebody else tries the silo right now; what was claimed is given back."""
 
 
 def _target(action: Action) -> str:

@@ -5,20 +5,20 @@ with a session of its own, opened, used and closed in it. Once one cannot be ope
 tried in this run, and what it should have done is left to the first lane.
 
 The further lanes write a piece at a time, so that they end soon when the first one is interrupted:
-what they did not begin is not written then.
+what they did not begin is not written then, and what became of the rest can be asked for.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from threading import Event, Lock
 from typing import Final
 
-from hypersync.errors import SiloError
+from hypersync.errors import NothingWritten, SiloError
 from hypersync.model.objects import Change, Outcome, RetryAfter, Unknown
 from hypersync.pipeline.shares import shares
 from hypersync.pipeline.silos import Reach, Silos
@@ -37,6 +37,9 @@ class Lanes:
 
     def __init__(self, silos: Silos, silo: str, stack: ExitStack) -> None:
         self.reach = Reach(silos, silo, stack)
+        self._came: dict[int, Outcome] = {}
+        self._under_way: list[tuple[Future[list[Outcome]], Sequence[int]]] = []
+        self._unwritten: NothingWritten | None = None
         self._door = _Door(silo)
         more = silos.parallel.get(silo, 1) - 1
         self._more = [stack.enter_context(_lane(silos, silo, self._door)) for _ in range(more)]
@@ -44,38 +47,64 @@ class Lanes:
     def apply(self, changes: Sequence[Change]) -> list[Outcome]:
         """Return one outcome for each change, in their order.
 
-        Raises `SiloError` when the silo cannot be opened; nothing was written then. What a session
-        did before it broke off has to be read back.
+        Raises `SiloError` when the silo cannot be opened or nothing was written for another reason.
+        What a session did before it broke off has to be read back.
         """
+        self._came, self._under_way, self._unwritten = {}, [], None
+        if not changes:
+            return []
         self.reach.opened()
         more = [each for each in self._more if each.is_usable]
         dealt = shares(changes, 1 + len(more))
         stop = Event()
         try:
-            under_way = [
-                (lane.begin([changes[each] for each in share], stop), share)
-                for lane, share in zip(more, dealt[1:], strict=True)
-                if share
-            ]
-            outcomes = dict(self._first(changes, dealt[0]))
-            left: list[int] = []
-            for future, share in under_way:
-                answers = future.result()
-                outcomes |= zip(share, answers, strict=False)
-                left += share[len(answers) :]
-            outcomes |= self._first(changes, sorted(left))
+            for lane, share in zip(more, dealt[1:], strict=True):
+                if share:
+                    begun = lane.begin([changes[each] for each in share], stop)
+                    self._under_way.append((begun, share))
+            self._first(changes, dealt[0])
+            self._first(changes, sorted(self._gather()))
         except BaseException:  # interrupted, too: the other lanes end after their piece
             stop.set()
             raise
-        return [outcomes[each] for each in range(len(changes))]
+        return self._outcomes()
 
-    def _first(
-        self, changes: Sequence[Change], share: Sequence[int]
-    ) -> Iterable[tuple[int, Outcome]]:
+    def _first(self, changes: Sequence[Change], share: Sequence[int]) -> None:
         """Apply what is the first lane's, a second time only what another lane left."""
         if not share:
-            return ()
-        return zip(share, _applied(self.reach, [changes[each] for each in share]), strict=True)
+            return
+        try:
+            outcomes = list(self.reach.opened().apply([changes[each] for each in share]))
+        except SiloError as error:
+            self._unwritten = error if isinstance(error, NothingWritten) else None
+            outcomes = _broken_off(self.reach, error, len(share))
+        self._came.update(zip(share, outcomes, strict=True))
+
+    def finish(self) -> Mapping[int, Outcome]:
+        """Return what is known of the last call, by the places of its changes.
+
+        After an interruption that is not all; the pieces that were under way are waited for.
+        """
+        for future, share in self._under_way:
+            if future.exception() is None:
+                self._came.update(zip(share, future.result(), strict=False))
+        return self._came
+
+    def _gather(self) -> list[int]:
+        """Take what became of the other lanes' shares; return what they did not begin."""
+        left: list[int] = []
+        for future, share in self._under_way:
+            answers = future.result()
+            self._came.update(zip(share, answers, strict=False))
+            left += share[len(answers) :]
+        return left
+
+    def _outcomes(self) -> list[Outcome]:
+        """Return all outcomes; raises `NothingWritten` when no lane wrote anything."""
+        outcomes = [self._came[each] for each in range(len(self._came))]
+        if self._unwritten and all(isinstance(each, RetryAfter) for each in outcomes):
+            raise self._unwritten
+        return outcomes
 
 
 class _Door:
@@ -156,6 +185,12 @@ def _applied(reach: Reach, changes: Sequence[Change]) -> list[Outcome]:
     try:
         return list(reach.opened().apply(changes))
     except SiloError as error:
-        # the call broke off: what it did before that has to be read back
-        reach.broke_off()
-        return [Unknown(error.message)] * len(changes)
+        return _broken_off(reach, error, len(changes))
+
+
+def _broken_off(reach: Reach, error: SiloError, count: int) -> list[Outcome]:
+    """Return what is known of a call that broke off: what it did has to be read back, if it did."""
+    reach.broke_off()
+    if isinstance(error, NothingWritten):
+        return [RetryAfter(LATER, error.message)] * count
+    return [Unknown(error.message)] * count

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from hypersync.errors import CursorLost, ScanFailed, SiloError
+from hypersync.errors import CursorLost, ScanFailed, SiloError, SiloPaused
+from hypersync.model.circuit import CircuitTerms
 from hypersync.model.ids import new_public_id
 from hypersync.model.objects import ObjectType
 from hypersync.model.scans import (
@@ -29,16 +30,19 @@ from hypersync.model.scans import (
     ScanReport,
     ScanState,
     SiloType,
-    TypeCounts,
     TypeVerdict,
 )
+from hypersync.pipeline.alarms import Alarms
+from hypersync.pipeline.circuit import Circuit
 from hypersync.pipeline.delta import Delta
 from hypersync.pipeline.engine import OpenRequest
+from hypersync.pipeline.entrance import Entrance
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.landing import Landing
 from hypersync.pipeline.lease import holding
 from hypersync.pipeline.reading import Reading, TypeReading
 from hypersync.pipeline.rekey import rekey
+from hypersync.pipeline.scan_reports import report, together
 from hypersync.pipeline.source_guard import HIGH_WITHIN, SourceGuard, judge
 from hypersync.ports.connector import Connector, Session
 from hypersync.ports.progress import NoProgress, Progress
@@ -46,7 +50,6 @@ from hypersync.ports.store import Store
 from hypersync.ports.store.leases import Fence
 
 _logger = logging.getLogger(__name__)
-_WORST = (ScanState.FAILED, ScanState.SUSPENDED, ScanState.SUPERSEDED, ScanState.APPLIED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,8 @@ class Source:
 class Scanning:
     """What every scan needs; ``open_request`` asks people inside the transaction that suspends.
 
-    ``unsaid`` are the attributes, in lower case, of which causes say nothing.
+    ``unsaid`` are the attributes, in lower case, of which causes say nothing, ``circuits`` says by
+    silo when one that fails is paused.
     """
 
     store: Store
@@ -71,6 +75,7 @@ class Scanning:
     open_request: OpenRequest
     holder: str = "scan"
     unsaid: frozenset[str] = frozenset()
+    circuits: Mapping[str, CircuitTerms] = field(default_factory=dict)
 
 
 def scan(
@@ -88,7 +93,7 @@ def scan(
         for kinds in source.connector.streams():
             stream = _Stream(scanning, source, kinds, fence, progress or NoProgress())
             reports.append(stream.scan(full=full))
-    return _together(source.silo, reports)
+    return together(source.silo, reports)
 
 
 def apply_approved(scanning: Scanning, sources: Sequence[Source]) -> list[ScanReport]:
@@ -106,7 +111,7 @@ def apply_approved(scanning: Scanning, sources: Sequence[Source]) -> list[ScanRe
             lease = f"scan:{source.silo}"
             with holding(scanning.store, lease, scanning.holder, scanning.clock) as fence:
                 scans = _catch_up(scanning, source, fence)
-            reports += [_report(each) for each in scans]
+            reports += [report(each) for each in scans]
     return reports
 
 
@@ -145,6 +150,12 @@ class _Stream:
         self._name = ",".join(self._kinds)
         self._fence = fence
         self._progress = progress
+        terms = scanning.circuits.get(source.silo, CircuitTerms())
+        circuit = Circuit(source.silo, terms, scanning.open_request)
+        self._entrance = Entrance(scanning.store, circuit, scanning.clock)
+        self._alarms = Alarms(
+            scanning.store, source.silo, self._name, scanning.clock, scanning.open_request
+        )
         self._landing = Landing(
             scanning.store, scanning.joins, fence, scanning.clock, scanning.unsaid
         )
@@ -153,15 +164,22 @@ class _Stream:
     def scan(self, *, full: bool) -> ScanReport:
         """Read the stream, and read it in full when its cursor is lost."""
         try:
-            return _report(self._scan_once(full=full))
+            self._entrance.check()
+            ended = self._scan_once(full=full)
+        except SiloPaused as error:
+            return report(self._failed(None, full=full, error=error))
         except CursorLost as lost:
             _logger.info("silo %s: %s; scanning in full", self._source.silo, lost.message)
-        return _report(self._scan_once(full=True))
+            self._alarms.lost(lost)
+            return report(self._scan_once(full=True))
+        if ended.state is not ScanState.FAILED:
+            self._alarms.calm_down()
+        return report(ended)
 
     def _scan_once(self, *, full: bool) -> Scan:
         started: Scan | None = None
         try:
-            with self._source.connector.open() as session:
+            with self._entrance.session(self._source.connector) as session:
                 scope = session.scope(tuple(self._kinds.values()))
                 started = self._start(scope, full=full)
                 reading = self._read(session, started)
@@ -279,22 +297,3 @@ class _Stream:
 
     def _has_one_type(self) -> bool:
         return sum(len(stream) for stream in self._source.connector.streams()) == 1
-
-
-def _report(scan_: Scan) -> ScanReport:
-    types = {name: verdict.counts for name, verdict in scan_.types.items()}
-    state = ScanState.SUSPENDED if scan_.state is ScanState.REJECTED else scan_.state
-    return ScanReport(scan_.silo, scan_.kind, state, types, scan_.reason)
-
-
-def _together(silo: str, reports: Sequence[ScanReport]) -> ScanReport:
-    """Make one report of those of all streams: the worst state, every count, every reason."""
-    states = {report.state for report in reports}
-    state = next((each for each in _WORST if each in states), ScanState.APPLIED)
-    is_full = any(report.kind is ScanKind.FULL for report in reports)
-    types: dict[str, TypeCounts] = {}
-    for report in reports:
-        types |= report.types
-    reasons = [report.reason for report in reports if report.reason]
-    kind = ScanKind.FULL if is_full else ScanKind.DELTA
-    return ScanReport(silo, kind, state, types, "; ".join(reasons) or None)

@@ -2,7 +2,8 @@
 
 A run looks at what it could start, and reads nothing of what rests: in a blackout or a paused silo,
 of a rule that is only simulated, before its next attempt is due. What rests is not forgotten: each
-run asks anew what it could start, so the first one after the rest takes it up.
+run asks anew what it could start, so the first one after the rest takes it up. A silo that the
+engine paused rests until it is to be tried again.
 
 Failure direction: what is left out here waits; what is not is looked at again before it starts.
 """
@@ -26,7 +27,7 @@ def resting(engine: Engine, unit: UnitOfWork, now: datetime) -> frozenset[str]:
     """Return the silos whose actions rest, the events (no silo) among them in a blackout."""
     if engine.is_blackout(now):
         return frozenset({*engine.silos.connectors, ""})
-    return frozenset({*unit.silos.paused(), *unit.scans.applying()})
+    return frozenset({*unit.silos.paused(now), *unit.scans.applying()})
 
 
 def startable(
@@ -63,7 +64,7 @@ class Releases:
 
     def look(self, unit: UnitOfWork) -> None:
         """See which silos are paused."""
-        self._paused = unit.silos.paused()
+        self._paused = unit.silos.paused(self._now)
 
     def why_not(self, action: OpenAction, draft: Draft) -> str:
         """Say why this run does not release what was approved, or nothing."""
@@ -91,7 +92,7 @@ def note_rests(engine: Engine, unit: UnitOfWork, now: datetime) -> None:
     if engine.is_blackout(now):
         unit.actions.note_rest(_BLACKOUT, silos=everything, now=now)
         return
-    for silo in sorted(unit.silos.paused()):
+    for silo in sorted(unit.silos.paused(now)):
         unit.actions.note_rest(_silo_paused(silo), silos={silo}, now=now)
     for rule in sorted(_simulated(engine)):
         unit.actions.note_rest(_only_simulated(rule), silos=everything, now=now, rule=rule)

@@ -23,6 +23,7 @@ from hypersync.errors import PlanMoved
 from hypersync.model.actions import ActionState, undone_rule
 from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.runs import Run, RunError, RunMode, RunState
+from hypersync.pipeline.circuit import circuits_of
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.execute import execute
 from hypersync.pipeline.lease import holding
@@ -103,6 +104,7 @@ def _settle_lost(engine: Engine, run_id: RunId, fence: Fence) -> Execution:
         worker=run_id,
         clock=engine.clock,
         asking=Asking(open_request=engine.open_request, plan_of=partial(_plan_of, engine)),
+        circuits=circuits_of(engine),
         fence=fence,
         resting=rest,
     )
@@ -158,6 +160,7 @@ def _carry_out(
         engine.silos,
         worker=run.id,
         clock=engine.clock,
+        circuits=circuits_of(engine),
         fence=fence,
         resting=rest,
         is_blackout=engine.is_blackout,

@@ -15,10 +15,12 @@ from datetime import datetime, timedelta
 
 from hypersync.errors import SiloError
 from hypersync.model.actions import DOUBT, Action, Reason
-from hypersync.model.objects import Outcome, Refused, RetryAfter
+from hypersync.model.objects import ObjectType, Outcome, Refused, RetryAfter, SiloObject
 from hypersync.model.requests import RequestDraft, RequestKind
+from hypersync.pipeline.circuit import Circuits
 from hypersync.pipeline.creations import Doubt, find_traces, judge_creation
 from hypersync.pipeline.engine import OpenRequest
+from hypersync.pipeline.entrance import Entrance
 from hypersync.pipeline.incidents import update_incidents
 from hypersync.pipeline.outcomes import TYPE_GONE, Execution, Recorder
 from hypersync.pipeline.read_back import NOT_DONE, judge_read_back
@@ -45,6 +47,7 @@ def settle_unknown(
     worker: str,
     clock: Callable[[], datetime],
     asking: Asking,
+    circuits: Circuits,
     fence: Fence | None = None,
     resting: Collection[str] = (),
 ) -> Execution:
@@ -59,7 +62,8 @@ def settle_unknown(
     for silo in (*sorted(silos.connectors), ""):
         if silo not in resting:
             with ExitStack() as stack:
-                _Settler(store, silos, silo, clock, asking, report, stack).settle()
+                entrance = Entrance(store, circuits(silo), clock)
+                _Settler(store, silos, silo, clock, asking, entrance, report, stack).settle()
     return report
 
 
@@ -73,6 +77,7 @@ class _Settler:
         silo: str,
         clock: Callable[[], datetime],
         asking: Asking,
+        entrance: Entrance,
         report: Execution,
         stack: ExitStack,
     ) -> None:
@@ -81,6 +86,7 @@ class _Settler:
         self._silo = silo
         self._clock = clock
         self._asking = asking
+        self._entrance = entrance
         self._report = report
         self._reach = Reach(silos, silo, stack)
         self._recorder = Recorder(silos, silo, None, report)
@@ -125,10 +131,31 @@ class _Settler:
         kind = self._silos.types.get((action.silo, action.type))
         if kind is None or action.anchor is None:
             return Refused(TYPE_GONE)
-        found = self._reach.opened().read(kind, action.anchor)
+        found = self._found(kind, action.anchor)
         with self._store.snapshot() as unit:
             change = self._reach.change(unit, action)
         return judge_read_back(change, found, kind)
+
+    def _found(self, kind: ObjectType, anchor: str) -> SiloObject | None:
+        """Read an object; the first time through the circuit of the silo."""
+        if self._reach.is_open:
+            return self._read(kind, anchor)
+        self._entrance.check()
+        try:
+            self._reach.opened()
+        except SiloError as error:
+            self._entrance.shut_out(error)
+            raise
+        found = self._read(kind, anchor)
+        self._entrance.answered()
+        return found
+
+    def _read(self, kind: ObjectType, anchor: str) -> SiloObject | None:
+        try:
+            return self._reach.opened().read(kind, anchor)
+        except SiloError as error:
+            self._entrance.broke(error)
+            raise
 
     def _ask(self, action: Action) -> None:
         """Ask people whether an event happened; whatever they say, it is not repeated."""

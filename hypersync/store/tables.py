@@ -80,6 +80,17 @@ silo = Table(
     Column("paused_reason", Text),
 )
 
+circuit = Table(  # from the first failure to reach a silo to its next answer
+    "circuit",
+    metadata,
+    Column("silo", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("pauses", Integer, nullable=False),  # since it opened
+    Column("opened_at", UtcTime),
+    Column("until", UtcTime),  # the end of the present pause
+    Column("because", Text),
+)
+
 scan = Table(
     "scan",
     metadata,

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import NothingWritten, SiloRefused, SiloUnreachable
+from hypersync.model.actions import ActionState
 from hypersync.model.objects import Change, ObjectType, Operation, RetryAfter, Succeeded, Unknown
 from hypersync.pipeline.lanes import PIECE, Lanes
 from tests.worlds import TITLES, World
@@ -214,6 +215,78 @@ def test_an_interruption_ends_the_other_sessions_after_their_piece(silos):
     assert Counter(silo.closed) == Counter(silo.opened)
 
 
+def test_what_the_other_sessions_did_before_an_interruption_is_known(silos):
+    silo = Interrupted()
+    changes = [update(str(n), anchor=str(n)) for n in range(6 * PIECE)]
+    with ExitStack() as stack:
+        lanes = Lanes(silos(silo, 2), "dir", stack)
+        with pytest.raises(KeyboardInterrupt):
+            lanes.apply(changes)
+        silo.is_noticed.set()
+        came = lanes.finish()
+    assert came == dict.fromkeys(range(1, 2 * PIECE, 2), Succeeded(None))
+
+
+class InterruptedDoor:
+    """A directory of which one session is interrupted when another one has written its piece."""
+
+    can_write = True
+
+    def __init__(self, inner):
+        self._inner = inner
+        self._has_written = threading.Event()
+        self._first = threading.get_ident()
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    @contextmanager
+    def open(self):
+        with self._inner.open() as session:
+            yield _InterruptedSession(session, self._has_written, self._first)
+
+
+class _InterruptedSession:
+    def __init__(self, inner, has_written, first):
+        self._inner, self._has_written, self._first = inner, has_written, first
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    def apply(self, changes):
+        if threading.get_ident() == self._first:
+            assert self._has_written.wait(10)
+            raise KeyboardInterrupt
+        outcomes = self._inner.apply(changes)
+        self._has_written.set()
+        return outcomes
+
+
+def test_an_interrupted_run_records_what_the_other_sessions_wrote(tmp_path):
+    world = World(tmp_path, TITLES.replace("limit: 2", "limit: 50"), limits="    parallel: 2\n")
+    world.people(range(10), title="old")
+    for number in range(10):
+        world.account(number, title="old")
+    world.run()
+    for number in range(10):
+        world.change(number, title="new")
+    world.scan()
+    app = world.app
+    door = InterruptedDoor(app.connectors["dir"])
+    silos = replace(app.engine.silos, connectors={**app.connectors, "dir": door})
+    world.app = replace(app, engine=replace(app.engine, silos=silos))
+    with pytest.raises(KeyboardInterrupt):
+        world.sync()
+    world.app = app
+    with app.store.snapshot() as unit:
+        (run, *_) = unit.runs.recent(1)
+    states = Counter(each.state for each in world.actions(run))
+    assert states == {ActionState.SUCCEEDED: 5, ActionState.EXECUTING: 5}
+    world.run()  # reads back what the interrupted session was to do, and does it
+    assert {world.get(number)["title"] for number in range(10)} == {"new"}
+    world.close()
+
+
 def test_what_a_session_did_not_begin_after_it_broke_off_is_tried_later(silos):
     silo = Recorder(broken={1})
     outcomes = apply(silos(silo, 2), [update(str(n), anchor=str(n)) for n in range(4 * PIECE)])
@@ -257,6 +330,25 @@ def test_nothing_is_written_when_not_even_the_first_session_opens(silos):
     with pytest.raises(SiloUnreachable):
         apply(silos(silo, 2), [update("1")])
     assert silo.applied == {}
+
+
+class Shut(Recorder):
+    """A silo that lets in, and then does not get as far as writing in some of its sessions."""
+
+    def apply(self, number, changes):
+        if number in self._broken:
+            raise NothingWritten("gone before the first change")
+        return super().apply(number, changes)
+
+
+def test_when_no_session_wrote_anything_that_is_said_as_an_error(silos):
+    with pytest.raises(NothingWritten, match="gone before"):
+        apply(silos(Shut(broken={0, 1}), 2), [update(str(n), anchor=str(n)) for n in range(4)])
+
+
+def test_what_a_session_did_not_write_is_tried_later_when_another_one_wrote(silos):
+    outcomes = apply(silos(Shut(broken={0}), 2), [update(str(n), anchor=str(n)) for n in range(4)])
+    assert [type(each) for each in outcomes] == [RetryAfter, Succeeded] * 2
 
 
 def test_a_run_writes_in_parallel_where_the_configuration_says_so(tmp_path):

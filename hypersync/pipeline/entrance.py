@@ -1,0 +1,65 @@
+"""The way to a silo for whoever only reads: through its circuit, noting how that ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+
+from hypersync.errors import CursorLost, SiloError
+from hypersync.pipeline.circuit import Circuit, Way
+from hypersync.ports.connector import Connector, Session
+from hypersync.ports.store import Store
+
+
+class Entrance:
+    """Opens sessions to one silo where its circuit allows it."""
+
+    def __init__(self, store: Store, circuit: Circuit, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._circuit = circuit
+        self._clock = clock
+
+    def check(self) -> None:
+        """Raise `SiloPaused` when the silo may not be used; take its one try when it is due."""
+        with self._store.snapshot() as unit:
+            if self._circuit.looks(unit, self._clock()) is Way.FREE:
+                return
+        with self._store.begin() as unit:
+            self._circuit.check(unit, self._clock())
+
+    @contextmanager
+    def session(self, connector: Connector) -> Iterator[Session]:
+        """Open a session; what is done in it without an error counts as an answer of the silo."""
+        with ExitStack() as stack:
+            try:
+                session = stack.enter_context(connector.open())
+            except SiloError as error:
+                self.shut_out(error)
+                raise
+            try:
+                yield session
+            except CursorLost:
+                raise  # whoever met it goes on to a full scan, which will tell
+            except SiloError as error:
+                self.broke(error)
+                raise
+        self.answered()
+
+    def shut_out(self, error: SiloError) -> None:
+        """Note that no session could be opened."""
+        with self._store.begin() as unit:
+            self._circuit.shut_out(unit, error, self._clock())
+
+    def broke(self, error: SiloError) -> None:
+        """Note that a session ended with an error."""
+        with self._store.begin() as unit:
+            self._circuit.broke(unit, error, self._clock())
+
+    def answered(self) -> None:
+        """Note that the silo was reached; costs a look where nothing failed before."""
+        with self._store.snapshot() as unit:
+            if self._circuit.is_spotless(unit):
+                return
+        with self._store.begin() as unit:
+            self._circuit.answered(unit, self._clock())
