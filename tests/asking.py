@@ -19,8 +19,8 @@ from hypersync.model.requests import Plan, RequestDraft, RequestKind
 from hypersync.model.runs import Run, RunKind, RunMode, RunState
 from hypersync.ports.store.actions import Proposal, Suspension
 from hypersync.store import tables
-from hypersync.store.engine import open_engine
 from hypersync.store.unit import Store
+from tests.databases import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,14 +55,6 @@ def settings(*people: Person, plans: Sequence[Plan] = (), **values: object) -> S
         signer=Signer(keys=(KEY,), environment="test/dev"),
         **values,  # type: ignore[arg-type]
     )
-
-
-def open_store(place: Path | str) -> Store:
-    """A new database: in a file in a folder, or an empty one at a URL."""
-    url = place if isinstance(place, str) else f"sqlite:///{place}/hypersync.db"
-    engine = open_engine(url)
-    tables.metadata.create_all(engine)
-    return Store(engine)
 
 
 @dataclass(slots=True)

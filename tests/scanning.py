@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from hypersync.connectors.memory import (
     MemoryConnector,
@@ -23,8 +22,6 @@ from hypersync.rulebook.expression import parse
 from hypersync.rulebook.joins import JoinRule
 from hypersync.rulebook.names import Names
 from hypersync.rulebook.nodes import BARE
-from hypersync.store.engine import open_engine
-from hypersync.store.schema import prepare
 from hypersync.store.unit import Store, UnitOfWork
 
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -54,14 +51,6 @@ def join_rule(
         exact=exact,
         none=value is None,
     )
-
-
-def open_store(place: Path | str) -> Store:
-    """Return an empty store: in a file of its own in a folder, or at a URL."""
-    url = place if isinstance(place, str) else f"sqlite:///{place / 'hypersync.db'}"
-    engine = open_engine(url)
-    prepare(engine)
-    return Store(engine)
 
 
 @dataclass

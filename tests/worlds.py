@@ -6,11 +6,9 @@ by number. The silos survive `World.rules`, which starts the application anew wi
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +25,8 @@ from hypersync.model.requests import Answer
 from hypersync.model.runs import Run, RunError
 from hypersync.model.scans import ScanState
 from hypersync.store import bulk
-from hypersync.store.engine import open_engine
-from hypersync.store.schema import prepare
 from tests.compiled import share_compiled_statements
+from tests.databases import lay_tables
 
 share_compiled_statements()
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -165,9 +162,8 @@ class World:
         """Begin with a copy of a database that has the tables: migrating takes long."""
         scheme, _, path = self.database.partition(":///")
         place = self.folder / path
-        if scheme == "sqlite" and not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(_migrated())
+        if scheme == "sqlite":
+            lay_tables(place)
 
     def _started(self) -> App:
         file = self.folder / "config" / "hypersync.yaml"
@@ -333,17 +329,6 @@ class World:
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Everything that is stored, by table."""
         return {name: self.rows(name) for name in inspect(self.app.store.engine).get_table_names()}
-
-
-@cache
-def _migrated() -> bytes:
-    """A database file with all tables and nothing in them."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "hypersync.db"
-        engine = open_engine(f"sqlite:///{path}")
-        prepare(engine)
-        engine.dispose()
-        return path.read_bytes()
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def _migrate(invocation: Invocation, *, is_upgrade: bool) -> Exit:
     try:
         if is_upgrade:
             schema.upgrade(engine)
-        revision, newest = schema.current(engine), schema.newest(engine)
+        revision, newest = schema.current(engine), schema.newest()
     finally:
         engine.dispose()
     print_answer(

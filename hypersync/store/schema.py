@@ -5,6 +5,8 @@ Migrations run from code; there is no ``alembic.ini`` to lose.
 
 from __future__ import annotations
 
+from functools import cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -18,10 +20,21 @@ from hypersync.store.engine import refusals
 
 
 def _config(engine: Engine) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
+    config = _settings()
     config.attributes["engine"] = engine
     return config
+
+
+def _settings() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
+    return config
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """Return the migrations, each of them a file that is compiled and run when it is read."""
+    return ScriptDirectory.from_config(_settings())
 
 
 def current(engine: Engine) -> str | None:
@@ -30,9 +43,9 @@ def current(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def newest(engine: Engine) -> str | None:
+def newest() -> str | None:
     """Return the revision this program wants."""
-    return ScriptDirectory.from_config(_config(engine)).get_current_head()
+    return _scripts().get_current_head()
 
 
 def upgrade(engine: Engine) -> None:
@@ -63,9 +76,9 @@ def prepare(engine: Engine) -> None:
         _upgrade(engine)
         return
     _refuse_newer(engine)
-    if found != newest(engine):
+    if found != newest():
         raise StoreOlder(
-            f"the database is at revision {found}, this program needs {newest(engine)}; "
+            f"the database is at revision {found}, this program needs {newest()}; "
             "run `hypersync db upgrade`"
         )
 
@@ -75,7 +88,7 @@ def _refuse_newer(engine: Engine) -> None:
     if found is None:
         return
     try:
-        ScriptDirectory.from_config(_config(engine)).get_revision(found)
+        _scripts().get_revision(found)
     except CommandError as error:
         raise StoreNewer(
             f"the database is at revision {found}, which this program does not know; it was "

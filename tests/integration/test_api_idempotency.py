@@ -10,11 +10,9 @@ from datetime import timedelta
 import pytest
 
 from hypersync.model.actions import ActionState
-from hypersync.store.engine import open_engine
-from hypersync.store.schema import prepare
-from hypersync.store.unit import Store
 from tests.api import caller, problem
 from tests.asking import NOON
+from tests.databases import open_store
 from tests.postgresql import both_databases
 
 APPROVED = ActionState.APPROVED
@@ -115,9 +113,7 @@ def test_keys_are_not_stored(ann):
 
 @both_databases
 def test_of_many_at_once_one_is_carried_out(database_url):
-    engine = open_engine(database_url)
-    prepare(engine)
-    store = Store(engine)
+    store = open_store(database_url)
     barrier = threading.Barrier(8)
 
     def claim(_):

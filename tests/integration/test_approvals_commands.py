@@ -11,11 +11,9 @@ from hypersync.cli.failure import run_safely
 from hypersync.clock import SystemClock
 from hypersync.model.actions import ActionState
 from hypersync.model.causes import REST, Cluster
-from hypersync.store.engine import open_engine
-from hypersync.store.schema import prepare
-from hypersync.store.unit import Store
 from hypersync.system_user import system_user
 from tests.asking import Stopped, settings
+from tests.databases import open_store
 from tests.projects import ENVIRONMENT, MAIN, load_project, write_project
 
 ME = system_user()
@@ -31,12 +29,10 @@ def project(tmp_path, monkeypatch):
     def make(more: str = "", started_by: str = "schedule:sync"):
         path = write_project(tmp_path, MAIN + more)
         configuration = load_project(path)
-        engine = open_engine(configuration.database_url)
-        prepare(engine)
         given = settings(owner=ME)
         given.directory.people.clear()  # type: ignore[attr-defined]
         given.directory.people.update(directory_of(configuration).people)  # type: ignore[attr-defined]
-        world = Stopped(Store(engine), given).start(started_by)
+        world = Stopped(open_store(configuration.database_url), given).start(started_by)
         now = SystemClock().now()
         ids = world.suspend(3, now=now)
         return path, world, ids, world.ask(ids, now=now)

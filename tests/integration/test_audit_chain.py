@@ -16,10 +16,8 @@ from hypersync.audit.sealing import seal
 from hypersync.audit.state import chain_state
 from hypersync.audit.verify import Wrong, verify
 from hypersync.ports.store.events import Event, EventFilter
-from hypersync.store.engine import open_engine
-from hypersync.store.schema import prepare
-from hypersync.store.unit import Store
 from tests.asking import KEY, NOON
+from tests.databases import open_store
 from tests.postgresql import both_databases, postgresql_only
 
 KEYS = ChainKeys.derive([KEY], "test/dev")
@@ -28,9 +26,7 @@ BOTH = both_databases
 
 @pytest.fixture
 def store(database_url):
-    engine = open_engine(database_url)
-    prepare(engine)
-    made = Store(engine)
+    made = open_store(database_url)
     yield made
     made.close()
 

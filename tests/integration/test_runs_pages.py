@@ -17,7 +17,8 @@ from hypersync.model.ids import RunId, new_public_id
 from hypersync.model.requests import Answer
 from hypersync.model.runs import Counts, RuleReport, Run, RunError, RunKind, RunMode, RunState
 from hypersync.ports.store.ledger import ActionsWanted, RunsWanted
-from tests.asking import NOON, open_store
+from tests.asking import NOON
+from tests.databases import open_store
 from tests.integration.test_query_plans import traced, walks
 from tests.operating import Desk
 

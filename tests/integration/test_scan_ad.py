@@ -12,8 +12,9 @@ from hypersync.model.scans import ScanKind, ScanReport, ScanState
 from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
 from tests.ad_silos import Corner, connect
+from tests.databases import open_store
 from tests.samba import Samba, started
-from tests.scanning import Desk, join_rule, open_store
+from tests.scanning import Desk, join_rule
 
 
 @pytest.fixture

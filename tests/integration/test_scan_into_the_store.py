@@ -13,7 +13,8 @@ from hypersync.pipeline.apply import write_back
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.scan import Source, scan
 from hypersync.store.unit import Store
-from tests.scanning import Desk, Silo, join_rule, open_store, people, put, remove, silo
+from tests.databases import open_store
+from tests.scanning import Desk, Silo, join_rule, people, put, remove, silo
 
 
 @pytest.fixture

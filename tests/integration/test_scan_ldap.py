@@ -14,7 +14,8 @@ from hypersync.model.joins import normal_reference
 from hypersync.model.scans import ScanKind, ScanState
 from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
-from tests.scanning import Desk, join_rule, open_store
+from tests.databases import open_store
+from tests.scanning import Desk, join_rule
 from tests.slapd import GROUPS, PASSWORD, PEOPLE, SERVICE, Slapd, company, person, running
 
 TYPES = {

@@ -12,8 +12,9 @@ import pytest
 from hypersync.model.scans import ScanKind, ScanReport, ScanState
 from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
+from tests.databases import open_store
 from tests.graphing import connect
-from tests.scanning import Desk, join_rule, open_store
+from tests.scanning import Desk, join_rule
 
 if TYPE_CHECKING:
     from hypersync.connectors.msgraph.connector import MsgraphConnector

@@ -26,7 +26,8 @@ from hypersync.model.objects import (
 from hypersync.model.scans import ScanKind, ScanState, TypeCounts
 from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
-from tests.scanning import Desk, join_rule, open_store
+from tests.databases import open_store
+from tests.scanning import Desk, join_rule
 
 USER = ObjectType(silo="ad", name="user", members="member")
 

@@ -10,7 +10,8 @@ from hypersync.model.ids import RunId
 from hypersync.model.objects import SiloObject
 from hypersync.pipeline.apply import write_back
 from hypersync.pipeline.join import Joins
-from tests.scanning import Desk, join_rule, open_store, people, put, remove, silo
+from tests.databases import open_store
+from tests.scanning import Desk, join_rule, people, put, remove, silo
 
 LARGE = ("object", "identity", "object_change", "reference", "pending_identity", "scan_change")
 SCAN = re.compile(r"SCAN (\w+)(?! USING (?:COVERING )?INDEX)")

@@ -15,7 +15,8 @@ from hypersync.model.ids import ActionId, RequestId
 from hypersync.model.requests import Answer, Request, RequestState
 from hypersync.model.scans import ScanState
 from tests.asking import Stopped, settings
-from tests.scanning import Desk, Silo, join_rule, open_store, people, put, remove, silo
+from tests.databases import open_store
+from tests.scanning import Desk, Silo, join_rule, people, put, remove, silo
 
 
 @dataclass

@@ -7,8 +7,9 @@ import pytest
 
 from hypersync.model.ids import IdentityId, RunId
 from hypersync.model.scans import ScanState
+from tests.databases import open_store
 from tests.postgresql import both_databases
-from tests.scanning import MORNING, Desk, join_rule, open_store, people, put, remove, silo
+from tests.scanning import MORNING, Desk, join_rule, people, put, remove, silo
 
 pytestmark = both_databases
 

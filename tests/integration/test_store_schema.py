@@ -37,7 +37,7 @@ def write(engine, statement, **values):
 def test_an_empty_database_is_made_ready_in_a_folder_that_is_made_too(engine):
     assert current(engine) is None
     prepare(engine)
-    assert current(engine) == newest(engine)
+    assert current(engine) == newest()
 
 
 @both_databases_empty

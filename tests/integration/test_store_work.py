@@ -26,7 +26,7 @@ from hypersync.ports.store.events import Event
 from hypersync.ports.store.leases import Fence
 from hypersync.ports.store.marks import QuotaState
 from hypersync.store.leases import LEASE
-from tests.asking import open_store
+from tests.databases import open_store
 from tests.postgresql import both_databases
 
 pytestmark = both_databases

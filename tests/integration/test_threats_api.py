@@ -15,10 +15,9 @@ from hypersync.model.actions import ActionState
 from hypersync.model.objects import Operation
 from hypersync.model.requests import Plan, RequestKind, Step
 from hypersync.model.scans import Scan, ScanId, ScanKind, ScanState, TypeCounts, TypeVerdict
-from hypersync.store.engine import open_engine
-from hypersync.store.schema import prepare
 from tests.api import PEOPLE, Caller, caller, problem
 from tests.asking import NOON
+from tests.databases import prepared
 from tests.pages import Browser
 from tests.postgresql import both_databases
 from tests.signing_in import account, enter
@@ -63,9 +62,7 @@ def test_S1_looking_a_hundred_times_changes_nothing(ann):
 
 @both_databases
 def test_S7_fifty_answers_at_once_are_one_decision(database_url):
-    engine = open_engine(database_url)
-    prepare(engine)
-    engine.dispose()
+    prepared(database_url).dispose()
     one = caller(database_url, "ann")
     ids, request = asked(one, 3)
     given = body(one, request)

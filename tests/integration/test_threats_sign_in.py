@@ -18,10 +18,8 @@ from hypersync.approvals.directory import Directory
 from hypersync.approvals.links import Links
 from hypersync.errors import SignInRefused
 from hypersync.ports.store.accounts import Session
-from hypersync.store.engine import open_engine
-from hypersync.store.tables import metadata
-from hypersync.store.unit import Store
 from tests.asking import NOON, person
+from tests.databases import open_store
 from tests.oidc import lying
 from tests.postgresql import both_databases
 from tests.signing_in import (
@@ -402,9 +400,7 @@ def test_S13_a_page_that_fails_says_where_in_the_log_and_not_about_what(tmp_path
 def test_S13_what_the_database_refuses_is_logged_without_its_values(tmp_path, database_url, caplog):
     caplog.set_level(logging.DEBUG)
     made = signed_in(tmp_path)
-    engine = open_engine(database_url)
-    metadata.create_all(engine)
-    store = Store(engine)
+    store = open_store(database_url)
     site = made.client().application
 
     @site.get("/fails")
@@ -422,7 +418,7 @@ def test_S13_what_the_database_refuses_is_logged_without_its_values(tmp_path, da
             unit.sessions.start(session)
 
     assert made.open("/fails").status_code == 500
-    engine.dispose()
+    store.close()
     assert "a page failed" in caplog.text
     assert "the database refused" in caplog.text
     assert "a-secret-hash" not in caplog.text

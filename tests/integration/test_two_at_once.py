@@ -21,8 +21,9 @@ from hypersync.store.engine import open_engine
 from hypersync.store.schema import current, newest
 from hypersync.store.unit import Store
 from tests.asking import HOUR, NOON, Stopped, person, stopped
+from tests.databases import open_store
 from tests.postgresql import both_databases, empty_postgresql_only, postgresql_only
-from tests.scanning import Desk, join_rule, open_store, people, silo
+from tests.scanning import Desk, join_rule, people, silo
 from tests.worlds import World
 
 ASK_BOTH = Plan(name="both", steps=(Step(to="person:ann"), Step(to="person:bob")), need=2)
@@ -218,7 +219,7 @@ def test_two_nodes_that_start_on_an_empty_database_make_its_tables_once(database
     nodes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603 - ourselves
     assert [(node.communicate(timeout=30)[1], node.returncode) for node in nodes] == [("", 0)] * 2
     engine = open_engine(database_url)
-    assert current(engine) == newest(engine)
+    assert current(engine) == newest()
     engine.dispose()
 
 

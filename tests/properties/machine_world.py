@@ -28,8 +28,8 @@ from hypersync.model.actions import Action
 from hypersync.model.objects import Change, Outcome, Succeeded
 from hypersync.ports.channel import Letter, Message
 from hypersync.store.engine import open_engine
-from hypersync.store.schema import prepare
 from hypersync.store.unit import Store
+from tests.databases import lay_tables
 from tests.worlds import Meanwhile, MovedClock, World
 
 PEOPLE = range(6)
@@ -432,18 +432,6 @@ def _built(terms: Terms) -> App:
 
 
 @cache
-def _empty() -> bytes:
-    """Return a new database."""
-    folder = _folder()
-    engine = open_engine(f"sqlite:///{folder}/hypersync.db")
-    prepare(engine)
-    engine.dispose()
-    content = (folder / "hypersync.db").read_bytes()
-    shutil.rmtree(folder)
-    return content
-
-
-@cache
 def _founded() -> bytes:
     """Return the database of a company that was scanned and synced once."""
     with numbered_ids("first"):
@@ -470,7 +458,7 @@ def numbered_ids(prefix: str = "n") -> Iterator[None]:
 def new_company(terms: Terms) -> Company:
     """Return a company that was never scanned."""
     folder = _folder()
-    (folder / "hypersync.db").write_bytes(_empty())
+    lay_tables(folder / "hypersync.db")
     return Company(folder, terms)
 
 
