@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
+from hypersync.errors import ConnectionLost
+
 Raw: TypeAlias = Mapping[str, Sequence[bytes]]
 Step: TypeAlias = tuple[str, Sequence[bytes]]
 
@@ -167,5 +169,5 @@ class Answer:
     references: tuple[str, ...] = ()
 
 
-class Lost(Exception):
+class Lost(ConnectionLost):
     """The connection broke; whether the last request was carried out is unknown."""

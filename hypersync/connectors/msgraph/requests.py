@@ -9,9 +9,10 @@ from urllib.parse import quote
 import orjson
 
 from hypersync.connectors.msgraph.values import Json
+from hypersync.errors import ConnectionLost
 
 
-class Lost(Exception):
+class Lost(ConnectionLost):
     """The connection broke or nobody answered; whether it was carried out is unknown."""
 
 

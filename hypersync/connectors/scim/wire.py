@@ -31,7 +31,7 @@ from hypersync.connectors.scim.bounded import (
     limit,
 )
 from hypersync.connectors.steady import Pause
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import ConnectionLost, SiloRefused, SiloUnreachable
 
 _MEDIA: Final = "application/scim+json"
 _LONGEST_TEXT: Final = 300
@@ -51,11 +51,11 @@ _SENTENCES: Final = {
 }
 
 
-class Lost(Exception):
+class Lost(ConnectionLost):
     """No answer came; whether the request was carried out is unknown."""
 
 
-class NotSent(Exception):
+class NotSent(ConnectionLost):
     """The service could not be reached; nothing was carried out."""
 
 
