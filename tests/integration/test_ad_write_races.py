@@ -151,6 +151,47 @@ def test_what_moves_meanwhile_is_not_moved(silo: Silo):
     assert silo.server.guid(f"CN=ann,{silo.corner.base}")
 
 
+def swap(silo: Silo) -> None:
+    """Let ann go elsewhere and bob take her name."""
+    silo.corner.move(silo.corner.person("ann"), "CN=ann", silo.corner.base)
+    silo.corner.move(silo.corner.person("bob"), "CN=ann", silo.corner.people)
+
+
+def test_who_takes_the_name_meanwhile_is_moved_back(silo: Silo):
+    ann, bob = silo.corner.guid("ann"), silo.corner.guid("bob")
+    before, after = {"dn": silo.corner.person("ann")}, {"dn": f"CN=ann,{silo.corner.leavers}"}
+    change = silo.change(Operation.MOVE, ann, before, after)
+    with meddled(silo, lambda: swap(silo)) as (session, _):
+        (outcome,) = session.apply([change])
+    assert isinstance(outcome, Conflict)
+    assert outcome.why.endswith(f"another object ({bob}), which was moved back again")
+    assert silo.server.guid(f"CN=ann,{silo.corner.base}") == ann
+    assert silo.corner.guid("ann") == bob
+
+
+class OnceMovingLink(MeddledLink):
+    """A connection over which one thing is moved and no other."""
+
+    moves = 0
+
+    def move(self, dn: str, rdn: str, parent: str | None, controls: Sequence[Control]) -> Result:
+        self.moves += 1
+        if self.moves > 1:
+            return Result(Code.INSUFFICIENT_ACCESS.value)
+        return super().move(dn, rdn, parent, controls)
+
+
+def test_who_took_the_name_and_cannot_be_moved_back_is_named(silo: Silo):
+    bob = silo.corner.guid("bob")
+    after = {"dn": silo.corner.person("Ann Lee")}
+    change = silo.change(Operation.RENAME, silo.corner.guid("ann"), None, after)
+    with meddled(silo, lambda: swap(silo), OnceMovingLink) as (session, _):
+        (outcome,) = session.apply([change])
+    assert isinstance(outcome, Conflict)
+    assert f"({bob}), which was moved to {after['dn']} and could not be moved back" in outcome.why
+    assert outcome.why.endswith("move it back by hand")
+
+
 def test_who_is_made_by_others_meanwhile_is_not_taken_for_ours(silo: Silo):
     after = {"dn": silo.corner.person("eve"), "title": "Boss"}
     change = silo.change(Operation.CREATE, None, None, after)

@@ -5,6 +5,8 @@ as it was is a conflict. What happens between reading and writing is caught by t
 one modify deletes exactly the old values and adds the new ones, so it fails when they are gone,
 and where there was no value it asserts (RFC 4528) that there is none, if the server can. So does
 every request assert that the anchor is still the one that was read, and a delete the values.
+A move is asked for by the name that was read, so it fails when that is gone; who took the name
+meanwhile, where nothing could be asserted, is put back (`moving`).
 Memberships add or remove one value and read no members, whatever the size of the group; what DN the
 member has now is looked up by its anchor (`members`). When the connection breaks during a write,
 its outcome is unknown and nothing more is tried.
@@ -17,15 +19,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from hypersync.connectors.changes import is_missing, reference, settled
+from hypersync.connectors.changes import is_missing, reference
+from hypersync.connectors.directory.comparing import MEANWHILE, Comparing
 from hypersync.connectors.directory.members import is_same, lists, member_now
-from hypersync.connectors.directory.names import normal, split
+from hypersync.connectors.directory.moving import put_back
+from hypersync.connectors.directory.names import split
 from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.values import (
     as_it_was,
     as_reported,
-    compared_names,
     new_entry,
     steps_of,
     without_passwords,
@@ -33,19 +36,16 @@ from hypersync.connectors.directory.values import (
 from hypersync.connectors.directory.wire import (
     Busy,
     Code,
-    Control,
     Entry,
     Lost,
     Result,
     Step,
-    assertion,
 )
 from hypersync.connectors.directory.writing import (
     LATER,
     ReadBack,
     Unsure,
     Written,
-    refused_or_later,
     writing,
 )
 from hypersync.errors import SiloRefused
@@ -57,20 +57,16 @@ from hypersync.model.objects import (
     Outcome,
     Refused,
     RetryAfter,
-    SiloObject,
     Succeeded,
     Unknown,
 )
 
-_MEANWHILE = "changed in the silo meanwhile"
 
-
-class Writer:
+class Writer(Comparing):
     """Applies one batch of changes over one connection."""
 
     def __init__(self, directory: Directory, places: Mapping[str, Place]) -> None:
-        self._directory = directory
-        self._wire = directory.wire
+        super().__init__(directory)
         self._places = places
         self._is_lost = False
         self._read_back = ReadBack(directory)
@@ -165,18 +161,20 @@ class Writer:
         outcome = self._settled(change, place, shown, entry)
         if outcome is not None or entry is None:
             return outcome or Conflict(f"{change.type.name} {change.anchor} is not there any more")
-        is_elsewhere = normal(parent) != normal(split(entry.dn)[1])
+        is_elsewhere = not is_same(parent, split(entry.dn)[1])
+        asserted = self._asserted(entry, place)
         with writing():
             result = self._wire.move(
-                entry.dn,
-                rdn,
-                parent if is_elsewhere else None,
-                controls=self._asserted(entry, place),
+                entry.dn, rdn, parent if is_elsewhere else None, controls=asserted
             )
         if result.is_(Code.ENTRY_EXISTS):
             return Conflict(f"{target} is there already", self._whole(change, place))
         if result.code and is_elsewhere and self._lacks(place, parent):
             return Refused(f"there is no entry {parent} to move it to")
+        if result.code == 0 and not asserted:
+            stranger = put_back(self._directory, place, entry, target, self._address)
+            if stranger is not None:
+                return stranger
         return self._answer(result, change, place)
 
     def _delete(self, change: Change, place: Place) -> Outcome | Written:
@@ -192,7 +190,7 @@ class Writer:
             result = self._wire.delete(self._address(entry, place), controls=asserted)
         if result.is_(Code.NO_SUCH_OBJECT, Code.ASSERTION_FAILED):
             there = self._whole(change, place)
-            return Succeeded(None) if there is None else Conflict(_MEANWHILE, there)
+            return Succeeded(None) if there is None else Conflict(MEANWHILE, there)
         return Succeeded(None) if result.code == 0 else self._refused(result)
 
     def _member(self, change: Change, place: Place) -> Outcome | Written:
@@ -229,15 +227,7 @@ class Writer:
                 controls=self._asserted(entry, place),
             )
 
-    # --- what they share -----------------------------------------------------------------------
-
-    def _address(self, entry: Entry, place: Place) -> str:  # noqa: ARG002 - see AD
-        """Return by what name a request finds the entry that was read."""
-        return entry.dn
-
-    def _compared(self, change: Change) -> set[str]:
-        """Return the attributes to read before a write."""
-        return compared_names(change)
+    # --- what kinds of directories do in their own way -----------------------------------------
 
     def _steps(
         self,
@@ -257,63 +247,3 @@ class Writer:
     ) -> dict[str, list[bytes]]:
         """Return the raw attributes of a new object; raises ``ValueError`` with a sentence."""
         return new_entry(change, place, dn, shown)
-
-    def _refused(self, result: Result) -> Outcome:
-        """Say why the server did not do it."""
-        return refused_or_later(result, result.sentence)
-
-    def _lacks(self, place: Place, dn: str) -> bool:
-        return self._directory.at(place, dn, ["1.1"]) is None
-
-    def _representation(self, change: Change, place: Place) -> Representation:
-        """Return how the attributes of the change are reported, by the names it uses."""
-        wanted = compared_names(change) or {"objectClass"}
-        return self._directory.representation_of(place, wanted)
-
-    def _entry(self, change: Change, place: Place) -> Entry | None:
-        """Read what the change is compared with; of a group no members."""
-        if change.anchor is None:
-            raise ValueError("the change names no object")
-        is_membership = change.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER)
-        names = set() if is_membership else self._compared(change)
-        return self._directory.entry(place, change.anchor, names or ["1.1"])
-
-    def _settled(
-        self, change: Change, place: Place, shown: Representation, entry: Entry | None
-    ) -> Outcome | Written | None:
-        """Decide before writing, with the whole object in the answer."""
-        anchor = None if entry is None else place.anchor_of(entry)
-        if entry is None or anchor is None:
-            return settled(change, None)
-        current = SiloObject(place.name, anchor, shown.attributes(entry.dn, entry.raw))
-        outcome = settled(change, current)
-        if isinstance(outcome, Succeeded) and change.operation is not Operation.DELETE:
-            return Written(place, anchor, made=outcome.made)
-        if isinstance(outcome, Conflict):
-            return replace(outcome, object=self._directory.object(place, anchor))
-        return outcome
-
-    def _answer(self, result: Result, change: Change, place: Place) -> Outcome | Written:
-        if result.code == 0:
-            return Written(place, change.anchor)
-        if result.is_(Code.NO_SUCH_OBJECT):
-            return Conflict(f"{change.type.name} {change.anchor} is not there any more")
-        if result.is_(Code.NO_SUCH_ATTRIBUTE, Code.VALUE_EXISTS, Code.ASSERTION_FAILED):
-            return Conflict(_MEANWHILE, self._whole(change, place))
-        return self._refused(result)
-
-    def _whole(self, change: Change, place: Place) -> SiloObject | None:
-        return None if change.anchor is None else self._directory.object(place, change.anchor)
-
-    def _asserted(
-        self,
-        entry: Entry,
-        place: Place,
-        absent: Sequence[str] = (),
-        held: Sequence[tuple[str, bytes]] = (),
-    ) -> Sequence[Control]:
-        """Return what a request demands of the entry, if the server can: above all its anchor."""
-        anchor = place.anchor_of(entry)
-        if not self._directory.has_assertions or anchor is None:
-            return ()
-        return [assertion(absent, [(place.anchor, anchor.encode()), *held])]
