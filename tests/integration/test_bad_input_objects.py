@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hypersync.model.joins import REPLACED, normal_reference
+from hypersync.model.objects import Change, Conflict, Operation, Succeeded
 from hypersync.model.scans import ScanReport, ScanState
 from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
+from tests.databases import open_store
+from tests.ad_silos import Corner, connect
 from tests.real_silos import Place, place
-from tests.scanning import Desk, join_rule, open_store
+from tests.scanning import Desk, join_rule
+
+if TYPE_CHECKING:
+    from tests.samba import Samba
 
 __all__ = ["place"]
 
@@ -98,3 +105,51 @@ def test_a_user_whose_anchor_changes_is_another_one_and_people_are_asked(place: 
     assert {who: set(why) for who, why in marks.items() if why} == {
         after["E1"].identity: {f"{REPLACED}account"}
     }
+
+
+# --- values that look the same and are not ---------------------------------------------------------
+
+FIRST = ("SMTP:a@example.org", "smtp:b@example.org")
+SECOND = ("SMTP:b@example.org", "smtp:a@example.org")
+
+
+def test_another_address_becomes_the_first_though_only_letters_change(domain_controller: Samba):
+    corner = Corner.new(domain_controller)
+    corner.add_people("ann")
+    dn = corner.person("ann")
+    for each in FIRST:
+        corner.change(dn, f"add: proxyAddresses\nproxyAddresses: {each}")
+    types = {"user": {"base": corner.people, "attributes": ["proxyAddresses"]}}
+    connector = connect(domain_controller, types, write=True)
+    ((kind,),) = connector.streams()
+    change = Change(
+        key="key",
+        operation=Operation.UPDATE,
+        type=kind,
+        anchor=corner.guid("ann"),
+        before={"proxyAddresses": FIRST},
+        after={"proxyAddresses": SECOND},
+    )
+    with connector.open() as session:
+        (outcome,) = session.apply([change])
+    assert isinstance(outcome, Succeeded), outcome
+    assert outcome.object is not None
+    assert outcome.object.attributes["proxyAddresses"] == SECOND
+    assert sorted(domain_controller.values(dn, "proxyAddresses")) == sorted(SECOND)
+    with connector.open() as session:
+        (again,) = session.apply([change])
+    assert isinstance(again, Succeeded)
+    corner.change(
+        dn, "replace: proxyAddresses\n" + "".join(f"proxyAddresses: {e}\n" for e in FIRST)
+    )
+    turned = Change(
+        key="key",
+        operation=Operation.UPDATE,
+        type=kind,
+        anchor=corner.guid("ann"),
+        before={"proxyAddresses": SECOND},
+        after={"proxyAddresses": ()},
+    )
+    with connector.open() as session:
+        (outcome,) = session.apply([turned])
+    assert isinstance(outcome, Conflict)
