@@ -6,143 +6,23 @@ type ``group`` has members.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import BaseModel
 
-from hypersync.connectors.csv_file.connector import CsvConnector
 from hypersync.connectors.ldap.connector import LdapConnector
-from hypersync.connectors.ldif.connector import LdifConnector
-from hypersync.connectors.settings import SiloSettings, object_types
-from hypersync.ports.connector import Connector
 from tests import ad_silos, graphing, slapd
+from tests.place import GROUP, USER, Place, settings_of
+from tests.real_files import in_csv, in_ldif
 from tests.sql import Sql
 
 if TYPE_CHECKING:
     from tests.samba import Samba
     from tests.scim_service import ScimServer
     from tests.services.graph.service import GraphService
-
-USER, GROUP = "user", "group"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """One silo, and hands in it that are not ours.
-
-    ``add`` makes a user of a name with a number and returns what a group would store for it,
-    ``remake`` gives that user another anchor, ``remove`` deletes it. ``circle`` makes a group whose
-    members are the group itself and another one, and returns what it stores for itself.
-    """
-
-    kind: str
-    connector: Connector
-    number: str
-    add: Callable[[str, str], str]
-    remake: Callable[[str, str], None]
-    remove: Callable[[str], None]
-    circle: Callable[[str], str]
-
-
-def settings_of(kind: type[Connector], folder: Path, options: dict[str, Any]) -> SiloSettings:
-    """Return settings as the configuration would give them."""
-    model: type[BaseModel] = kind.options
-    found: Any = model.model_validate(options)
-    types = object_types("odd", found, {})
-    return SiloSettings(
-        silo="odd",
-        options=found,
-        types=types,
-        root=folder,
-        write=kind.can_write,
-        timeout=timedelta(seconds=20),
-    )
-
-
-def in_csv(folder: Path) -> Place:
-    users: dict[str, str] = {}
-    groups = folder / "groups.csv"
-    groups.write_text("cn,member\n")
-    types = {
-        USER: {"path": "users.csv", "anchor": "uid"},
-        GROUP: {"path": "groups.csv", "anchor": "cn", "members": "member"},
-    }
-
-    def save() -> None:
-        rows = "".join(f"{uid},{number}\n" for uid, number in users.items())
-        (folder / "users.csv").write_text(f"uid,number\n{rows}")
-
-    def add(name: str, number: str) -> str:
-        users[name] = number
-        save()
-        return name
-
-    def remove(name: str) -> None:
-        del users[name]
-        save()
-
-    def remake(name: str, number: str) -> None:
-        remove(name)
-        add(f"{name}-again", number)
-
-    def circle(member: str) -> str:
-        groups.write_text(f"cn,member\nloop,loop;{member}\n")
-        return "loop"
-
-    connector = CsvConnector(settings_of(CsvConnector, folder, {"types": types}))
-    return Place(
-        kind="csv",
-        connector=connector,
-        number="number",
-        add=add,
-        remake=remake,
-        remove=remove,
-        circle=circle,
-    )
-
-
-def in_ldif(folder: Path) -> Place:
-    entries: dict[str, str] = {}
-    (folder / "all.ldif").write_text(slapd.TREE)
-    types = {
-        USER: {"path": "all.ldif", "object_class": ["person"]},
-        GROUP: {"path": "all.ldif", "object_class": ["groupOfNames"], "members": "member"},
-    }
-
-    def save(name: str, entry: str | None, anchor: str = "") -> None:
-        entries.pop(name, None)
-        if entry is not None:
-            entries[name] = f"{entry.rstrip()}\nobjectClass: person\nentryUUID: {anchor or name}\n"
-        (folder / "all.ldif").write_text("\n".join(entries.values()))
-
-    def add(name: str, number: str) -> str:
-        save(name, slapd.person(name, employeeNumber=number))
-        return f"cn={name},{slapd.PEOPLE}"
-
-    def remake(name: str, number: str) -> None:
-        save(name, slapd.person(name, employeeNumber=number), f"{name}-again")
-
-    def circle(member: str) -> str:
-        loop = f"cn=loop,{slapd.GROUPS}"
-        save("loop", slapd.group("loop", [loop, member]))
-        return loop
-
-    connector = LdifConnector(settings_of(LdifConnector, folder, {"types": types}))
-    return Place(
-        kind="ldif",
-        connector=connector,
-        number="employeeNumber",
-        add=add,
-        remake=remake,
-        remove=lambda name: save(name, None),
-        circle=circle,
-    )
 
 
 @contextmanager

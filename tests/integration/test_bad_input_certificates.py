@@ -24,9 +24,9 @@ from tests import graphing, scimming
 from tests.ad_silos import BIG
 from tests.certificates import Authority, Certificate, self_signed
 from tests.mariadb import MariaDb
+from tests.place import settings_of
 from tests.postgresql import Server
 from tests.processes import free_port
-from tests.real_silos import settings_of
 from tests.sql import Sql
 
 HOST = "127.0.0.1"

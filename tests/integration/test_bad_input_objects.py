@@ -14,9 +14,10 @@ from hypersync.model.objects import Change, Conflict, Operation, Succeeded
 from hypersync.model.scans import ScanReport, ScanState
 from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
-from tests.databases import open_store
 from tests.ad_silos import Corner, connect
-from tests.real_silos import Place, place
+from tests.databases import open_store
+from tests.place import Place
+from tests.real_silos import place
 from tests.scanning import Desk, join_rule
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def test_a_user_whose_anchor_changes_is_another_one_and_people_are_asked(place: 
     }
 
 
-# --- values that look the same and are not ---------------------------------------------------------
+# --- values that look the same and are not ------------------------------------------------------
 
 FIRST = ("SMTP:a@example.org", "smtp:b@example.org")
 SECOND = ("SMTP:b@example.org", "smtp:a@example.org")
