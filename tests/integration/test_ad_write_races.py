@@ -256,6 +256,27 @@ def test_nothing_is_in_doubt_when_the_server_goes_before_its_schema_is_read(silo
     assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
 
 
+class ReadOnlyLink(MeddledLink):
+    """A connection to a read-only domain controller."""
+
+    def modify(
+        self,
+        dn: str,
+        changes: Mapping[str, Sequence[Step]],
+        controls: Sequence[Control],
+    ) -> Result:
+        said = "0000202B: RefErr: DSID-03100838, data 0, 1 access points"
+        return Result(Code.REFERRAL.value, said, ("ldap://dc1.hs.test",))
+
+
+def test_a_controller_that_may_only_be_read_names_another_one_and_is_asked_again_later(silo: Silo):
+    change = silo.change(Operation.UPDATE, silo.corner.guid("ann"), {}, {"title": "Boss"})
+    with meddled(silo, lambda: None, ReadOnlyLink) as (session, _):
+        (outcome,) = session.apply([change])
+    assert isinstance(outcome, RetryAfter)
+    assert "it names ldap://dc1.hs.test" in outcome.reason
+
+
 class BusyLink(MeddledLink):
     """A connection over which nobody may look for accounts by their primary group."""
 

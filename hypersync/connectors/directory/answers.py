@@ -104,10 +104,15 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How the server answered; ``code`` is a number of RFC 4511, ``text`` what it says itself."""
+    """How the server answered; ``code`` is a number of RFC 4511, ``text`` what it says itself.
+
+    ``referrals`` are the addresses of the servers that it refers to. Nobody follows them: our
+    password is for the servers that the configuration names.
+    """
 
     code: int
     text: str = ""
+    referrals: tuple[str, ...] = ()
 
     def is_(self, *codes: Code) -> bool:
         """Tell whether the answer was one of these."""
@@ -122,6 +127,11 @@ class Result:
     def sentence(self) -> str:
         """The answer for people, with what the server itself says."""
         known = next((_SENTENCES[code] for code in _SENTENCES if self.is_(code)), "")
+        if self.referrals:
+            known = (
+                f"the server refers to another one; it names {', '.join(self.referrals)}, where "
+                "nobody follows with our password: write it in 'url' if it is one of the silo's"
+            )
         said = f"{self.description} ({self.code})" + (f": {self.text}" if self.text else "")
         return f"{known} [{said}]" if known else said
 

@@ -154,9 +154,7 @@ class CLink:
                 references += content
             else:
                 entries.append(Entry(dn, content))
-        if result.is_(Code.REFERRAL):  # the library tells of addresses in its text only
-            references += [word for word in result.text.split() if word.startswith("ldap")]
-        return Answer(entries, result, controls, tuple(references))
+        return Answer(entries, result, controls, (*references, *result.referrals))
 
     def add(self, dn: str, attributes: Raw, controls: Sequence[Control]) -> Result:
         """Add an entry."""
@@ -237,7 +235,11 @@ def _result(error: Exception) -> Result | None:
     code = said.get("result")
     if code is None or code < 0:
         return None
-    return Result(int(code), " ".join(str(said.get("info") or "").split()))
+    words = str(said.get("info") or "").split()
+    if int(code) != Code.REFERRAL.value:
+        return Result(int(code), " ".join(words))
+    # the library tells of addresses in its text only
+    return Result(int(code), referrals=tuple(word for word in words if word.startswith("ldap")))
 
 
 def _said(error: Exception) -> str:

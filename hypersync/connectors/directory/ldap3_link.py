@@ -142,7 +142,7 @@ class Ldap3Link:
             [each for each in found if isinstance(each, Entry)],
             _result(self._connection),
             last["controls"],
-            (*references, *(last.get("referrals") or ())),
+            (*references, *_result(self._connection).referrals),
         )
 
     def add(self, dn: str, attributes: Raw, controls: Sequence[Control]) -> Result:
@@ -201,4 +201,5 @@ def _sent(controls: Sequence[Control]) -> list[Control] | None:
 
 def _result(connection: Any) -> Result:  # noqa: ANN401 - the library has no types
     found = connection.result
-    return Result(int(found["result"]), str(found["message"] or ""))
+    referrals = tuple(map(str, found.get("referrals") or ()))
+    return Result(int(found["result"]), str(found["message"] or ""), referrals)

@@ -144,9 +144,8 @@ class Wire:
                 f"the server went away in the middle of {search.base}: {error}"
             ) from None
         if answer.result.code:
-            where = f"; it names {', '.join(answer.references)}" if answer.references else ""
             raise ScanFailed(
-                f"the search below {search.base} did not end well: {answer.result.sentence}{where}"
+                f"the search below {search.base} did not end well: {answer.result.sentence}"
             )
         return answer
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from hypersync.connectors.directory.answers import NOT_NOW
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.wire import Code, Lost, Result
 from hypersync.errors import SiloRefused
@@ -76,7 +77,13 @@ class ReadBack:
 
 
 def refused_or_later(result: Result, sentence: str) -> Outcome:
-    """Part what helps to try again from what does not."""
-    if result.is_(Code.BUSY, Code.UNAVAILABLE, Code.TIME_LIMIT, Code.ADMIN_LIMIT):
+    """Part what helps to try again from what does not.
+
+    Who refers to another server for a write is a read-only copy: the next session may reach that
+    server, so nothing is lost by asking again.
+    """
+    if result.is_(Code.REFERRAL):
+        return RetryAfter(LATER, f"nothing was written: {sentence}")
+    if result.is_(*NOT_NOW):
         return RetryAfter(LATER, sentence)
     return Refused(sentence)
