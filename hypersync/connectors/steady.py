@@ -20,13 +20,23 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop
 from tenacity.wait import wait_random_exponential
 
 from hypersync.connectors.settings import batches
-from hypersync.errors import SiloUnreachable
+from hypersync.errors import NothingWritten, SiloError, SiloUnreachable
 from hypersync.model.mistake import Mistake
-from hypersync.model.objects import Batch, Change, ObjectType, Outcome, Schema, SiloObject
+from hypersync.model.objects import (
+    Batch,
+    Change,
+    ObjectType,
+    Outcome,
+    RetryAfter,
+    Schema,
+    SiloObject,
+    Unknown,
+)
 from hypersync.ports.connector import Connector, Session, lag, recreates
 
 ATTEMPTS = 3
 _LONGEST_PAUSE_SECONDS = 2
+_LATER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +129,23 @@ class PacedSession:
         return self.wrapped.read(object_type, anchor)
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Write a second's worth at a time, and wait in between."""
+        """Write a second's worth at a time, and wait in between.
+
+        When the session breaks off, what became of the parts before is kept, and what was not begun
+        is left for later. Raises what the session raises at the first part.
+        """
         outcomes: list[Outcome] = []
         for some in batches(changes, self._pace.per_second):
             self._pace.wait(len(some))
-            outcomes += self.wrapped.apply(some)
+            try:
+                outcomes += self.wrapped.apply(some)
+            except SiloError as error:
+                if not outcomes:
+                    raise
+                later = RetryAfter(_LATER, error.message)
+                doubt = later if isinstance(error, NothingWritten) else Unknown(error.message)
+                left = len(changes) - len(outcomes) - len(some)
+                return [*outcomes, *[doubt] * len(some), *[later] * left]
         return outcomes
 
     def check(self) -> Sequence[Mistake]:

@@ -7,9 +7,9 @@ import pytest
 
 from hypersync.connectors.contract import Bench, ConnectorContract
 from hypersync.connectors.memory import MemoryConnector, MemorySilo
-from hypersync.connectors.steady import Pause, SteadyConnector
-from hypersync.errors import SiloRefused, SiloUnreachable
-from hypersync.model.objects import Succeeded
+from hypersync.connectors.steady import Pace, PacedSession, Pause, SteadyConnector
+from hypersync.errors import NothingWritten, SiloRefused, SiloUnreachable
+from hypersync.model.objects import RetryAfter, Succeeded, Unknown
 from tests.memory_bench import bench_of, make_connector, make_silo
 
 
@@ -103,3 +103,37 @@ def test_writes_are_spread_over_time():
         outcomes = [*session.apply(changes[:4]), *session.apply(changes[4:])]
     assert [type(each) for each in outcomes] == [Succeeded] * 5
     assert clock.naps == [1.0, 1.0]
+
+
+class BreakingSession:
+    """Breaks off at its second part."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.parts: list[int] = []
+
+    def apply(self, changes):
+        self.parts.append(len(changes))
+        if len(self.parts) == 2:
+            raise self.error
+        return [Succeeded(None)] * len(changes)
+
+
+@pytest.mark.parametrize(
+    ("error", "doubt"), [(SiloUnreachable("gone"), Unknown), (NothingWritten("gone"), RetryAfter)]
+)
+def test_a_session_that_breaks_off_keeps_what_became_of_the_parts_before(error, doubt):
+    session = BreakingSession(error)
+    silo = make_silo()
+    bench = bench_of(silo, make_connector(silo))
+    change = bench.update("ann", {"title": "Clerk"}, {"title": "a"})
+    outcomes = PacedSession(session, Pace(2, Clock().pause())).apply([change] * 6)
+    assert session.parts == [2, 2]
+    assert [type(each) for each in outcomes] == [*[Succeeded] * 2, *[doubt] * 2, *[RetryAfter] * 2]
+
+
+def test_what_breaks_off_at_its_first_part_is_raised():
+    session = BreakingSession(SiloUnreachable("gone"))
+    session.parts.append(0)
+    with pytest.raises(SiloUnreachable):
+        PacedSession(session, Pace(2, Clock().pause())).apply([object()])
