@@ -1,6 +1,6 @@
 """What the SQL connector writes, on each database: objects, batches, wires that break."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from hypersync.connectors.sql_database.list_rows import ListRows, Moved
 from hypersync.connectors.sql_database.rows import Locked, Rows
 from hypersync.connectors.sql_database.source import Source
 from hypersync.connectors.sql_database.tables import bind
-from hypersync.errors import SiloRefused
+from hypersync.errors import NothingWritten, SiloRefused
 from hypersync.model.objects import (
     Change,
     Conflict,
@@ -506,6 +506,40 @@ def test_nothing_is_unknown_when_nobody_answers_before_the_first_write(users: Sq
         )
     assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
     assert users.rows("SELECT title FROM users") == [("Clerk",), ("Clerk",)]
+
+
+def test_nothing_is_unknown_when_the_database_lets_nobody_in_before_the_first_write(users: Sql):
+    if users.backend == "sqlite":
+        return  # a file lets everybody in
+    login = f"guest_{users.backend}"
+    with guest(users, login) as shut:
+        root = "root" if users.backend == "mariadb" else "postgres"
+        connector = connect(users, url=users.url.replace(f"{root}@", f"{login}:right@"))
+        with connector.open() as session:
+            session.schema()
+            shut()
+            ann = change(connector, {"title": "Boss"}, before={"title": "Clerk"})
+            with pytest.raises(NothingWritten):
+                session.apply([ann])
+    assert users.rows("SELECT title FROM users WHERE id = 1") == [("Clerk",)]
+
+
+@contextmanager
+def guest(users: Sql, login: str) -> Iterator[Callable[[], None]]:
+    """Have an account for a while, and a way to let it in no more."""
+    if users.backend == "postgresql":
+        users.run(f"CREATE ROLE {login} LOGIN SUPERUSER PASSWORD 'right'")
+        try:
+            yield lambda: users.run(f"ALTER ROLE {login} NOLOGIN")
+        finally:
+            users.run(f"DROP ROLE {login}")
+    else:
+        users.run(f"CREATE USER {login}@'%' IDENTIFIED BY 'right'")
+        users.run(f"GRANT ALL ON *.* TO {login}@'%'")
+        try:
+            yield lambda: users.run(f"ALTER USER {login}@'%' IDENTIFIED BY 'another'")
+        finally:
+            users.run(f"DROP USER {login}@'%'")
 
 
 def test_a_lost_create_is_found_again(users: Sql):

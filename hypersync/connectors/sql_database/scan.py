@@ -26,9 +26,9 @@ from hypersync.connectors.sql_database.database import Database
 from hypersync.connectors.sql_database.options import DEFAULT_NUMBERS, DEFAULT_OVERLAP
 from hypersync.connectors.sql_database.source import Shape, Source
 from hypersync.connectors.sql_database.tables import bind
-from hypersync.connectors.sql_database.trouble import trouble
+from hypersync.connectors.sql_database.trouble import Meaning, trouble
 from hypersync.connectors.sql_database.values import Kind
-from hypersync.errors import CursorLost, ScanFailed, SiloRefused
+from hypersync.errors import ConnectionLost, CursorLost, ScanFailed, SiloRefused
 from hypersync.model.objects import Anchors, Batch, Complete, Invalid, Scalar, ScanEvent, Seen
 from hypersync.model.time_span import parse_time_span
 
@@ -81,7 +81,10 @@ class Scan:
             with self._database.reading() as connection:
                 yield connection
         except DBAPIError as error:
-            raise ScanFailed(f"{self._name}: {trouble(error).sentence}") from error
+            found = trouble(error)
+            is_gone = found.meaning is Meaning.GONE
+            why = ConnectionLost(found.sentence) if is_gone else error
+            raise ScanFailed(f"{self._name}: {found.sentence}") from why
         except SiloRefused as error:
             raise ScanFailed(error.message) from error
 

@@ -1,8 +1,8 @@
 """Writes changes to a database, a batch in one transaction.
 
 What became of each change is known, and the objects are read back, before the commit (see `batch`).
-When nobody answers, at a deadlock, or when the connection is lost before the commit, nothing was
-written; lost during the commit it is unknown. When the commit itself is refused (a constraint that
+When nobody answers, when the database does not let us in, at a deadlock, or when the connection is
+lost before the commit, nothing was written; lost during the commit it is unknown. When the commit itself is refused (a constraint that
 is checked only then), the changes are tried again one by one: one does not fail for another.
 """
 
@@ -18,7 +18,7 @@ from hypersync.connectors.sql_database.batch import Batch, Broken, Written
 from hypersync.connectors.sql_database.database import Database
 from hypersync.connectors.sql_database.source import Source
 from hypersync.connectors.sql_database.trouble import Meaning, trouble
-from hypersync.errors import SiloUnreachable
+from hypersync.errors import NothingWritten, SiloRefused, SiloUnreachable
 from hypersync.model.objects import Change, Outcome, Refused, RetryAfter, Unknown
 
 _SOON = timedelta(seconds=5)
@@ -32,7 +32,10 @@ class Writer:
         self._source_of = source_of
 
     def __call__(self, changes: Sequence[Change]) -> list[Outcome]:
-        """Return one outcome for each change."""
+        """Return one outcome for each change.
+
+        Raises `NothingWritten` when the database does not let us in.
+        """
         done: list[Outcome | Written] = []
         try:
             with self._database.writing() as connection:
@@ -45,6 +48,8 @@ class Writer:
             return _instead(done, RetryAfter(_SOON, error.sentence), len(changes))
         except SiloUnreachable as error:  # only connecting raises it, so nothing was sent
             return _instead(done, RetryAfter(_SOON, error.message), len(changes))
+        except SiloRefused as error:  # so does this
+            raise NothingWritten(error.message) from error
         if refusal is None:
             return outcomes
         if isinstance(refusal, Refused) and len(changes) > 1:
