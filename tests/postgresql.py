@@ -47,12 +47,16 @@ class Server:
     def start(self) -> None:
         """Make a cluster, start it and make a database with our tables to copy from."""
         _run("initdb", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", cwd=self.folder)
-        faster = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off"
-        options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} {faster}"
-        _run("pg_ctl", "-w", "-l", "log", "-o", options, "start", cwd=self.folder)
+        self.resume()
         engine = open_engine(self.create(_TABLES))
         upgrade(engine)
         engine.dispose()
+
+    def resume(self) -> None:
+        """Start the cluster, also once it was stopped."""
+        faster = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off"
+        options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} {faster}"
+        _run("pg_ctl", "-w", "-l", "log", "-o", options, "start", cwd=self.folder)
 
     def stop(self) -> None:
         """Stop it; whoever is connected is cut off."""

@@ -1,0 +1,286 @@
+"""Real servers that are stopped and started again: paused by the engine, then taken up."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hypersync.app import App, build
+from hypersync.config.load import load_configuration
+from hypersync.errors import ScanFailed
+from hypersync.model.circuit import CircuitTerms
+from hypersync.model.objects import Complete
+from hypersync.model.scans import ScanState
+from hypersync.pipeline.circuit import Circuit
+from hypersync.ports.connector import Connector
+from tests.cutting import CuttableWire
+from tests.postgresql import Server
+from tests.processes import free_port
+from tests.slapd import PASSWORD, PEOPLE, SERVICE, Slapd, person, running
+from tests.sql import Sql
+from tests.worlds import MovedClock
+
+MAIN = """\
+public_url: https://iam.example.org
+secret_keys: ["a-key-for-tests-only"]
+silos:
+  hr: {{connector: csv, types: {{person: {{path: data/hr.csv, anchor: id}}}}}}
+  target:
+{target}
+    write: true
+    circuit: {{failures: 3}}
+joins:
+  - {{slot: hr, silo: hr, type: person, value: "lower(id)"}}
+  - {{slot: account, silo: target, type: user, value: "lower({number})"}}
+people: {{ann: {{name: Ann, email: ann@example.org, roles: [approver]}}}}
+"""
+RULES = """\
+ruleset: titles
+rules:
+  - {id: flow-title, kind: update, target: account, throttle: 1s, set: {title: hr.title},
+     threshold: {limit: 50}}
+"""
+PEOPLE_THERE = range(4)
+
+
+class Project:
+    """A project that keeps titles in a real server in step, and a clock that is moved."""
+
+    def __init__(self, folder: Path, target: str, number: str) -> None:
+        self.folder = folder
+        self.clock = MovedClock()
+        indented = "".join(f"    {line}\n" for line in target.splitlines())
+        self._write("config/hypersync.yaml", MAIN.format(target=indented, number=number))
+        self._write("rules/rules.yaml", RULES)
+        self.app: App | None = None
+        self.start()
+        self.retitle("old")
+        self.app.scan(["target"])
+
+    def start(self) -> None:
+        """Start the application anew."""
+        self.close()
+        file = self.folder / "config" / "hypersync.yaml"
+        configuration = load_configuration(file, None, process_environment={})
+        self.app = build(configuration, started_by="cli:tester", clock=self.clock)
+
+    def close(self) -> None:
+        if self.app is not None:
+            self.app.close()
+
+    def retitle(self, title: str) -> None:
+        """HR gives everybody another title."""
+        rows = "".join(f"E{each},{title}\n" for each in PEOPLE_THERE)
+        self._write("data/hr.csv", f"id,title\n{rows}")
+        if self.app is not None:
+            (report,) = self.app.scan(["hr"])
+            assert report.state is ScanState.APPLIED, report.reason
+
+    def sync(self, times: int = 1):
+        """Sync so many times, far enough apart for what was put off to be due."""
+        for _ in range(times):
+            self.clock.time += timedelta(minutes=2)
+            run = self.app.sync(commit=True)
+        return run
+
+    def later(self, **span: float) -> None:
+        self.clock.time += timedelta(**span)
+
+    @property
+    def paused(self) -> str:
+        """Why the target is paused; nothing when it is not."""
+        with self.app.store.snapshot() as unit:
+            return unit.silos.reasons().get("target", "")
+
+    @property
+    def incidents(self) -> list[str]:
+        with self.app.store.snapshot() as unit:
+            return [each.sentence for each in unit.requests.open()]
+
+    def _write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def check_that_it_is_paused_and_goes_on(project: Project, stop, start, titles) -> None:
+    """Stop the server until it is paused, start it, and see that everything is written."""
+    project.sync()
+    project.retitle("new")
+    stop()
+    project.sync(2)
+    assert project.paused == ""
+    project.sync()
+    assert project.paused.startswith("paused by the engine since 2026-03-02 08:0")
+    assert len(project.incidents) == 1
+    start()
+    project.start()  # another process
+    project.sync(2)  # it answers, and is left alone until the pause is over
+    assert titles() == {"old"}
+    project.later(minutes=15)
+    run = project.sync()
+    assert run.counts.errors == 0
+    assert titles() == {"new"}
+    assert (project.paused, project.incidents) == ("", [])
+
+
+# --- OpenLDAP ------------------------------------------------------------------------------------
+
+LDAP = f"""\
+connector: ldap
+url: {{url}}
+bind: {{{{user: "{SERVICE}", password: "{{password}}"}}}}
+timeout: 5s
+types:
+  user: {{{{base: "{PEOPLE}", filter: (objectClass=inetOrgPerson), attributes: [title]}}}}
+"""
+
+
+@pytest.fixture
+def slapd(tmp_path: Path) -> Iterator[Slapd]:
+    people = (person(f"p{each}", employeeNumber=f"E{each}", title="old") for each in PEOPLE_THERE)
+    with running(tmp_path / "slapd", "".join(people)) as server:
+        yield server
+
+
+@pytest.fixture
+def directory(tmp_path: Path, slapd: Slapd) -> Iterator[Project]:
+    target = LDAP.format(url=slapd.url, password=PASSWORD)
+    made = Project(tmp_path / "project", target, "employeeNumber")
+    yield made
+    made.close()
+
+
+def titles_of(slapd: Slapd) -> set[str]:
+    found = slapd.search(PEOPLE, "(objectClass=inetOrgPerson)", "title")
+    return {
+        line.removeprefix("title: ") for line in found.splitlines() if line.startswith("title: ")
+    }
+
+
+def test_a_directory_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
+    directory: Project, slapd: Slapd
+):
+    check_that_it_is_paused_and_goes_on(
+        directory, slapd.stop, slapd.start, lambda: titles_of(slapd)
+    )
+
+
+def test_a_directory_that_refuses_the_password_is_asked_once_and_no_more(
+    directory: Project, slapd: Slapd
+):
+    directory.retitle("new")
+    slapd.modify(
+        f"dn: {SERVICE}\nchangetype: modify\nreplace: userPassword\nuserPassword: another\n"
+    )
+    directory.sync()
+    assert "refuses" in directory.paused
+    slapd.modify(
+        f"dn: {SERVICE}\nchangetype: modify\nreplace: userPassword\nuserPassword: {PASSWORD}\n"
+    )
+    directory.sync(3)
+    assert titles_of(slapd) == {"old"}
+    with directory.app.store.begin() as unit:
+        unit.silos.resume("target")
+    directory.sync()
+    assert titles_of(slapd) == {"new"}
+
+
+def test_a_directory_that_answers_nothing_in_time_is_paused(directory: Project, slapd: Slapd):
+    for _ in range(3):
+        with slapd.suspended():
+            (report,) = directory.app.scan(["target"], full=True)
+        assert report.state is ScanState.FAILED
+    assert directory.paused
+
+
+def read_until_it_breaks(connector: Connector, cut: Callable[[], None]) -> None:
+    """Scan, and break the way to the server after the first batch."""
+    with connector.open() as session:
+        for number, batch in enumerate(session.scan(connector.streams()[0], None)):
+            assert not isinstance(batch[-1], Complete)
+            if number == 0:
+                cut()
+
+
+def check_that_it_counts(project: Project, error: ScanFailed) -> None:
+    """See that the error of a scan is taken for a session that was lost."""
+    circuit = Circuit("target", CircuitTerms(failures=1), project.app.engine.open_request)
+    with project.app.store.begin() as unit:
+        circuit.broke(unit, error, project.clock.now())
+    assert project.paused
+
+
+def test_a_scan_whose_directory_dies_is_a_session_that_was_lost(tmp_path: Path):
+    people = (person(f"q{each:04}", employeeNumber=f"Q{each}") for each in range(3_000))
+    with running(tmp_path / "slapd", "".join(people)) as slapd:
+        target = LDAP.format(url=slapd.url, password=PASSWORD) + "page_size: 100\n"
+        project = Project(tmp_path / "project", target, "employeeNumber")
+        with pytest.raises(ScanFailed) as caught:
+            read_until_it_breaks(project.app.connectors["target"], slapd.kill)
+    check_that_it_counts(project, caught.value)
+    project.close()
+
+
+# --- PostgreSQL ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server of its own, which may be stopped."""
+    folder = Path(tempfile.mkdtemp(prefix="hypersync-postgresql-"))
+    shutil.chown(folder, "postgres", "postgres")
+    made = Server(folder, free_port())
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(folder)
+
+
+SQL = """\
+connector: sql
+url: "{url}"
+timeout: 5s
+types:
+  user: {{table: users, anchor: id, attributes: [title]}}
+"""
+
+
+@pytest.fixture
+def crm(server: Server) -> Sql:
+    made = Sql("postgresql", server.create())
+    made.run("CREATE TABLE users (id INTEGER PRIMARY KEY, number TEXT UNIQUE, title TEXT)")
+    for each in PEOPLE_THERE:
+        made.run(f"INSERT INTO users VALUES ({each}, 'E{each}', 'old')")  # noqa: S608 - numbers
+    return made
+
+
+def test_a_database_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
+    tmp_path: Path, server: Server, crm: Sql
+):
+    target = SQL.format(url=crm.url.replace("+psycopg", ""))
+    project = Project(tmp_path / "project", target, "number")
+
+    def titles() -> set[str]:
+        return {title for (title,) in crm.rows("SELECT title FROM users")}
+
+    check_that_it_is_paused_and_goes_on(project, server.stop, server.resume, titles)
+    project.close()
+
+
+def test_a_scan_whose_wire_breaks_is_a_session_that_was_lost(
+    tmp_path: Path, server: Server, crm: Sql
+):
+    crm.run("INSERT INTO users SELECT n, 'N' || n, 'x' FROM generate_series(100, 20000) n")
+    with CuttableWire(server.port) as wire:
+        target = SQL.format(url=crm.by(wire.port).replace("+psycopg", ""))
+        project = Project(tmp_path / "project", target, "number")
+        with pytest.raises(ScanFailed) as caught:
+            read_until_it_breaks(project.app.connectors["target"], wire.cut)
+    check_that_it_counts(project, caught.value)
+    project.close()
