@@ -2,8 +2,9 @@
 
 What became of each change is known, and the objects are read back, before the commit (see `batch`).
 When nobody answers, when the database does not let us in, at a deadlock, or when the connection is
-lost before the commit, nothing was written; lost during the commit it is unknown. When the commit itself is refused (a constraint that
-is checked only then), the changes are tried again one by one: one does not fail for another.
+lost before the commit, nothing was written; lost during the commit it is unknown. When the commit
+itself is refused (a constraint that is checked only then), the changes are tried again one by one:
+one does not fail for another.
 """
 
 from __future__ import annotations
