@@ -1,6 +1,7 @@
 """The documented examples of the guards, word by word, in real runs.
 
-`docs/reference/guards-by-test.md` says which test stands for which promise.
+`docs/reference/guards-by-test.md` says which test stands for which promise, and
+`docs/reference/traps-by-test.md` which one for which trap of a silo.
 
 A hundred thousand users are a few thousand people and the number that the last applied scan left
 behind, which is what percentages are taken of.
@@ -284,11 +285,17 @@ def test_a_delta_is_sealed_when_its_time_is_over(world):
 # --- the index ---------------------------------------------------------------------------------
 
 
-def test_every_test_that_stands_for_a_promise_is_there():
-    tests = Path(__file__).parent.parent
-    index = tests.parent / "docs" / "reference" / "guards-by-test.md"
-    named = set(re.findall(r"`(test_\w+)`", index.read_text(encoding="utf-8")))
-    sources = "\n".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+@pytest.mark.parametrize(("page", "least"), [("guards-by-test", 100), ("traps-by-test", 300)])
+def test_every_test_that_stands_for_a_promise_is_there(page: str, least: int):
+    root = Path(__file__).parent.parent.parent
+    index = (root / "docs" / "reference" / f"{page}.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", index))
+    contract = root / "hypersync" / "connectors" / "contract"
+    paths = [*(root / "tests").rglob("test_*.py"), *contract.glob("*.py")]
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     known = set(re.findall(r"def (test_\w+)", sources))
-    assert len(named) > 100
+    assert len(named) > least
     assert sorted(named - known) == []
+    rows = [line for line in index.splitlines() if line.startswith("|") and "---" not in line]
+    heads = [row for row in rows if row.endswith("| tests |")]
+    assert all("`test_" in row for row in rows if row not in heads)
