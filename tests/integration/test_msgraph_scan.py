@@ -325,6 +325,31 @@ def test_a_service_that_stays_busy_fails_the_scan_in_time(graph: GraphService):
         scan(connect(graph, timeout=1))
 
 
+FILTERED = {"group": {"resource": "groups", "filter": "displayName eq 'staff'"}}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_read_that_graph_is_too_busy_for_within_a_batch_is_tried_again(
+    graph: GraphService, status: int
+):
+    ann = graph.add_user("ann")
+    graph.add_group("staff", [ann])
+    graph.fault("fail", times=2, status=status, retry_after="0", path="/members", requests=False)
+    (event, _) = scan(connect(graph, types=FILTERED), "group")
+    assert isinstance(event, Seen)
+    assert event.attributes["members"] == (ann,)
+    reads = [call.status for call in graph.calls("GET", part="/members")]
+    assert reads == [status, status, 200]
+
+
+def test_a_read_that_graph_stays_too_busy_for_within_a_batch_fails_the_scan(graph: GraphService):
+    graph.add_group("staff")
+    graph.fault("throttle", times=None, retry_after="60", path="/members", requests=False)
+    with pytest.raises(ScanFailed, match="does not serve us now"):
+        scan(connect(graph, types=FILTERED, timeout=1), "group")
+    assert len(graph.calls("GET", part="/members")) == 1  # no wait that is too long is begun
+
+
 # --- filters -------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypersync.connectors.msgraph.answers import Answer, NotGraph, failure
 from hypersync.connectors.msgraph.connector import MsgraphSession
 from hypersync.connectors.msgraph.options import MsgraphOptions, completed, place_of
+from hypersync.connectors.msgraph.patience import Patience
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step
 from hypersync.connectors.msgraph.scan import Cursor, Scan
 from hypersync.connectors.msgraph.wire import NotAnswered, Wire, page_of
@@ -358,6 +359,66 @@ def test_an_answer_within_a_batch_that_is_none_counts_as_lost(responses: object)
     ((result,),) = wire.batches([[Step(path="/a")]])
     assert isinstance(result, NotAnswered)
     assert result.is_sent
+
+
+class Time:
+    """Passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+def busy(number: str, status: int = 429, **headers: str) -> dict[str, object]:
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return {"id": number, "status": status, "headers": named, "body": {"error": {"code": "x"}}}
+
+
+def test_only_reads_that_graph_was_too_busy_for_are_sent_again_after_the_longest_wait():
+    time = Time()
+    good = {"status": 200, "body": {"id": "x"}}
+    client = Scripted(
+        batch_answer({"id": "0.0", **good}, busy("1.0", Retry_After="7"), busy("2.0", 503)),
+        batch_answer({"id": "0.0", **good}, busy("1.0", 504)),
+        batch_answer({"id": "0.0", **good}),
+    )
+    wire = Wire(
+        client, ROOT, patience=Patience(timedelta(seconds=60), lambda: time.now, time.sleep)
+    )
+    results = wire.reads([Step(path="/a"), Step(path="/b"), Step(path="/c")])
+    assert [isinstance(each, Answer) and each.status for each in results] == [200, 200, 200]
+    told = [orjson.loads(request.content or b"")["requests"] for request in client.asked]
+    assert [[each["url"] for each in part] for part in told] == [
+        ["/a", "/b", "/c"],
+        ["/b", "/c"],
+        ["/c"],
+    ]
+    assert time.pauses == [7, pytest.approx(0.4)]
+
+
+def test_reads_are_not_waited_for_longer_than_the_patience_lasts():
+    time = Time()
+    later = batch_answer(busy("0.0", Retry_After="4"))
+    client = Scripted(later, later, later)
+    wire = Wire(
+        client, ROOT, patience=Patience(timedelta(seconds=10), lambda: time.now, time.sleep)
+    )
+    (result,) = wire.reads([Step(path="/a")])
+    assert isinstance(result, Answer)
+    assert result.status == 429
+    assert time.pauses == [4, 4]
+
+
+def test_a_write_that_graph_is_too_busy_for_is_not_sent_again():
+    client = Scripted(batch_answer(busy("0.0", Retry_After="0")))
+    wire = Wire(client, ROOT, patience=Patience(timedelta(seconds=10)))
+    ((result,),) = wire.batches([[Step(method="PATCH", path="/a")]])
+    assert isinstance(result, Answer)
+    assert result.status == 429
 
 
 # --- answers -------------------------------------------------------------------------------------

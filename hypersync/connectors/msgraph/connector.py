@@ -163,7 +163,12 @@ class MsgraphSession:
         self._owner = owner
         self._settings = owner.settings
         self._options = owner._options
-        self._wire = Wire(client, self._options.root, at_once=self._options.at_once)
+        self._wire = Wire(
+            client,
+            self._options.root,
+            at_once=self._options.at_once,
+            patience=Patience(self._settings.timeout),
+        )
         self._told: dict[tuple[str, str], Changed | Deleted] = {}
 
     def schema(self) -> Schema:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
-_FIRST_SECONDS = 0.2
-_LONGEST_SECONDS = 4.0
+FIRST_SECONDS = 0.2
+LONGEST_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,12 @@ class Patience:
     def rounds(self) -> Iterator[None]:
         """Yield after each pause, with growing pauses, until the time is over."""
         end = self.monotonic() + self.span.total_seconds()
-        pause = _FIRST_SECONDS
+        pause = FIRST_SECONDS
         while (left := end - self.monotonic()) > 0:
             self.sleep(min(pause, left))
-            pause = min(2 * pause, _LONGEST_SECONDS)
+            pause = min(2 * pause, LONGEST_SECONDS)
             yield
+
+
+IMPATIENT: Final = Patience(timedelta(0))
+"""Waits for nothing."""

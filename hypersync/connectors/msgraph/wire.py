@@ -17,7 +17,10 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
+from hypersync.clock import SystemClock
+from hypersync.connectors.msgraph.again import patiently
 from hypersync.connectors.msgraph.answers import BUSY, Answer, NotGraph
+from hypersync.connectors.msgraph.patience import IMPATIENT, Patience
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step, batch_content
 from hypersync.connectors.msgraph.values import BATCH, Json
 from hypersync.errors import SiloRefused, SiloUnreachable
@@ -59,10 +62,13 @@ class Page:
 
 
 class Wire:
-    """Talks to one tenant."""
+    """Talks to one tenant; ``patience`` is how long a read is tried that Graph is too busy for."""
 
-    def __init__(self, client: Sends, root: str, *, at_once: int = 4) -> None:
+    def __init__(
+        self, client: Sends, root: str, *, at_once: int = 4, patience: Patience = IMPATIENT
+    ) -> None:
         self._client = client
+        self._patience = patience
         self._root = root
         self._at_once = at_once
         self._home = urlsplit(root)
@@ -152,8 +158,13 @@ class Wire:
         return [results[number] for number in range(len(groups))]
 
     def reads(self, steps: Sequence[Step]) -> list[Result]:
-        """Send steps that only read."""
-        return [answers[0] for answers in self.batches([[step] for step in steps], is_reading=True)]
+        """Send steps that only read; those that Graph was too busy for are sent again in time."""
+
+        def ask(numbers: Sequence[int]) -> list[Result]:
+            groups = [[steps[number]] for number in numbers]
+            return [answers[0] for answers in self.batches(groups, is_reading=True)]
+
+        return patiently(len(steps), ask, self._patience, SystemClock().now)
 
     def _send(
         self, batch: Sequence[int], groups: Sequence[Group], *, is_reading: bool
