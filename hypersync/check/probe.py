@@ -153,10 +153,10 @@ def _rights(
             if not right.granted
         )
         yield from (
-            Step("rights", State.FAILED, f"{kind.name}: may not write {name!r}", right.remedy)
+            Step("rights", State.FAILED, _without(right, name), right.remedy)
             for right in known
             for name in right.except_for
-            if right.granted and (kind.name, name) in written
+            if right.granted and ((kind.name, name) in written or _is_read(kind, right, name))
         )
         if granted := [right.verb.value for right in known if right.granted]:
             yield Step("rights", State.OK, f"{kind.name}: may {', '.join(granted)}")
@@ -164,6 +164,17 @@ def _rights(
         if unknown:
             message = f"{kind.name}: the silo does not tell whether we may {', '.join(unknown)}"
             yield Step("rights", State.UNKNOWN, message)
+
+
+def _is_read(kind: ObjectType, right: Right, name: str) -> bool:
+    """Tell whether a scan reads an attribute that it may not; without names it reads all."""
+    return right.verb is Verb.READ and (not kind.attributes or name in kind.attributes)
+
+
+def _without(right: Right, name: str) -> str:
+    """Say to which attribute a right that is granted does not extend."""
+    done = "read" if right.verb is Verb.READ else "write"
+    return f"{right.type}: may not {done} {name!r}"
 
 
 def _denied(right: Right, *, is_needed: bool) -> Step:

@@ -135,6 +135,19 @@ def test_an_attribute_that_may_not_be_written_fails_if_a_rule_writes_it(
     assert granted == Step("rights", State.OK, "user: may update")
 
 
+def test_an_attribute_that_may_not_be_read_fails_as_what_it_is_if_the_type_reads_it(
+    connector: TellingConnector,
+):
+    more = {"except_for": ("leaves", "room"), "remedy": "let it"}
+    connector.session.told = [right(Verb.READ, granted=True, **more)]
+    (kind,) = (each for each in connector.streams()[0] if each.name == "user")
+    reading = replace(kind, attributes=frozenset({"leaves"}))
+    connector._settings = replace(connector._settings, types=(reading,))
+    (denied, granted, *_) = steps(connector, "rights")
+    assert denied == Step("rights", State.FAILED, "user: may not read 'leaves'", "let it")
+    assert granted == Step("rights", State.OK, "user: may read")
+
+
 def test_reading_is_always_needed(connector: TellingConnector):
     connector.session.told = [right(Verb.READ)]
     assert steps(connector, "rights")[0].state is State.FAILED
