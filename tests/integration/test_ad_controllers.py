@@ -110,6 +110,10 @@ def test_a_delta_goes_back_to_the_controller_of_its_cursor_and_else_all_is_read(
             assert session.server == first.url
             stream = session.scan(silo.streams()[0], cursor_of(events))
             found = [event for batch in stream for event in batch]
+            (kind,) = [each for each in silo.streams()[0] if each.name == "user"]
+            ann = session.read(kind, corner.guid("ann"))
+            assert ann is not None
+            assert ann.attributes["title"] == "Boss"
         assert [o["title"] for o in seen(found).values()] == ["Boss"]
         assert Mark.read(cursor_of(found)).url == second.url
 

@@ -8,6 +8,7 @@ from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.members import ATTEMPTS, Unsteady, complete
 from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.ad.place import place_of
+from hypersync.connectors.ad.usn import SHOW_DELETED
 from hypersync.connectors.directory.answers import Answer, Entry, Lost, Search
 from hypersync.connectors.settings import object_types
 from hypersync.errors import SiloRefused
@@ -49,6 +50,27 @@ def test_ranges_are_fetched_until_the_star():
         "member;range=3000-*",
     ]
     assert {each.base for each in link.asked} == {f"<GUID={GUID}>"}
+
+
+def directory_over(link: Scripted) -> AdDirectory:
+    return AdDirectory(link.wire, {}, {"namingContexts": [b"DC=example,DC=org"]})
+
+
+def test_what_is_found_by_its_name_is_the_whole_of_it():
+    given = {"url": "ldaps://dc", "types": {"group": {"base": "DC=example,DC=org"}}}
+    (kind,) = object_types("ad", AdOptions.model_validate(given), {})
+    link = Scripted(answer(first_part()), part(1500, "*", 3200))
+    found = directory_over(link).at(place_of(kind), DN, ["member"])
+    assert found is not None
+    assert found.raw["member"] == members(0, 3200)
+
+
+def test_what_was_deleted_is_found_as_a_whole_and_asked_for_among_the_deleted():
+    link = Scripted(answer(first_part()), part(1500, "*", 3200))
+    found = directory_over(link).deleted(str(GUID), ["otherTelephone", "member"])
+    assert found is not None
+    assert found.raw["member"] == members(0, 3200)
+    assert [list(each.controls) for each in link.asked] == [[SHOW_DELETED]] * 2
 
 
 def test_what_is_compared_before_a_write_is_the_whole_of_it():

@@ -112,6 +112,7 @@ class AdSession:
         self._schemas = schemas
         self._connect = connect
         self._others: list[Wire] = []
+        self._scanned: AdDirectory | None = None
 
     def close(self) -> None:
         """Say goodbye; never raises."""
@@ -154,8 +155,9 @@ class AdSession:
         Raises `ScanFailed` and `CursorLost`.
         """
         mark = None if cursor is None else Mark.read(cursor)
+        self._scanned = self.directory if mark is None else self._directory_of(mark)
         scan = Scan(
-            self.directory if mark is None else self._directory_of(mark),
+            self._scanned,
             [place_of(each) for each in types],
             scope=self.scope(types),
             way=self._options.delta,
@@ -176,9 +178,13 @@ class AdSession:
             return AdDirectory.of(wire, self._schemas)
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
-        """Find one object anywhere in the domain, whatever the filter says."""
+        """Find one object anywhere in the domain, whatever the filter says.
+
+        The domain controller that was scanned last is asked: another one may lag behind it.
+        """
         with _lost_is_unreachable():
-            return self.directory.object(place_of(object_type), anchor)
+            directory = self._scanned or self.directory
+            return directory.object(place_of(object_type), anchor)
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write the changes one after the other."""
@@ -187,7 +193,7 @@ class AdSession:
         places = {each.name: place_of(each) for each in self.settings.types}
         is_tls = is_tls_url(self.wire.url) or self._options.tls.start
         try:
-            directory = self.directory
+            directory = self._scanned or self.directory
         except SiloUnreachable as error:  # nothing was written
             return [RetryAfter(LATER, error.message)] * len(changes)
         return AdWriter(directory, places, is_tls=is_tls)(changes)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from threading import Lock
 
 from hypersync.connectors.ad.members import complete, with_primary
-from hypersync.connectors.ad.place import AdPlace, first
+from hypersync.connectors.ad.place import ANCHOR, AdPlace, first
 from hypersync.connectors.ad.representation import AdRepresentation, types_of
+from hypersync.connectors.ad.usn import SHOW_DELETED
 from hypersync.connectors.ad.values import guid_text
 from hypersync.connectors.directory.answers import Raw
 from hypersync.connectors.directory.schema import AttributeType, Representation, parse_types
 from hypersync.connectors.directory.tree import ANY, Directory, Place
-from hypersync.connectors.directory.wire import Busy, Entry, Wire
+from hypersync.connectors.directory.wire import Busy, Control, Entry, Wire
 from hypersync.errors import ScanFailed, SiloRefused
 from hypersync.model.objects import SiloObject
 
@@ -143,11 +144,26 @@ class AdDirectory(Directory):
 
     def entry(self, place: Place, anchor: str, attributes: Iterable[str]) -> Entry | None:
         """Find an entry by its anchor, with all its values; raises `Lost` and `SiloRefused`."""
-        found = super().entry(place, anchor, attributes)
+        return self._complete(super().entry(place, anchor, attributes))
+
+    def at(self, place: Place, dn: str, attributes: Iterable[str]) -> Entry | None:
+        """Find an entry by its DN, with all its values; raises `Lost` and `SiloRefused`."""
+        return self._complete(super().at(place, dn, attributes))
+
+    def deleted(self, anchor: str, attributes: Iterable[str]) -> Entry | None:
+        """Find an entry by its anchor, deleted or not, with all its values; raises the same."""
+        wanted = sorted({*attributes, "uSNChanged", ANCHOR})
+        where = f"<GUID={anchor}>"
+        found = self.wire.find(where, ANY, wanted, base_only=True, controls=[SHOW_DELETED])
+        return self._complete(found[0] if found else None, SHOW_DELETED)
+
+    def _complete(self, found: Entry | None, *controls: Control) -> Entry | None:
+        if found is None:
+            return None
         try:
-            return None if found is None else complete(self.wire, found)
+            return complete(self.wire, found, *controls)
         except ValueError as error:
-            raise Busy(f"{place.name} {anchor} cannot be read: {error}") from error
+            raise Busy(f"{found.dn} cannot be read: {error}") from error
 
     def shown(self, place: Place, entry: Entry) -> SiloObject | None:
         """Return an entry as a scan reports it, with all its members.

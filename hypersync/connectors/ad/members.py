@@ -11,19 +11,21 @@ the type wants it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from hypersync.connectors.ad.place import AdPlace, any_of, first
 from hypersync.connectors.ad.values import guid_text
 from hypersync.connectors.directory.tree import ANY
-from hypersync.connectors.directory.wire import Busy, Entry, Wire
+from hypersync.connectors.directory.wire import Busy, Control, Entry, Wire
 from hypersync.errors import SiloRefused
 
 ATTEMPTS: Final = 5
 """How often an object that changes while its values are fetched is read."""
 _RANGE = re.compile(r"(?P<name>[^;]+);range=(?P<low>\d+)-(?P<high>\d+|\*)", re.IGNORECASE)
 _CHANGED = "uSNChanged"
+_Read: TypeAlias = Callable[[Sequence[str]], Entry | None]
+"""Reads attributes of one object; ``None`` when it is gone."""
 
 
 class Unsteady(ValueError):
@@ -34,10 +36,11 @@ class _ChangedMeanwhile(Exception):
     """Part of the values is of another state of the object."""
 
 
-def complete(wire: Wire, entry: Entry) -> Entry | None:
+def complete(wire: Wire, entry: Entry, *controls: Control) -> Entry | None:
     """Fetch the values that did not come with an entry; ``None`` when it is gone.
 
-    Raises `Unsteady` when it changes faster than it can be read, and `Lost`.
+    ``controls`` are those with which it was found. Raises `Unsteady` when it changes faster than it
+    can be read, and `Lost`.
     """
     if not is_partial(entry):
         return entry
@@ -47,13 +50,18 @@ def complete(wire: Wire, entry: Entry) -> Entry | None:
     where = f"<GUID={guid_text(anchor)}>"
     names = [*{each.partition(";")[0] for each in entry.raw}, _CHANGED]
     current: Entry | None = entry
+
+    def read(attributes: Sequence[str]) -> Entry | None:
+        found = wire.find(where, ANY, attributes, base_only=True, controls=controls)
+        return found[0] if found else None
+
     for _ in range(ATTEMPTS):
         if current is None:
             return None
         try:
-            return _whole(wire, where, current)
+            return _whole(read, current)
         except _ChangedMeanwhile:
-            current = _read(wire, where, names)
+            current = read(names)
     raise Unsteady(f"it changed {ATTEMPTS} times while its values were fetched")
 
 
@@ -62,17 +70,17 @@ def is_partial(entry: Entry) -> bool:
     return any(";" in name and _RANGE.fullmatch(name) for name in entry.raw)
 
 
-def _whole(wire: Wire, where: str, entry: Entry) -> Entry:
+def _whole(read: _Read, entry: Entry) -> Entry:
     raw = {name: list(values) for name, values in entry.raw.items() if not _RANGE.fullmatch(name)}
     for name, values in entry.raw.items():
         match = _RANGE.fullmatch(name)
         if match is not None:
-            rest = _rest(wire, where, match, first(entry.raw, _CHANGED))
+            rest = _rest(read, match, first(entry.raw, _CHANGED))
             raw[match["name"]] = [*values, *rest]
     return Entry(entry.dn, raw)
 
 
-def _rest(wire: Wire, where: str, match: re.Match[str], changed: bytes | None) -> list[bytes]:
+def _rest(read: _Read, match: re.Match[str], changed: bytes | None) -> list[bytes]:
     """Fetch what follows a range."""
     found: list[bytes] = []
     if match["low"] != "0" or changed is None:
@@ -80,7 +88,7 @@ def _rest(wire: Wire, where: str, match: re.Match[str], changed: bytes | None) -
     while match["high"] != "*":
         start = int(match["high"]) + 1
         try:
-            entry = _read(wire, where, [f"{match['name']};range={start}-*", _CHANGED])
+            entry = read([f"{match['name']};range={start}-*", _CHANGED])
         except Busy:
             raise
         except SiloRefused as error:  # there are not that many values any more
@@ -98,11 +106,6 @@ def _rest(wire: Wire, where: str, match: re.Match[str], changed: bytes | None) -
         match = following[0]
         found += ranges[match]
     return found
-
-
-def _read(wire: Wire, where: str, names: Sequence[str]) -> Entry | None:
-    found = wire.find(where, ANY, names, base_only=True)
-    return found[0] if found else None
 
 
 def with_primary(wire: Wire, place: AdPlace, groups: Sequence[Entry]) -> list[Entry]:

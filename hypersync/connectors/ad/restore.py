@@ -16,14 +16,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from hypersync.connectors.ad.account import SWITCH, control_step, has_password, part, truth
+from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.place import AdPlace, first
 from hypersync.connectors.ad.reasons import sentence
+from hypersync.connectors.ad.usn import SHOW_DELETED
 from hypersync.connectors.ad.values import CONTROL, guid_bytes
 from hypersync.connectors.changes import differing, is_missing
 from hypersync.connectors.directory.names import naming_values, normal, split
-from hypersync.connectors.directory.tree import ANY, Directory
+from hypersync.connectors.directory.tree import ANY
 from hypersync.connectors.directory.values import as_reported, steps_of, without_passwords
-from hypersync.connectors.directory.wire import Code, Control, Entry, Result, Step
+from hypersync.connectors.directory.wire import Code, Entry, Result, Step
 from hypersync.connectors.directory.writing import Written, refused_or_later, writing
 from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
@@ -36,7 +38,6 @@ from hypersync.model.objects import (
     Value,
 )
 
-SHOW_DELETED: Final = Control("1.2.840.113556.1.4.417")
 _OF_THE_SERVER: Final = frozenset(
     """
     admincount badpasswordtime badpwdcount cn distinguishedname dn grouptype instancetype
@@ -51,7 +52,7 @@ _OF_THE_SERVER: Final = frozenset(
 class Restorer:
     """Restores one object: what a create wants whose object is known by its anchor."""
 
-    def __init__(self, directory: Directory, place: AdPlace, change: Change, anchor: str) -> None:
+    def __init__(self, directory: AdDirectory, place: AdPlace, change: Change, anchor: str) -> None:
         guid_bytes(anchor)
         dn = (change.after or {}).get("dn")
         if not isinstance(dn, str) or not dn:
@@ -125,10 +126,8 @@ class Restorer:
 
     def _reanimated(self) -> Outcome | None:
         """Take the object out of the deleted ones; ``None`` when it worked."""
-        names = sorted({*self._wanted, "isDeleted"})
-        guid = f"<GUID={self._anchor}>"
-        found = self._wire.find(guid, ANY, names, base_only=True, controls=[SHOW_DELETED])
-        if not found:
+        found = self._directory.deleted(self._anchor, {*self._wanted, "isDeleted"})
+        if found is None:
             return Refused(
                 f"{self._dn} is not among the deleted objects: it was deleted too long ago, or the "
                 "account may not see them (docs/how-to/active-directory.md)"
@@ -137,9 +136,9 @@ class Restorer:
             "isDeleted": [("delete", [])],
             "distinguishedName": [("replace", [self._dn.encode()])],
         }
-        more, _ = steps_of(self._without_the_gone(), self._shown, found[0])
+        more, _ = steps_of(self._without_the_gone(), self._shown, found)
         with writing():
-            result = self._wire.modify(found[0].dn, {**steps, **more}, controls=[SHOW_DELETED])
+            result = self._wire.modify(found.dn, {**steps, **more}, controls=[SHOW_DELETED])
         return None if result.code == 0 else self._not_restored(result)
 
     def _without_the_gone(self) -> Mapping[str, Value]:

@@ -23,6 +23,7 @@ from hypersync.connectors.ad.account import (
     switched,
     with_password,
 )
+from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.members import number_of
 from hypersync.connectors.ad.place import AdPlace, first
 from hypersync.connectors.ad.reasons import sentence
@@ -31,7 +32,7 @@ from hypersync.connectors.ad.values import CONTROL
 from hypersync.connectors.directory.members import lists, member_now
 from hypersync.connectors.directory.names import split
 from hypersync.connectors.directory.schema import Representation
-from hypersync.connectors.directory.tree import Directory, Place
+from hypersync.connectors.directory.tree import Place
 from hypersync.connectors.directory.values import new_entry
 from hypersync.connectors.directory.wire import Code, Entry, Result, Step
 from hypersync.connectors.directory.write import Writer
@@ -45,9 +46,10 @@ class AdWriter(Writer):
     """Applies one batch of changes over one connection, on which passwords may go if ``is_tls``."""
 
     def __init__(
-        self, directory: Directory, places: Mapping[str, AdPlace], *, is_tls: bool
+        self, directory: AdDirectory, places: Mapping[str, AdPlace], *, is_tls: bool
     ) -> None:
         super().__init__(directory, places)
+        self._domain = directory
         self._is_tls = is_tls
 
     # --- what is read and written otherwise ----------------------------------------------------
@@ -108,7 +110,7 @@ class AdWriter(Writer):
         change = replace(change, after=with_password(change.after or {}))
         if change.anchor is None:
             return super()._create(change, place)
-        return Restorer(self._directory, _ad(place), change, change.anchor)()
+        return Restorer(self._domain, _ad(place), change, change.anchor)()
 
     def _member(self, change: Change, place: Place) -> Outcome | Written:
         entry = self._entry(change, place) if place.members is not None else None
