@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hypersync.connectors.directory.names import is_below, naming_values, normal, split
 
@@ -18,6 +20,18 @@ from hypersync.connectors.directory.names import is_below, naming_values, normal
 )
 def test_equal_names_are_equal(one: str, other: str):
     assert normal(one) == normal(other)
+
+
+@given(
+    st.lists(st.sampled_from(["cn", "OU", "1.2", "ann", "É", "e\u0301", "=", ",", " ", "\t", "_"])),
+    st.sampled_from(["dc=x", " DC=x", "dc=x,", "", "no dn"]),
+)
+def test_a_name_without_escapes_is_what_it_is_with_them(first: list[str], rest: str):
+    # what is plain is taken apart in a quicker way, unless an escape is in it
+    whole = f"{''.join(first)},cn=a,{rest}"
+    plain, escaped = normal(whole), normal(whole.replace("cn=a,", r"cn=\61,"))
+    is_none = [parts[0][0][0] == "" for parts in (plain, escaped)]
+    assert plain == escaped or is_none == [True, True]
 
 
 @pytest.mark.parametrize(

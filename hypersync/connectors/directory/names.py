@@ -8,12 +8,14 @@ how directories compare the attributes that names are made of.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TypeAlias
 from unicodedata import normalize
 
 NormalName: TypeAlias = tuple[tuple[tuple[str, str], ...], ...]
 _PIECE = re.compile(r"((?:\\.|[^\\,;+])*)([,;+]|$)", re.DOTALL)
 _ESCAPES = re.compile(r"((?:\\[0-9a-fA-F]{2})+)|\\(.)", re.DOTALL)
+_SPECIAL = re.compile(r"[\\+;]")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*")
 
 
@@ -38,7 +40,10 @@ def naming_values(dn: str) -> list[tuple[str, str]]:
 def normal(dn: str) -> NormalName:
     """Return what is equal for equal names; a text that is no DN is only folded."""
     try:
-        return tuple(_normal_rdn(rdn) for rdn in _rdns(dn))
+        if _SPECIAL.search(dn):
+            return tuple(_normal_rdn(rdn) for rdn in _rdns(dn))
+        rdn, _, parent = dn.partition(",")
+        return (_plain_rdn(rdn), *_normal_parent(parent)) if dn else ()
     except ValueError:
         return ((("", _fold(dn)),),)
 
@@ -58,11 +63,28 @@ def _rdns(dn: str) -> list[str]:
     return rdns
 
 
+@lru_cache(maxsize=1_000)
+def _normal_parent(dn: str) -> NormalName:
+    """Return the normal parts of what many names end in."""
+    return tuple(_normal_rdn(rdn) for rdn in _rdns(dn.lstrip()))
+
+
+def _plain_rdn(rdn: str) -> tuple[tuple[str, str], ...]:
+    """Return what `_normal_rdn` does, of one value without escapes."""
+    name, sign, value = rdn.partition("=")
+    name = name.strip()
+    if not sign or not _TYPE.fullmatch(name):
+        raise ValueError(f"{rdn!r} is no part of a DN")
+    return ((name.lower(), _fold(value)),)
+
+
 def _normal_rdn(rdn: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name.lower(), _fold(value)) for name, value in _values(rdn)))
 
 
 def _fold(value: str) -> str:
+    if value.isascii():
+        return " ".join(value.lower().split())
     return " ".join(normalize("NFC", value).casefold().split())
 
 
