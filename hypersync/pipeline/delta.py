@@ -9,8 +9,9 @@ many, the delta is not enough and a full scan follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hypersync.errors import CursorLost
 from hypersync.model.canonical import decode, digest, encode
@@ -34,6 +35,8 @@ from hypersync.model.scans import Finding, Staged
 from hypersync.pipeline.reading import READ_BACK, Reading, TypeReading
 from hypersync.ports.connector import Session
 from hypersync.ports.store import Store, UnitOfWork
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -153,16 +156,23 @@ class Delta:
         reading = self._reading.types[event.type]
         with self._store.snapshot() as unit:
             reading.load_map(unit)
-        fresh = event.anchors - reading.known.keys() - reading.written
+        there, told = event.anchors, reading.deleted | reading.written
+        fresh = set(there.difference(reading.known, reading.written))
         fresh -= {anchor for anchor, why in reading.away.items() if why == Finding.INVALID.value}
-        for anchor in [*event.anchors, *reading.deleted, *reading.written]:
-            reading.known.pop(anchor, None)
-            reading.away.pop(anchor, None)
+        reading.known = _without(reading.known, there, told)
+        reading.away = _without(reading.away, there, told)
         reading.counts.seen = len(event.anchors)
         if len(fresh) > READ_BACK:
             raise CursorLost(f"{len(fresh)} objects are new and did not change; scanned in full")
         for anchor in sorted(fresh):
             self._read(reading, anchor)
+
+
+def _without(found: dict[str, _T], there: Collection[str], told: Collection[str]) -> dict[str, _T]:
+    """Return what is known of those that are not there and were not told of."""
+    return {
+        anchor: what for anchor, what in found.items() if anchor not in there and anchor not in told
+    }
 
 
 def changed(attributes: Attributes, event: Changed) -> dict[str, Value]:
