@@ -1,5 +1,6 @@
 """Several servers, and what becomes of bad certificates: with either wire, against real slapds."""
 
+import gc
 import socket
 import ssl
 import sys
@@ -12,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from hypersync.connectors.directory.ber import element, integer, octets, sequence
+from hypersync.connectors.directory.tree import ANY
 from hypersync.connectors.ldap.connector import LdapConnector
 from hypersync.connectors.ldap.options import LdapOptions
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
@@ -19,7 +21,7 @@ from hypersync.model.objects import Change, Complete, Operation, RetryAfter
 from tests.certificates import Authority, Certificate, self_signed
 from tests.integration.test_ldap import STAFF, TYPES, connect, cursor_of, scan
 from tests.ldap_proxy import relaying
-from tests.slapd import SERVICE, Slapd, person, running
+from tests.slapd import PEOPLE, SERVICE, Slapd, person, running
 
 HOST = "127.0.0.1"
 Secured = Callable[[str], Slapd]
@@ -327,6 +329,28 @@ def test_a_scan_stays_with_its_server(tmp_path: Path, plain: Slapd, wire: str):
             with pytest.raises(ScanFailed, match="went away in the middle"):
                 list(stream)
         assert len(scan(connector)) == 4
+
+
+def test_a_list_that_is_cut_off_fails(tmp_path: Path, wire: str):
+    with running(tmp_path / "slapd", "".join(person(f"p{n}") for n in range(30))) as server:
+        with connect(server.url, wire=wire).open() as session:
+            pages = session.wire.pages(PEOPLE, ANY, ["entryUUID"], page_size=10, is_list=True)
+            assert len(next(pages)) == 10
+            server.kill()
+            with pytest.raises(ScanFailed, match="went away in the middle"):
+                list(pages)
+        assert gc.isenabled()
+
+
+def test_a_list_that_nobody_wants_to_the_end_leaves_the_connection_as_it_was(
+    plain: Slapd, wire: str
+):
+    with connect(plain.url, wire=wire).open() as session:
+        pages = session.wire.pages(PEOPLE, ANY, ["entryUUID"], page_size=1, is_list=True)
+        next(pages)
+        pages.close()
+        assert gc.isenabled()
+        assert len(list(session.wire.pages(PEOPLE, ANY, ["cn"], page_size=2))) == 2
 
 
 def test_a_delta_does_not_go_on_at_another_server(secured: Secured, plain: Slapd):

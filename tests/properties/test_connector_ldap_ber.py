@@ -1,8 +1,13 @@
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hypersync.connectors.directory.alike import Alike
 from hypersync.connectors.directory.ber import (
+    SearchEntry,
     filter_for_absence,
     integer,
     message_end,
@@ -47,6 +52,65 @@ def test_entries_are_read_as_they_were_sent(number: int, name: bytes, raw: dict,
     found = search_entry(message(number, name, raw, spare))
     assert found is not None
     assert (found.message_id, found.name, found.raw) == (number, name, raw)
+
+
+SAME = st.fixed_dictionaries(
+    {"id": st.lists(st.binary(min_size=36, max_size=36), min_size=1, max_size=1)},
+    optional={"x": st.lists(st.binary(min_size=2, max_size=3), min_size=1, max_size=2)},
+)
+
+
+@given(
+    sent=st.lists(
+        st.tuples(st.integers(0, 2**31 - 1), st.binary(min_size=3, max_size=5), SAME), min_size=2
+    ),
+    spare=st.integers(0, 1),
+    place=st.integers(0, 80),
+    byte=st.integers(0, 255),
+)
+def test_entries_that_are_alike_are_read_as_any_other(
+    sent: list[tuple[int, bytes, dict]], spare: int, place: int, byte: int
+):
+    alike = Alike()
+    for number, name, raw in sent:
+        whole = message(number, name, raw, spare)
+        broken = bytearray(b"before" + whole + b"after")
+        broken[6 + place % len(whole)] = byte
+        for data in (b"before" + whole + b"after", bytes(broken)):
+            read = [
+                _read(each, data, 6, 6 + len(whole)) for each in (alike.search_entry, search_entry)
+            ]
+            assert read[0] == read[1]
+
+
+def _read(how: Callable[..., SearchEntry | None], data: bytes, at: int, end: int) -> object:
+    try:
+        return how(data, at, end)
+    except (ValueError, IndexError) as error:
+        return type(error)
+
+
+def test_entries_that_are_alike_are_not_decoded_one_by_one(monkeypatch: pytest.MonkeyPatch):
+    decoded = []
+
+    def counted(*place: Any) -> SearchEntry | None:
+        decoded.append(place)
+        return search_entry(*place)
+
+    monkeypatch.setattr("hypersync.connectors.directory.alike.search_entry", counted)
+    alike = Alike()
+    for number in range(50):
+        sent = message(number, b"cn=%02d" % number, {"id": [b"%036d" % number]})
+        found = alike.search_entry(sent, 0, len(sent))
+        assert found == SearchEntry(number, b"cn=%02d" % number, {"id": [b"%036d" % number]})
+    assert len(decoded) == 1
+
+
+def test_an_attribute_that_stands_there_twice_is_read_as_any_other():
+    twice = message(1, b"cn=a", {"a": [b"x"], "b": [b"y"]}).replace(b"b", b"a")
+    alike = Alike()
+    for _ in range(2):
+        assert alike.search_entry(twice, 0, len(twice)) == search_entry(twice)
 
 
 @given(name=VALUE, raw=RAW.filter(bool))

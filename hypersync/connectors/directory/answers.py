@@ -153,13 +153,17 @@ class Control(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What is searched for; ``scope`` is what RFC 4511 numbers 0 to 2."""
+    """What is searched for; ``scope`` is what RFC 4511 numbers 0 to 2.
+
+    ``are_alike`` says that the entries will differ in few values, which may be read sooner.
+    """
 
     base: str
     filter: str
     attributes: Sequence[str]
     scope: int
     controls: Sequence[Control] = ()
+    are_alike: bool = False
 
 
 BASE, ONE_LEVEL, SUBTREE = 0, 1, 2

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_MESSAGE, _INTEGER, _ENTRY, _OCTETS, _SEQUENCE, _SET = 0x30, 0x02, 0x64, 0x04, 0x30, 0x31
+MESSAGE, INTEGER, ENTRY, OCTETS, SEQUENCE, SET = 0x30, 0x02, 0x64, 0x04, 0x30, 0x31
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ def message_end(data: bytes | bytearray, at: int = 0) -> int | None:
     """
     if len(data) - at < 2:
         return None
-    if data[at] != _MESSAGE or data[at + 1] == 0x80:
+    if data[at] != MESSAGE or data[at + 1] == 0x80:
         raise ValueError(f"0x{data[at]:02x} starts no message")
     length = data[at + 1]
     if length < 0x80:
@@ -54,14 +54,14 @@ def search_entry(data: bytes, at: int = 0, end: int | None = None) -> SearchEntr
 
     Raises ``ValueError`` or ``IndexError`` for an entry that is broken.
     """
-    at, last = _start(data, at, _MESSAGE)
-    start, at = _start(data, at, _INTEGER)
-    if data[at] != _ENTRY:
+    at, last = span(data, at, MESSAGE)
+    start, at = span(data, at, INTEGER)
+    if data[at] != ENTRY:
         return None
     message_id = int.from_bytes(data[start:at], "big", signed=True)
-    at, stop = _start(data, at, _ENTRY)
-    start, name_end = _start(data, at, _OCTETS)
-    at, attributes_end = _start(data, name_end, _SEQUENCE)
+    at, stop = span(data, at, ENTRY)
+    start, name_end = span(data, at, OCTETS)
+    at, attributes_end = span(data, name_end, SEQUENCE)
     if last != (len(data) if end is None else end) or stop > last or attributes_end != stop:
         raise ValueError("the entry has another length than it says")
     return SearchEntry(message_id, data[start:name_end], _attributes(data, at, stop))
@@ -80,9 +80,9 @@ def _attributes(data: bytes, at: int, stop: int) -> dict[str, list[bytes]]:
         if (
             value <= stop
             and value + data[value - 1] == end == name_end + 2 + data[name_end + 1] < at + 0x82
-            and data[at] == _SEQUENCE
-            and data[at + 2] == data[name_end + 2] == _OCTETS
-            and data[name_end] == _SET
+            and data[at] == SEQUENCE
+            and data[at + 2] == data[name_end + 2] == OCTETS
+            and data[name_end] == SET
         ):
             found[data[at + 4 : name_end].decode()] = [data[value:end]]
             at = end
@@ -96,8 +96,8 @@ def _attributes(data: bytes, at: int, stop: int) -> dict[str, list[bytes]]:
 
 def _attribute(data: bytes, at: int) -> tuple[str, list[bytes], int]:
     """Read one attribute of whatever shape: its name, its values, and where it ends."""
-    inside, end = _start(data, at, _SEQUENCE)
-    start, name_end = _start(data, inside, _OCTETS)
+    inside, end = span(data, at, SEQUENCE)
+    start, name_end = span(data, inside, OCTETS)
     values, values_end = _values(data, name_end)
     if values_end != end:
         raise ValueError("an attribute has another length than it says")
@@ -105,21 +105,24 @@ def _attribute(data: bytes, at: int) -> tuple[str, list[bytes], int]:
 
 
 def _values(message: bytes, at: int) -> tuple[list[bytes], int]:
-    at, stop = _start(message, at, _SET)
+    at, stop = span(message, at, SET)
     values = []
     while at < stop:
         length = message[at + 1]
-        if message[at] == _OCTETS and length < 0x80:  # nearly all, so without a call
+        if message[at] == OCTETS and length < 0x80:  # nearly all, so without a call
             start = at + 2
             at = start + length
         else:
-            start, at = _start(message, at, _OCTETS)
+            start, at = span(message, at, OCTETS)
         values.append(message[start:at])
     return values, at
 
 
-def _start(message: bytes, at: int, tag: int) -> tuple[int, int]:
-    """Return where the content of the element at ``at`` starts and ends."""
+def span(message: bytes, at: int, tag: int) -> tuple[int, int]:
+    """Return where the content of the element at ``at`` starts and ends.
+
+    Raises ``ValueError`` when it has another tag, and ``IndexError`` when nothing is there.
+    """
     if message[at] != tag:
         raise ValueError(f"0x{message[at]:02x} stands where 0x{tag:02x} should")
     length = message[at + 1]
@@ -141,17 +144,17 @@ def element(tag: int, content: bytes) -> bytes:
 def integer(number: int) -> bytes:
     """Write an integer, of either sign."""
     size = number.bit_length() // 8 + 1 if number >= 0 else (-number - 1).bit_length() // 8 + 1
-    return element(_INTEGER, number.to_bytes(size, "big", signed=True))
+    return element(INTEGER, number.to_bytes(size, "big", signed=True))
 
 
 def octets(content: bytes) -> bytes:
     """Write an octet string."""
-    return element(_OCTETS, content)
+    return element(OCTETS, content)
 
 
 def sequence(*parts: bytes) -> bytes:
     """Write a sequence of elements."""
-    return element(_SEQUENCE, b"".join(parts))
+    return element(SEQUENCE, b"".join(parts))
 
 
 def parts_of(value: bytes) -> list[bytes]:
@@ -159,12 +162,12 @@ def parts_of(value: bytes) -> list[bytes]:
 
     The content of an integer is a number in big-endian order.
     """
-    at, stop = _start(value, 0, _SEQUENCE)
+    at, stop = span(value, 0, SEQUENCE)
     if stop != len(value):
         raise ValueError("the value has another length than it says")
     parts = []
     while at < stop:
-        start, at = _start(value, at, value[at])
+        start, at = span(value, at, value[at])
         parts.append(value[start:at])
     if at != stop:
         raise ValueError("the value is cut off")

@@ -148,12 +148,8 @@ class CLink:
                 serverctrls=_sent(search.controls),
             )
         )
-        entries, references = [], []
-        for dn, content in found:
-            if dn is None:
-                references += content
-            else:
-                entries.append(Entry(dn, content))
+        entries = [Entry(dn, raw) for dn, raw in found if dn is not None]
+        references = [uri for dn, uris in found if dn is None for uri in uris]
         return Answer(entries, result, controls, (*references, *result.referrals))
 
     def add(self, dn: str, attributes: Raw, controls: Sequence[Control]) -> Result:

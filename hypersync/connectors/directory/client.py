@@ -61,6 +61,9 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
     It also closes the socket of an attempt to connect that failed, which the library forgets.
     """
 
+    read_entry = staticmethod(search_entry)
+    """How the entries of the next search are read."""
+
     _rest = b""
     """What came after the last message that was asked for, as far as it came."""
 
@@ -92,7 +95,7 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
     def _read(self, message_id: int) -> list[Any] | str:
         found: list[Any] = []
         for data, start, end in self._messages():
-            entry = search_entry(data, start, end)
+            entry = self.read_entry(data, start, end)
             if entry is not None and entry.message_id == message_id:
                 found.append(Entry(entry.name.decode(), entry.raw))
                 continue

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypersync.connectors.directory import kerberos
 from hypersync.connectors.directory.address import Address
+from hypersync.connectors.directory.alike import Alike
 from hypersync.connectors.directory.answers import (
     BASE,
     ONE_LEVEL,
@@ -22,6 +23,7 @@ from hypersync.connectors.directory.answers import (
     Search,
     Step,
 )
+from hypersync.connectors.directory.ber import search_entry
 from hypersync.connectors.directory.client import (
     LOCAL_ERRORS,
     LDAPException,
@@ -122,9 +124,12 @@ class Ldap3Link:
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401 - the library has no types
         self._connection = connection
+        self._alike = Alike()
 
     def search(self, search: Search) -> Answer:
         """Search once."""
+        read_entry = self._alike.search_entry if search.are_alike else search_entry
+        self._connection.strategy.read_entry = read_entry
         with _broken_becomes_lost():
             self._connection.search(
                 search.base,

@@ -8,8 +8,12 @@ nobody elsewhere, and results are values of ours with a sentence for people.
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -108,33 +112,34 @@ class Wire:
         page_size: int = 1_000,
         controls: Sequence[Control] = (),
         ignore_references: bool = False,
+        is_list: bool = False,
     ) -> Iterator[list[Entry]]:
         """Search page by page.
 
-        Raises `ScanFailed` unless every page was answered with result code 0 and the last one with
-        an empty cookie, and when part of it is on another server, unless that is to be ignored;
-        `SiloRefused` for a filter that is none.
+        A list is of entries that differ in few values; each page is fetched while the one before
+        is worked on, so nothing else may be asked meanwhile. Raises `ScanFailed` unless every page
+        was answered with result code 0 and the last one with an empty cookie, and when part of it
+        is on another server, unless that is to be ignored; `SiloRefused` for a filter that is none.
         """
-        cookie = b""
-        while True:
+        search = Search(
+            base=base,
+            filter=filter_,
+            attributes=attributes,
+            scope=ONE_LEVEL if one_level else SUBTREE,
+            are_alike=is_list,
+        )
+
+        def page(cookie: bytes) -> Answer:
             paged = Control(_PAGED_RESULTS, value=_page_value(page_size, cookie))
-            search = Search(
-                base=base,
-                filter=filter_,
-                attributes=attributes,
-                scope=ONE_LEVEL if one_level else SUBTREE,
-                controls=(*controls, paged),
-            )
-            answer = self._page(search)
+            return self._page(replace(search, controls=(*controls, paged)))
+
+        for answer in _in_advance(_answers(page)) if is_list else _answers(page):
             if answer.references and not ignore_references:
                 raise ScanFailed(
                     f"part of {base} is on other servers: {', '.join(answer.references[:3])}; scan "
                     "them as silos of their own and say 'references: ignore' here"
                 )
-            cookie = _cookie_of(answer, is_first=not cookie)
             yield answer.entries
-            if not cookie:
-                return
 
     def _page(self, search: Search) -> Answer:
         try:
@@ -233,6 +238,38 @@ def _link_module(kind: WireKind) -> _LinkModule:
 
 def _page_value(size: int, cookie: bytes) -> bytes:
     return ber.sequence(ber.integer(size), ber.octets(cookie))
+
+
+def _answers(page: Callable[[bytes], Answer]) -> Iterator[Answer]:
+    """Yield every page, each asked for with the cookie of the one before."""
+    cookie = b""
+    while True:
+        answer = page(cookie)
+        cookie = _cookie_of(answer, is_first=not cookie)
+        yield answer
+        if not cookie:
+            return
+
+
+def _in_advance(answers: Iterator[Answer]) -> Iterator[Answer]:
+    """Fetch each answer, in another thread, while the one before is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="pages") as thread, _no_cycles():
+        coming = thread.submit(next, answers, None)
+        while (answer := coming.result()) is not None:
+            coming = thread.submit(next, answers, None)
+            yield answer
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """Look for no reference cycles: a list makes many objects that go by themselves."""
+    was_looking = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_looking:
+            gc.enable()
 
 
 def _cookie_of(answer: Answer, *, is_first: bool) -> bytes:
