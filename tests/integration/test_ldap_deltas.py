@@ -9,7 +9,7 @@ import pytest
 
 from hypersync.connectors.ldap.scan import MOST_LATE
 from hypersync.errors import CursorLost
-from hypersync.model.objects import ScanEvent, Seen
+from hypersync.model.objects import Complete, Invalid, ScanEvent, Seen
 from tests.integration.test_ldap import TYPES, connect, cursor_of, scan
 from tests.slapd import PEOPLE, SUFFIX, TREE, Slapd, entry, running
 
@@ -46,6 +46,15 @@ def replaced(server: Slapd, ldif: str) -> None:
     shutil.rmtree(server.folder / "data")
     (server.folder / "data").mkdir()
     server.load(ldif)
+    server.start()
+
+
+def allowing(server: Slapd, rule: str) -> None:
+    """Let the server go on with a rule of access before all others."""
+    server.stop()
+    file = server.folder / "slapd.conf"
+    text = file.read_text().replace("access to * by", f"access to {rule}\naccess to * by", 1)
+    file.write_text(text)
     server.start()
 
 
@@ -147,3 +156,57 @@ def test_a_context_that_was_set_back_is_an_alarm(server: Slapd):
     replaced(server, tree(ann, context=f"contextCSN: {csn('103000', 1)}\n"))
     with pytest.raises(CursorLost, match=r"ALARM: .*its newest change was 20200101110000"):
         scan(connector, cursor=cursor)
+
+
+# --- what the account may not read -------------------------------------------------------------
+
+
+def test_without_a_right_to_entrycsn_changes_are_told_by_modifytimestamp(server: Slapd):
+    connector = connect(server.url)
+    replaced(server, tree(one("ann", csn("100000", 1)), one("bob", csn("110000", 1))))
+    allowing(server, "attrs=entryCSN by * none")
+    cursor = cursor_of(scan(connector))
+    assert "modifyTimestamp" in cursor
+    assert titles(scan(connector, cursor=cursor)).keys() <= {"ann", "bob"}
+    server.modify(f"dn: cn=bob,{SALES}\nchangetype: modify\nreplace: title\ntitle: Boss\n")
+    events = scan(connector, cursor=cursor)
+    assert titles(events)["bob"] == "Boss"
+    server.modify(f"dn: {SALES}\nchangetype: modrdn\nnewrdn: ou=Trade\ndeleteoldrdn: 1\n")
+    events = scan(connector, cursor=cursor_of(events))
+    assert {e.attributes["dn"] for e in events if isinstance(e, Seen)} == {
+        f"cn=ann,ou=Trade,{PEOPLE}",
+        f"cn=bob,ou=Trade,{PEOPLE}",
+    }
+
+
+def test_a_right_to_entrycsn_that_was_taken_away_hides_no_change(server: Slapd):
+    connector = connect(server.url)
+    replaced(server, tree(one("ann", csn("100000", 1)), one("bob", csn("110000", 1))))
+    cursor = cursor_of(scan(connector))
+    allowing(server, "attrs=entryCSN by * none")
+    server.modify(f"dn: cn=ann,{SALES}\nchangetype: modify\nreplace: title\ntitle: Boss\n")
+    with pytest.raises(CursorLost, match="does not show its entryCSN"):
+        scan(connector, cursor=cursor)
+
+
+@pytest.mark.parametrize("whose", ["", f'dn.exact="cn=bob,{SALES}" '])
+def test_where_an_object_hides_when_it_changed_there_are_no_deltas(server: Slapd, whose: str):
+    replaced(server, tree(one("ann", csn("100000", 1)), one("bob", csn("110000", 1))))
+    allowing(server, f"{whose}attrs=entryCSN,modifyTimestamp by * none")
+    events = scan(connect(server.url))
+    assert len(titles(events)) == 2
+    assert events[-1] == Complete(None)
+
+
+def test_an_object_without_its_anchor_is_invalid_in_every_delta(server: Slapd):
+    """Else who was known by that anchor would be absent once the change is not new any more."""
+    connector = connect(server.url, types={"user": {**TYPES["user"], "anchor": "title"}})
+    people = one("bob", csn("120000", 1)).replace("title: Clerk\n", "")
+    replaced(
+        server, tree(one("ann", csn("100000", 1)), people, one("eve", csn("130000", 1), "Eve"))
+    )
+    cursor = cursor_of(scan(connector))
+    events = scan(connector, cursor=cursor)
+    assert [e for e in events if isinstance(e, Invalid)] == [
+        Invalid("user", None, f"cn=bob,{SALES}", "it has no 'title'")
+    ]

@@ -34,9 +34,9 @@ class Holders:
     def __init__(self) -> None:
         self._parents: set[str] = set()
 
-    def add(self, dn: str) -> None:
-        """Remember what stands above an entry."""
-        self._parents.add(dn.partition(",")[2])
+    def add(self, page: Sequence[Entry]) -> None:
+        """Remember what stands above some entries."""
+        self._parents.update([entry.dn.partition(",")[2] for entry in page])
 
     def names(self) -> set[str]:
         """Return all names above the entries."""
@@ -53,7 +53,7 @@ def moved_above(
     directory: Directory, place: Place, cursor: Cursor, since: str, pages: Pages
 ) -> Iterator[Entry]:
     """Yield the changed entries that may have others below them, from above the base on."""
-    clock = directory.change_attribute
+    clock = cursor.by
     oldest = min(since, *cursor.marks.values())
     filter_ = f"({clock}>={oldest})"
     if clock == "entryCSN":  # OpenLDAP, which finds by it who has others below

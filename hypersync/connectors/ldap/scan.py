@@ -2,10 +2,12 @@
 
 The cursor holds the newest change of each writing server as it was when the scan began, at which
 server, and the scope; at another server, which may lag behind, or with another scope it is lost.
-Deletes leave no trace, so a delta ends with all anchors. Beside them come their stamps, which show
-what arrived late from another writer and sorts below what was seen already. What changes while a
-scan runs comes with the next one; a delta begins an overlap earlier, because servers commit changes
-out of order. What stands below a renamed entry is read again (`renamed`).
+Where the account may not read ``entryCSN``, changes are told by ``modifyTimestamp``, and where an
+object hides that too, there are no deltas. Deletes leave no trace, so a delta ends with all
+anchors. Beside them come their stamps, which show what arrived late from another writer and sorts
+below what was seen already (`survey`). What changes while a scan runs comes with the next one; a
+delta begins an overlap earlier, because servers commit changes out of order. What stands below a
+renamed entry is read again (`renamed`).
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ from hypersync.connectors.ldap.options import (
     scope_of,
     type_options,
 )
-from hypersync.connectors.ldap.renamed import Holders, bases, moved_above, stamp_of
+from hypersync.connectors.ldap.renamed import bases, moved_above, stamp_of
 from hypersync.connectors.ldap.server import contexts, verify
+from hypersync.connectors.ldap.survey import Survey
 from hypersync.connectors.settings import fingerprint
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused
 from hypersync.model.objects import Anchors, Batch, Complete, Invalid, ObjectType, ScanEvent, Seen
@@ -32,6 +35,11 @@ from hypersync.model.objects import Anchors, Batch, Complete, Invalid, ObjectTyp
 MOST_LATE: Final = 2_000
 """So many late changes are asked for one by one; with more everything is read."""
 _AT_ONCE = 100
+_EXACT, _COARSE = "entryCSN", "modifyTimestamp"
+
+
+class _HidesChanges(Exception):
+    """The account may not read the attribute that tells changes."""
 
 
 class Scan:
@@ -53,49 +61,53 @@ class Scan:
         self._witness: tuple[str, str] | None = None
         self._given: dict[str, tuple[str, str]] = {}
         self._is_delta = False
+        self._is_blind = False
 
     def full(self) -> Iterator[Batch]:
         """Report every entry of the type."""
-        self._contexts = contexts(self._directory, self._place)
-        yield from self._entries(self._place.base, filter_of(self._kind))
+        wanted = filter_of(self._kind)
+        self._look_at_contexts()
+        try:
+            yield from self._entries(self._place.base, wanted)
+        except _HidesChanges:  # noticed before anything was reported
+            self._clock, self._contexts = _COARSE, {}
+            yield from self._entries(self._place.base, wanted)
         yield [Complete(self._cursor({}))]
 
     def delta(self, text: str) -> Iterator[Batch]:
         """Report entries changed since the cursor, then all anchors."""
         self._is_delta = True
         cursor, since = self._since(text)
-        self._contexts = contexts(self._directory, self._place)
+        self._clock = cursor.by
+        self._look_at_contexts()
         verify(self._directory, self._place, cursor, self._contexts)
         self._witness = cursor.witness
         wanted = filter_of(self._kind)
         yield from self._entries(self._place.base, f"(&{wanted}({self._clock}>={since}))")
-        anchors, late, holders = self._survey(cursor, since)
-        yield from self._late(late)
+        survey = self._survey(cursor, since)
+        yield [self._nameless(dn) for dn in survey.nameless]
+        yield from self._late([a for a, state in survey.changed if self._given.get(a) != state])
         changed = list(moved_above(self._directory, self._place, cursor, since, self._pages))
-        for base in bases(changed, self._place, holders):
+        for base in bases(changed, self._place, survey.holders):
             yield from self._entries(base, wanted)
         for entry in changed:
             self._note(self._changed(entry))
-        yield [Anchors(self._kind.name, frozenset(anchors)), Complete(self._cursor(cursor.marks))]
+        everybody = Anchors(self._kind.name, frozenset(survey.anchors))
+        yield [everybody, Complete(self._cursor(cursor.marks))]
 
-    def _survey(self, cursor: Cursor, since: str) -> tuple[set[str], list[str], Holders]:
-        """Return all anchors, those that changed and were not reported so, and what holds them."""
-        anchors: set[str] = set()
-        late: list[str] = []
-        holders = Holders()
+    def _look_at_contexts(self) -> None:
+        if self._clock == _EXACT:
+            self._contexts = contexts(self._directory, self._place)
+
+    def _survey(self, cursor: Cursor, since: str) -> Survey:
+        """List all entries of the type."""
+        survey = Survey(self._place, cursor, since)
         wanted = [self._place.anchor, self._clock]
-        for page in self._pages(self._place.base, filter_of(self._kind), wanted):
+        base, filter_ = self._place.base, filter_of(self._kind)
+        for page in self._pages(base, filter_, wanted, is_list=True):
             self._start(page)
-            for entry in page:
-                holders.add(entry.dn)
-                anchor, stamp = self._place.anchor_of(entry), self._changed(entry)
-                if anchor is None:
-                    continue
-                anchors.add(anchor)
-                is_new = stamp >= since or cursor.is_late(stamp)
-                if is_new and self._given.get(anchor) != (entry.dn, stamp):
-                    late.append(anchor)
-        return anchors, late, holders
+            survey.take(page)
+        return survey
 
     def _late(self, anchors: Sequence[str]) -> Iterator[Batch]:
         """Report entries by their anchors."""
@@ -121,7 +133,7 @@ class Scan:
         stamp = self._changed(entry)
         self._note(stamp)
         if anchor is None:
-            return Invalid(kind, None, entry.dn, f"it has no {self._place.anchor!r}")
+            return None if self._is_delta else self._nameless(entry.dn)
         known = self._remember(anchor, (entry.dn, stamp))
         if known == (entry.dn, stamp):
             return None
@@ -134,8 +146,12 @@ class Scan:
         self._place.hide_placeholder(attributes)
         return Seen(kind, anchor, attributes)
 
+    def _nameless(self, dn: str) -> Invalid:
+        return Invalid(self._kind.name, None, dn, f"it has no {self._place.anchor!r}")
+
     def _note(self, stamp: str) -> None:
         """Remember the newest change of each writer."""
+        self._is_blind = self._is_blind or not stamp
         writer = writer_of(stamp)
         if stamp > self._newest.get(writer, ""):
             self._newest[writer] = stamp
@@ -154,7 +170,13 @@ class Scan:
         return known
 
     def _pages(
-        self, base: str, filter_: str, attributes: Sequence[str], *, deep: bool = False
+        self,
+        base: str,
+        filter_: str,
+        attributes: Sequence[str],
+        *,
+        deep: bool = False,
+        is_list: bool = False,
     ) -> Iterator[list[Entry]]:
         try:
             yield from self._wire.pages(
@@ -164,14 +186,18 @@ class Scan:
                 one_level=type_options(self._kind).scope == "one" and not deep,
                 page_size=self._options.page_size,
                 ignore_references=self._options.references == "ignore",
+                is_list=is_list,
             )
         except SiloRefused as error:
             raise ScanFailed(error.message) from error
 
     def _start(self, page: Sequence[Entry]) -> None:
         """Take the first page for where the next delta starts: what comes later may be newer."""
-        if not self._started:
-            self._started = newest(filter(None, map(self._changed, page)))
+        if self._started or not page:
+            return
+        self._started = newest(filter(None, map(self._changed, page)))
+        if not self._started and self._clock == _EXACT and not self._is_delta:
+            raise _HidesChanges
 
     def _requested(self) -> list[str]:
         chosen = sorted(self._kind.attributes - {"dn"}) or ["*"]
@@ -184,7 +210,12 @@ class Scan:
         return fingerprint(self._wire.url, scope_of(self._kind))
 
     def _cursor(self, known: Mapping[str, str]) -> str | None:
-        """Return where the next delta starts; there is none for a type without entries."""
+        """Return where the next delta starts.
+
+        There is none for a type without entries, and for one that hides when they changed.
+        """
+        if self._is_blind:
+            return None
         marks = dict(known)
         limit = max(self._started.values(), default="")
         for writer, stamp in self._newest.items():
@@ -201,6 +232,7 @@ class Scan:
             since = earlier(max(cursor.marks.values()), self._options.overlap)
         except ValueError as error:
             raise CursorLost from error
-        if (cursor.by, cursor.scope) != (self._clock, self._scope()):
+        is_kept = cursor.by in (self._directory.change_attribute, _COARSE)
+        if not is_kept or cursor.scope != self._scope():
             raise CursorLost("the server or the scope is another one; scan it in full")
         return cursor, since

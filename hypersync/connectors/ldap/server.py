@@ -19,8 +19,6 @@ def contexts(directory: Directory, place: Place) -> dict[str, str]:
 
     Servers that replicate keep it at the top of the naming context (``contextCSN``).
     """
-    if directory.change_attribute != "entryCSN":
-        return {}
     try:
         found = directory.wire.find(directory.context(place.base), ANY, [_CONTEXT], base_only=True)
     except Lost as error:
