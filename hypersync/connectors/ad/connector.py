@@ -193,7 +193,7 @@ class AdSession:
         places = {each.name: place_of(each) for each in self.settings.types}
         is_tls = is_tls_url(self.wire.url) or self._options.tls.start
         try:
-            directory = self._scanned or self.directory
+            directory = self.directory
         except SiloUnreachable as error:  # nothing was written
             return [RetryAfter(LATER, error.message)] * len(changes)
         return AdWriter(directory, places, is_tls=is_tls)(changes)
