@@ -32,7 +32,7 @@ from hypersync.connectors.directory.writing import LATER
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import NothingWritten, SiloRefused, SiloUnreachable
 from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
@@ -187,7 +187,10 @@ class AdSession:
             return directory.object(place_of(object_type), anchor)
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Write the changes one after the other."""
+        """Write the changes one after the other.
+
+        Raises `NothingWritten` when the server does not tell what writing needs.
+        """
         if not self.settings.write:
             return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
         places = {each.name: place_of(each) for each in self.settings.types}
@@ -196,6 +199,8 @@ class AdSession:
             directory = self.directory
         except SiloUnreachable as error:  # nothing was written
             return [RetryAfter(LATER, error.message)] * len(changes)
+        except SiloRefused as error:  # nor was it here
+            raise NothingWritten(error.message) from error
         return AdWriter(directory, places, is_tls=is_tls)(changes)
 
     def discover(self) -> Sequence[FoundType]:

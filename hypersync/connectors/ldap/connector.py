@@ -28,7 +28,7 @@ from hypersync.connectors.ldap.scan import Scan
 from hypersync.connectors.ldap.write import LdapWriter
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
-from hypersync.errors import SiloError, SiloUnreachable
+from hypersync.errors import NothingWritten, SiloError, SiloRefused, SiloUnreachable
 from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import (
@@ -136,13 +136,18 @@ class LdapSession:
             return self._directory.object(place_of(object_type), anchor)
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Write the changes one after the other."""
+        """Write the changes one after the other.
+
+        Raises `NothingWritten` when the server does not tell what writing needs.
+        """
         if not self.settings.write:
             return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
         try:
             directory = self._directory
         except SiloUnreachable as error:  # nothing was written
             return [RetryAfter(LATER, error.message)] * len(changes)
+        except SiloRefused as error:  # nor was it here
+            raise NothingWritten(error.message) from error
         places = {each.name: place_of(each) for each in self.settings.types}
         is_secret = self._options.is_secret(self.wire.url)
         return LdapWriter(directory, places, is_secret=is_secret)(changes)
