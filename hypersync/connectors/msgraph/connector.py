@@ -25,6 +25,7 @@ from hypersync.connectors.msgraph.options import (
     scope_of,
 )
 from hypersync.connectors.msgraph.patience import Patience
+from hypersync.connectors.msgraph.properties import SEES_HIDDEN
 from hypersync.connectors.msgraph.read import read_all
 from hypersync.connectors.msgraph.reads import Recent
 from hypersync.connectors.msgraph.scan import Scan
@@ -168,6 +169,7 @@ class MsgraphSession:
             self._options.root,
             at_once=self._options.at_once,
             patience=Patience(self._settings.timeout),
+            sees_hidden=SEES_HIDDEN in (owner.roles() or ()),
         )
         self._told: dict[tuple[str, str], Changed | Deleted] = {}
 

@@ -19,6 +19,7 @@ from hypersync.connectors.msgraph.properties import (
     PASSWORD,
     RESOURCES,
     USERS,
+    VISIBILITY,
     Cloud,
     Resource,
 )
@@ -173,9 +174,13 @@ class Place:
 
     @property
     def selected(self) -> tuple[str, ...]:
-        """The properties to ask for: those with parts as a whole, references not."""
+        """The properties to ask for: those with parts as a whole, references not.
+
+        Of groups with members it is asked besides whether these are shown to everybody.
+        """
         plain = (name.partition("/")[0] for name in self.names if name not in self.references)
-        return tuple(dict.fromkeys(("id", *plain)))
+        besides = (VISIBILITY,) if MEMBERS in self.references else ()
+        return tuple(dict.fromkeys(("id", *plain, *besides)))
 
     def narrowed(self, names: Collection[str]) -> Place:
         """Return the same place, of which only these attributes are read."""

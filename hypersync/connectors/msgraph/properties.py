@@ -15,6 +15,10 @@ PASSWORD: Final = "password"  # noqa: S105 - the name of an attribute
 MANAGER: Final = "manager"
 MEMBERS: Final = "members"
 ENABLED: Final = "accountEnabled"
+VISIBILITY: Final = "visibility"
+HIDDEN_MEMBERSHIP: Final = "HiddenMembership"
+SEES_HIDDEN: Final = "Member.Read.Hidden"
+"""The permission without which Graph shows a group whose membership is hidden, and no members."""
 OF_THEIR_OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "employeeLeaveDateTime": (
         "User-LifeCycleInfo.Read.All",

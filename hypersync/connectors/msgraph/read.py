@@ -10,10 +10,10 @@ from hypersync.connectors.msgraph.answers import Answer, NotGraph
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS
 from hypersync.connectors.msgraph.requests import Step, quoted
-from hypersync.connectors.msgraph.values import Json, Reader, members_of
+from hypersync.connectors.msgraph.values import HIDDEN, Json, Reader, hides_members, members_of
 from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local, page_of
 from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
-from hypersync.model.objects import SiloObject
+from hypersync.model.objects import Invalid, Seen, SiloObject
 
 _LARGEST_PAGE = "999"
 _ETAG: Final = "@odata.etag"
@@ -59,8 +59,24 @@ def read_each(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[Read]:
     for number in there:
         item, ids = items[number], members.get(number, [])
         if isinstance(item, dict):
-            out[number] = ids if isinstance(ids, SiloError) else found(*wanted[number], item, ids)
+            out[number] = _whole(wire, wanted[number], item, ids)
     return out
+
+
+class HiddenMembers(SiloRefused):
+    """A group shows no members, because they are hidden from us: it may have some."""
+
+
+def _whole(
+    wire: Wire, where: tuple[Place, str], item: Json, members: Sequence[str] | SiloError
+) -> Found | SiloError:
+    """Return an object with what was read besides, or what is wrong with it."""
+    if isinstance(members, SiloError):
+        return members
+    is_group = MEMBERS in where[0].references
+    if is_group and not members and not wire.sees_hidden and hides_members(item):
+        return HiddenMembers(f"of the group {where[1]}: {HIDDEN}")
+    return found(*where, item, members)
 
 
 def read_all(wire: Wire, place: Place, anchors: Sequence[str]) -> dict[str, Found | None]:
@@ -101,8 +117,11 @@ def read_managers(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[Json]
     return out
 
 
-def listed(wire: Wire, place: Place, items: Sequence[Json]) -> list[SiloObject]:
-    """Return the objects that a list shows without references; these are read besides."""
+def listed(wire: Wire, place: Place, items: Sequence[Json]) -> list[Seen | Invalid]:
+    """Report the objects that a list shows without references; these are read besides.
+
+    Raises as `read_all` does; a group whose members are hidden is invalid.
+    """
     wanted = [(place, str(item["id"])) for item in items]
     members: list[list[str] | SiloError] = [[] for _ in wanted]
     managers: list[Json] = [{} for _ in wanted]
@@ -110,11 +129,15 @@ def listed(wire: Wire, place: Place, items: Sequence[Json]) -> list[SiloObject]:
         members = read_members(wire, wanted)
     if MANAGER in place.references:
         managers = read_managers(wire, wanted)
-    out = []
+    out: list[Seen | Invalid] = []
     for where, item, manager, ids in zip(wanted, items, managers, members, strict=True):
-        if isinstance(ids, SiloError):
-            raise ids
-        out.append(found(*where, {**item, **manager}, ids).object)
+        whole = _whole(wire, where, {**item, **manager}, ids)
+        if isinstance(whole, HiddenMembers):
+            out.append(Invalid(place.kind.name, where[1], place.resource.name, HIDDEN))
+        elif isinstance(whole, SiloError):
+            raise whole
+        else:
+            out.append(Seen(place.kind.name, where[1], whole.object.attributes))
     return out
 
 

@@ -20,9 +20,12 @@ from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS
 from hypersync.connectors.msgraph.read import Found
 from hypersync.connectors.msgraph.values import (
+    HIDDEN,
     REMOVED,
     Json,
+    Moves,
     Reader,
+    hides_members,
     joined,
     laid_over,
     members_of,
@@ -51,9 +54,10 @@ _NOTHING: Final = frozenset({None, ""})
 
 
 class Items:
-    """Reads the items of one type."""
+    """Reads the items of one type; ``sees_hidden`` tells whether hidden members are shown."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, sees_hidden: bool = False) -> None:
+        self._sees_hidden = sees_hidden
         self.type = place.kind.name
         self.reader = Reader(place)
         self.has_manager = MANAGER in place.references
@@ -82,6 +86,8 @@ class Items:
         values = self.reader.attributes(item)
         cleared = self.reader.cleared(item)
         moved = {name: told for name in self._references if (told := moves(item, name))}
+        if MEMBERS in self._references and not self._sees_hidden and not _is_moved(moved):
+            _refuse_hidden(item)
         manager = moved.pop(MANAGER, None)
         if manager is not None and manager.came:
             values[MANAGER] = min(manager.came)
@@ -95,6 +101,16 @@ class Items:
             added={name: tuple(sorted(told.came)) for name, told in moved.items() if told.came},
             removed={name: tuple(sorted(told.went)) for name, told in moved.items() if told.went},
         )
+
+
+def _is_moved(moved: Mapping[str, Moves]) -> bool:
+    return any(told.came or told.went for told in moved.values())
+
+
+def _refuse_hidden(item: Json) -> None:
+    """Raise ``ValueError`` for a group that may have members and shows none."""
+    if hides_members(item):
+        raise ValueError(HIDDEN)
 
 
 class Whole:

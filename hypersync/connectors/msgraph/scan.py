@@ -34,7 +34,6 @@ from hypersync.model.objects import (
     Complete,
     Deleted,
     DeletionKind,
-    Seen,
 )
 
 _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
@@ -75,7 +74,7 @@ class Scan:
         self._scope = scope
         self._prefer = {"Prefer": f"odata.maxpagesize={page_size}"}
         self._size = page_size
-        self._items = Items(place)
+        self._items = Items(place, sees_hidden=wire.sees_hidden)
         self._type = place.kind.name
         self._end = ""
         self._is_anybody = self._is_key_known = False
@@ -125,8 +124,7 @@ class Scan:
             fresh = [each for each in items if each["id"] not in met]
             met.update(str(each["id"]) for each in items)
             if fresh:
-                found = listed(self._wire, self._place, fresh)
-                yield [Seen(each.type, each.anchor, each.attributes) for each in found]
+                yield [*listed(self._wire, self._place, fresh)]
             link = page.next
         if len(met) < counted:
             raise ScanFailed(f"Graph counts {counted} objects and listed {len(met)}; scan it again")

@@ -13,11 +13,23 @@ import orjson
 
 from hypersync.connectors.changes import is_missing, present, sorted_values
 from hypersync.connectors.msgraph.options import Place
-from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS, PASSWORD, Resource
+from hypersync.connectors.msgraph.properties import (
+    HIDDEN_MEMBERSHIP,
+    MANAGER,
+    MEMBERS,
+    PASSWORD,
+    SEES_HIDDEN,
+    VISIBILITY,
+    Resource,
+)
 from hypersync.model.objects import Attributes, Change, Changed, Operation, Value
 
 Json: TypeAlias = dict[str, Any]
 REMOVED: Final = "@removed"
+HIDDEN: Final = (
+    "its membership is hidden, so that it seems to have no members; grant the application the "
+    f"permission {SEES_HIDDEN}"
+)
 BATCH: Final = 20
 """How many requests, and how many references in one request, Graph takes at once."""
 
@@ -108,6 +120,11 @@ def moves(item: Json, reference: str) -> Moves | None:
         last[each["id"]] = REMOVED not in each
     came = frozenset(id_ for id_, is_there in last.items() if is_there)
     return Moves(came, frozenset(last) - came)
+
+
+def hides_members(item: Json) -> bool:
+    """Tell whether who belongs to a group is shown only to those who may see hidden members."""
+    return str(item.get(VISIBILITY)).casefold() == HIDDEN_MEMBERSHIP.casefold()
 
 
 def members_of(ids: Collection[str]) -> Attributes:

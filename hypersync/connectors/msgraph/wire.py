@@ -62,11 +62,22 @@ class Page:
 
 
 class Wire:
-    """Talks to one tenant; ``patience`` is how long a read is tried that Graph is too busy for."""
+    """Talks to one tenant.
+
+    ``patience`` is how long a read is tried that Graph is too busy for, ``sees_hidden`` whether we
+    are shown the members of groups that hide them.
+    """
 
     def __init__(
-        self, client: Sends, root: str, *, at_once: int = 4, patience: Patience = IMPATIENT
+        self,
+        client: Sends,
+        root: str,
+        *,
+        at_once: int = 4,
+        patience: Patience = IMPATIENT,
+        sees_hidden: bool = False,
     ) -> None:
+        self.sees_hidden = sees_hidden
         self._client = client
         self._patience = patience
         self._root = root

@@ -37,12 +37,18 @@ class Tracked:
     ids: tuple[str, ...] = ()
     """The only objects that are followed; empty for all."""
     expands: frozenset[str] = frozenset()
+    sees_hidden: bool = False
+    """Whether members are told of groups that hide them."""
 
     def follows(self, navigation: str) -> bool:
         """Tell whether references are told; members are when nothing is selected."""
         if navigation in self.expands or navigation in (self.select or ()):
             return True
         return navigation == "members" and self.select is None
+
+    def shows_members(self, entry: Entry) -> bool:
+        """Tell whether members of a group are told."""
+        return self.follows("members") and (self.sees_hidden or not entry.hides_members)
 
     def wants(self, id_: str) -> bool:
         """Tell whether an object is followed."""
@@ -60,7 +66,7 @@ def all_rows(directory: Directory, tracked: Tracked, most: int) -> list[Row]:
 
 def _whole(directory: Directory, tracked: Tracked, entry: Entry, most: int) -> Iterator[Row]:
     members = managers = ()
-    if tracked.kind is Kind.GROUP and tracked.follows("members"):
+    if tracked.kind is Kind.GROUP and tracked.shows_members(entry):
         members = tuple((member.id, True) for member in directory.members(entry))
     if tracked.kind is Kind.USER and tracked.follows("manager"):
         manager = directory.manager(entry)
@@ -109,7 +115,7 @@ def _changes(
         yield from _whole(directory, tracked, entry, most)
         return
     members = managers = ()
-    if tracked.follows("members"):
+    if tracked.shows_members(entry):
         there = {member.id for member in directory.members(entry)}
         members = _references(events, MEMBERS, there)
     if tracked.follows("manager"):

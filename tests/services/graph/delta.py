@@ -17,6 +17,7 @@ import orjson
 from tests.services.graph.changes import Row, Tracked, all_rows, changed_rows, item
 from tests.services.graph.directory import Directory
 from tests.services.graph.faults import Faults
+from tests.services.graph.permissions import HIDDEN_READ
 from tests.services.graph.properties import PROPERTIES, Kind
 from tests.services.graph.query import context, expansion, selection
 from tests.services.graph.tokens import Tokens
@@ -238,8 +239,16 @@ def _tracked(request: Request, kind: Kind) -> Tracked:
     if expands - PROPERTIES[kind].navigation:
         raise _unsupported("$expand is not supported in a delta query.")
     return Tracked(
-        kind=kind, select=selection(request, kind), ids=_followed(request), expands=expands
+        kind=kind,
+        select=selection(request, kind),
+        ids=_followed(request),
+        expands=expands,
+        sees_hidden=_sees_hidden(request),
     )
+
+
+def _sees_hidden(request: Request) -> bool:
+    return not HIDDEN_READ.isdisjoint(request.roles)
 
 
 def _tracked_of(content: dict[str, Any], kind: Kind, request: Request) -> Tracked:
@@ -250,6 +259,7 @@ def _tracked_of(content: dict[str, Any], kind: Kind, request: Request) -> Tracke
         select=selection(request, kind) or select,
         ids=tuple(content["ids"]),
         expands=frozenset(content["expands"]),
+        sees_hidden=_sees_hidden(request),
     )
 
 

@@ -40,6 +40,10 @@ class Entry:
         return self.deleted is None
 
     @property
+    def hides_members(self) -> bool:
+        return self.values.get("visibility") == "HiddenMembership"
+
+    @property
     def is_kept_when_deleted(self) -> bool:
         return self.kind is Kind.USER or "Unified" in self.values["groupTypes"]
 

@@ -81,7 +81,7 @@ class Graph:
         require(caller.roles, needed)
         scope = f"{caller.application}/{tenant.id}"
         costs = tenant.throttle.charge(request, tenant.clock.now(), scope=scope)
-        reply = handler(tenant, request, *parts)
+        reply = handler(tenant, replace(request, roles=caller.roles), *parts)
         reply.headers |= costs
         return reply
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from tests.services.graph.directory import Entry, claims
 from tests.services.graph.filters import parsed
+from tests.services.graph.permissions import HIDDEN_READ
 from tests.services.graph.properties import Kind
 from tests.services.graph.query import (
     Selection,
@@ -62,7 +63,8 @@ def _expanded(tenant: Tenant, request: Request, entry: Entry) -> dict[str, Any]:
         manager = tenant.directory.manager(entry)
         return {} if manager is None else {"manager": typed(manager, None)}
     if "members" in expands and entry.kind is Kind.GROUP:
-        members = tenant.directory.members(entry)[:20]
+        is_hidden = entry.hides_members and HIDDEN_READ.isdisjoint(request.roles)
+        members = [] if is_hidden else tenant.directory.members(entry)[:20]
         return {"members": [typed(member, None) for member in members]}
     return {}
 

@@ -26,6 +26,8 @@ DELETED_READ = USERS_READ | GROUPS_READ
 DELETED_WRITE = USERS_DELETE | GROUPS_WRITE
 TENANT_READ = frozenset({"Organization.Read.All", "Domain.Read.All"} | _DIRECTORY_READ)
 ANY: frozenset[str] = frozenset()
+HIDDEN_READ = frozenset({"Member.Read.Hidden"})
+"""Without it a group whose membership is hidden is answered as if it had no members."""
 
 EVERYTHING = frozenset({"User.ReadWrite.All", "Group.ReadWrite.All", "Directory.Read.All"})
 """What an application has that may do all that this service can."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.services.graph.directory import Entry
 from tests.services.graph.objects import current, find, paged, typed
+from tests.services.graph.permissions import HIDDEN_READ
 from tests.services.graph.properties import Kind
 from tests.services.graph.query import context, selection
 from tests.services.graph.references import not_found, referred, refuse_members
@@ -20,6 +21,8 @@ def members(tenant: Tenant, request: Request, key: str, cast: str = "") -> Reply
     group = find(tenant, Kind.GROUP, key)
     seen = tenant.lag.before(f"{group.id}/members")
     found: list[Entry] = tenant.directory.members(group) if seen is None else seen.value
+    if group.hides_members and HIDDEN_READ.isdisjoint(request.roles):
+        found = []
     if cast:
         kind = next((k for k in Kind if cast.lower().endswith(f"graph.{k.value}")), None)
         found = [entry for entry in found if entry.kind is kind]

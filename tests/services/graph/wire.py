@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,8 @@ class Request:
     base: str = ""
     """Scheme, host and port that the client called."""
     in_batch: bool = False
+    roles: Collection[str] = ()
+    """The permissions of who asks, known once it was seen who that is."""
 
     @property
     def segments(self) -> tuple[str, ...]:
