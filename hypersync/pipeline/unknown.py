@@ -134,7 +134,9 @@ class _Settler:
         found = self._found(kind, action.anchor)
         with self._store.snapshot() as unit:
             change = self._reach.change(unit, action)
-        return judge_read_back(change, found, kind)
+        told = change.member
+        member = None if told is None else self._found(told.type, told.anchor)
+        return judge_read_back(change, found, kind, member)
 
     def _found(self, kind: ObjectType, anchor: str) -> SiloObject | None:
         """Read an object; the first time through the circuit of the silo."""

@@ -396,6 +396,29 @@ rules:
     world.close()
 
 
+def test_a_membership_of_unknown_outcome_is_not_believed_for_who_has_the_name_now(tmp_path):
+    rules = """\
+ruleset: staff
+defaults: {throttle: 1s, threshold: {limit: 50}}
+rules:
+  - {id: join, kind: membership, group: {slot: team, where: "cn == 'all'"}, member: account,
+     when: "hr.status == 'active'", mode: additive}
+"""
+    world = World(tmp_path, rules)
+    world.people(range(1))
+    world.account(0, dn="cn=e0,ou=people,dc=x")
+    world.group("all", "x")
+    world.dir.faults.outcomes.append(Unknown("no answer"))
+    (join,) = world.actions(world.run())
+    assert join.state is S.UNKNOWN
+    world.account(0, dn="cn=another,ou=people,dc=x")
+    world.group("all", "x", "cn=e0,ou=people,dc=x")
+    world.dir.faults.outcomes.append(Refused("asked again"))
+    world.sync("delta")
+    assert world.again(join).error == "asked again"
+    world.close()
+
+
 # --- rest ------------------------------------------------------------------------------------
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hypersync.model.objects import (
     Change,
     Conflict,
+    Member,
     ObjectType,
     Operation,
     RetryAfter,
@@ -72,6 +75,38 @@ def test_a_member_that_is_read_back_may_be_spelled_otherwise(operation, outcome)
     asked = change(operation, before, after, GROUP)
     there = found(member=("cn=Anna,ou=people,dc=x", "cn=bob,ou=people,dc=x"))
     assert isinstance(judge_read_back(asked, there, GROUP), outcome)
+
+
+MEMBER = Member(USER, "m")
+OLD, NOW = "cn=anna,dc=x", "cn=anna lee,dc=x"
+
+
+@pytest.mark.parametrize(
+    ("operation", "listed", "dn", "outcome"),
+    [
+        (Operation.ADD_MEMBER, OLD, NOW, RetryAfter),  # who has the old name now was a member
+        (Operation.ADD_MEMBER, NOW, NOW, Succeeded),
+        (Operation.ADD_MEMBER, "cn=bob,dc=x", NOW, RetryAfter),
+        (Operation.ADD_MEMBER, OLD, None, Conflict),
+        (Operation.REMOVE_MEMBER, NOW, NOW, RetryAfter),
+        (Operation.REMOVE_MEMBER, OLD, NOW, RetryAfter),  # whose it is the connector finds out
+        (Operation.REMOVE_MEMBER, "cn=bob,dc=x", NOW, Succeeded),
+        (Operation.REMOVE_MEMBER, OLD, None, RetryAfter),
+        (Operation.REMOVE_MEMBER, "cn=bob,dc=x", None, Succeeded),
+    ],
+)
+def test_a_membership_is_judged_by_the_name_that_the_member_has_now(operation, listed, dn, outcome):
+    side = {"member": OLD}
+    before, after = (None, side) if operation is Operation.ADD_MEMBER else (side, None)
+    asked = replace(change(operation, before, after, GROUP), member=MEMBER)
+    member = None if dn is None else SiloObject("user", "m", {"dn": dn})
+    assert isinstance(judge_read_back(asked, found(member=listed), GROUP, member), outcome)
+
+
+def test_a_member_without_a_dn_is_known_by_its_anchor():
+    asked = replace(change(Operation.ADD_MEMBER, None, {"member": "m"}, GROUP), member=MEMBER)
+    there, member = found(member=("m", "n")), SiloObject("user", "m", {})
+    assert isinstance(judge_read_back(asked, there, GROUP, member), Succeeded)
 
 
 def test_what_was_done_carries_what_was_found():
