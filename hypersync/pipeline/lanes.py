@@ -22,6 +22,7 @@ from hypersync.errors import NothingWritten, SiloError
 from hypersync.model.objects import Change, Outcome, RetryAfter, Unknown
 from hypersync.pipeline.shares import shares
 from hypersync.pipeline.silos import Reach, Silos
+from hypersync.ports.connector import Session
 
 PIECE: Final = 20
 """How many changes a further lane writes before it looks whether to go on; fills a Graph batch."""
@@ -74,7 +75,7 @@ class Lanes:
         if not share:
             return
         try:
-            outcomes = list(self.reach.opened().apply([changes[each] for each in share]))
+            outcomes = list(_again(self.reach).apply([changes[each] for each in share]))
         except SiloError as error:
             self._unwritten = error if isinstance(error, NothingWritten) else None
             outcomes = _broken_off(self.reach, error, len(share))
@@ -183,9 +184,17 @@ def _lane(silos: Silos, silo: str, door: _Door) -> Iterator[_Lane]:
 
 def _applied(reach: Reach, changes: Sequence[Change]) -> list[Outcome]:
     try:
-        return list(reach.opened().apply(changes))
+        return list(_again(reach).apply(changes))
     except SiloError as error:
         return _broken_off(reach, error, len(changes))
+
+
+def _again(reach: Reach) -> Session:
+    """Return the session or another one; raises `NothingWritten` when there is none."""
+    try:
+        return reach.opened()
+    except SiloError as error:
+        raise NothingWritten(error.message) from error
 
 
 def _broken_off(reach: Reach, error: SiloError, count: int) -> list[Outcome]:

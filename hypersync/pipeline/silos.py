@@ -19,7 +19,7 @@ from hypersync.model.objects import (
 )
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.passwords import with_passwords
-from hypersync.ports.connector import Connector, Session
+from hypersync.ports.connector import Connector, Session, is_lost
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.vault import Vault
 
@@ -63,11 +63,15 @@ class Reach:
     @property
     def is_open(self) -> bool:
         """Tell whether there is a session that did not break off."""
-        return self._session is not None
+        return self._session is not None and not is_lost(self._session)
 
     def opened(self) -> Session:
-        """Return the session; raises `SiloError` when the silo cannot be opened."""
-        if self._session is None:
+        """Return the session, or another one when it broke off.
+
+        Raises `SiloError` when the silo cannot be opened.
+        """
+        if self._session is None or is_lost(self._session):
+            self._session = None  # which it stays when there is no other
             connector = self._silos.connectors[self._silo]
             self._session = self._stack.enter_context(connector.open())
         return self._session

@@ -111,6 +111,14 @@ def lag(connector: Connector) -> timedelta:
     return found if isinstance(found, timedelta) else timedelta(0)
 
 
+def is_lost(session: object) -> bool:
+    """Tell whether the connection of a session broke, so that only another one goes on.
+
+    One that does not say so keeps none, or mends it by itself.
+    """
+    return getattr(plain(session), "is_lost", False) is True
+
+
 def plain(session: object) -> object:
     """Return the session itself, without those that stand around it."""
     while (inner := getattr(session, "wrapped", None)) is not None:

@@ -125,6 +125,11 @@ class AdSession:
         with _lost_is_unreachable():
             return AdDirectory.of(self.wire, self._schemas)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection broke: nothing more is written over it."""
+        return self.wire.is_lost
+
     def schema(self) -> Schema:
         """Return the attributes that the schema has, as each type reports them."""
         return Schema({each.name: self._attributes(each) for each in self.settings.types})

@@ -8,10 +8,8 @@ nobody elsewhere, and results are values of ours with a sentence for people.
 
 from __future__ import annotations
 
-import gc
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -35,6 +33,7 @@ from hypersync.connectors.directory.answers import (
     Step,
 )
 from hypersync.connectors.directory.link import Link
+from hypersync.connectors.directory.paging import answers, in_advance, page_after
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 
 __all__ = [
@@ -53,7 +52,6 @@ __all__ = [
     "escaped",
 ]
 ASSERTION = "1.3.6.1.1.12"
-_PAGED_RESULTS = "1.2.840.113556.1.4.319"
 _LINKS: Mapping[WireKind, str] = {
     "ldap3": "hypersync.connectors.directory.ldap3_link",
     "c": "hypersync.connectors.directory.c_link",
@@ -72,11 +70,15 @@ class _LinkModule(Protocol):
 
 
 class Wire:
-    """One connection to the server at ``url``, from first to last. Not thread-safe."""
+    """One connection to the server at ``url``, from first to last. Not thread-safe.
+
+    ``is_lost`` tells that it broke, after which it stays broken.
+    """
 
     def __init__(self, link: Link, url: str = "") -> None:
         self._link = link
         self.url = url
+        self.is_lost = False
 
     @classmethod
     def connect(cls, address: Address) -> Wire:
@@ -130,10 +132,10 @@ class Wire:
         )
 
         def page(cookie: bytes) -> Answer:
-            paged = Control(_PAGED_RESULTS, value=_page_value(page_size, cookie))
+            paged = page_after(cookie, page_size)
             return self._page(replace(search, controls=(*controls, paged)))
 
-        for answer in _in_advance(_answers(page)) if is_list else _answers(page):
+        for answer in in_advance(answers(page)) if is_list else answers(page):
             if answer.references and not ignore_references:
                 raise ScanFailed(
                     f"part of {base} is on other servers: {', '.join(answer.references[:3])}; scan "
@@ -143,7 +145,7 @@ class Wire:
 
     def _page(self, search: Search) -> Answer:
         try:
-            answer = self._link.search(search)
+            answer = self._search(search)
         except Lost as error:
             raise ScanFailed(
                 f"the server went away in the middle of {search.base}: {error}"
@@ -187,13 +189,27 @@ class Wire:
     ) -> Answer:
         """Search once and return whatever comes, the controls of the answer too; raises `Lost`."""
         scope = BASE if base_only else SUBTREE
-        return self._link.search(
+        return self._search(
             Search(base=base, filter=filter_, attributes=attributes, scope=scope, controls=controls)
         )
 
+    def _search(self, search: Search) -> Answer:
+        with self._noticing():
+            return self._link.search(search)
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        """Remember when the connection breaks."""
+        try:
+            yield
+        except Lost:
+            self.is_lost = True
+            raise
+
     def add(self, dn: str, attributes: Raw, *, controls: Sequence[Control] = ()) -> Result:
         """Add an entry; raises `Lost`."""
-        return self._link.add(dn, attributes, controls)
+        with self._noticing():
+            return self._link.add(dn, attributes, controls)
 
     def modify(
         self,
@@ -209,17 +225,20 @@ class Wire:
         ``absent`` are attributes that must have no value, else nothing is done (RFC 4528).
         """
         asserted = [assertion(absent)] if absent else []
-        return self._link.modify(dn, changes, [*controls, *asserted])
+        with self._noticing():
+            return self._link.modify(dn, changes, [*controls, *asserted])
 
     def move(
         self, dn: str, rdn: str, parent: str | None, *, controls: Sequence[Control] = ()
     ) -> Result:
         """Rename an entry, and give it another parent unless ``None``; raises `Lost`."""
-        return self._link.move(dn, rdn, parent, controls)
+        with self._noticing():
+            return self._link.move(dn, rdn, parent, controls)
 
     def delete(self, dn: str, *, controls: Sequence[Control] = ()) -> Result:
         """Delete an entry; raises `Lost`."""
-        return self._link.delete(dn, controls)
+        with self._noticing():
+            return self._link.delete(dn, controls)
 
 
 def assertion(absent: Sequence[str], held: Sequence[tuple[str, bytes]] = ()) -> Control:
@@ -234,59 +253,6 @@ def _link_module(kind: WireKind) -> _LinkModule:
         if error.name != "ldap":
             raise
         raise SiloRefused("'wire: c' needs another package; install 'hypersync[ldap-c]'") from error
-
-
-def _page_value(size: int, cookie: bytes) -> bytes:
-    return ber.sequence(ber.integer(size), ber.octets(cookie))
-
-
-def _answers(page: Callable[[bytes], Answer]) -> Iterator[Answer]:
-    """Yield every page, each asked for with the cookie of the one before."""
-    cookie = b""
-    while True:
-        answer = page(cookie)
-        cookie = _cookie_of(answer, is_first=not cookie)
-        yield answer
-        if not cookie:
-            return
-
-
-def _in_advance(answers: Iterator[Answer]) -> Iterator[Answer]:
-    """Fetch each answer, in another thread, while the one before is worked on."""
-    with ThreadPoolExecutor(1, thread_name_prefix="pages") as thread, _no_cycles():
-        coming = thread.submit(next, answers, None)
-        while (answer := coming.result()) is not None:
-            coming = thread.submit(next, answers, None)
-            yield answer
-
-
-@contextmanager
-def _no_cycles() -> Iterator[None]:
-    """Look for no reference cycles: a list makes many objects that go by themselves."""
-    was_looking = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_looking:
-            gc.enable()
-
-
-def _cookie_of(answer: Answer, *, is_first: bool) -> bytes:
-    """Return where the next page starts, nothing after the last one (RFC 2696)."""
-    value = answer.controls.get(_PAGED_RESULTS)
-    if value is None and is_first:  # the server does not page, and has said all
-        return b""
-    if value is None:
-        raise ScanFailed(
-            "the server answered a later page without a cookie, so nobody knows whether it was the "
-            "last one; look for what cuts answers on the way, such as a proxy"
-        )
-    try:
-        _, cookie = ber.parts_of(value)
-    except (ValueError, IndexError) as error:
-        raise ScanFailed("the server answered a page with a cookie that is none") from error
-    return cookie
 
 
 def escaped(value: str) -> str:

@@ -94,6 +94,11 @@ class LdapSession:
         with _lost_is_unreachable():
             return Directory.read(self.wire)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection broke: nothing more is written over it."""
+        return self.wire.is_lost
+
     def schema(self) -> Schema:
         """Return the attributes that the server knows, as each type reports them."""
         return Schema({each.name: self._attributes(each) for each in self.settings.types})

@@ -1,0 +1,71 @@
+"""A search that is answered page by page (RFC 2696), and lists that are fetched ahead."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from hypersync.connectors.directory import ber
+from hypersync.connectors.directory.answers import Answer, Control
+from hypersync.errors import ScanFailed
+
+_PAGED_RESULTS = "1.2.840.113556.1.4.319"
+
+
+def page_after(cookie: bytes, size: int) -> Control:
+    """Return what asks for the page after another one; the first comes after nothing."""
+    return Control(_PAGED_RESULTS, value=ber.sequence(ber.integer(size), ber.octets(cookie)))
+
+
+def answers(page: Callable[[bytes], Answer]) -> Iterator[Answer]:
+    """Yield every page, each asked for with the cookie of the one before.
+
+    Raises `ScanFailed` when nobody knows where it goes on.
+    """
+    cookie = b""
+    while True:
+        answer = page(cookie)
+        cookie = _cookie_of(answer, is_first=not cookie)
+        yield answer
+        if not cookie:
+            return
+
+
+def in_advance(found: Iterator[Answer]) -> Iterator[Answer]:
+    """Fetch each answer, in another thread, while the one before is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="pages") as thread, _no_cycles():
+        coming = thread.submit(next, found, None)
+        while (answer := coming.result()) is not None:
+            coming = thread.submit(next, found, None)
+            yield answer
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """Look for no reference cycles: a list makes many objects that go by themselves."""
+    was_looking = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_looking:
+            gc.enable()
+
+
+def _cookie_of(answer: Answer, *, is_first: bool) -> bytes:
+    """Return where the next page starts, nothing after the last one (RFC 2696)."""
+    value = answer.controls.get(_PAGED_RESULTS)
+    if value is None and is_first:  # the server does not page, and has said all
+        return b""
+    if value is None:
+        raise ScanFailed(
+            "the server answered a later page without a cookie, so nobody knows whether it was the "
+            "last one; look for what cuts answers on the way, such as a proxy"
+        )
+    try:
+        _, cookie = ber.parts_of(value)
+    except (ValueError, IndexError) as error:
+        raise ScanFailed("the server answered a page with a cookie that is none") from error
+    return cookie
