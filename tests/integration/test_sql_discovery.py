@@ -1,6 +1,9 @@
 """What the SQL connector says a database has, and what the account may do there."""
 
+import pytest
+
 from hypersync.model.rights import Right, Verb
+from tests.mariadb import MariaDb
 from tests.sql import STRANGER, Sql
 
 
@@ -43,12 +46,87 @@ def test_rights_are_told_where_the_database_tells(database: Sql):
             f"GRANT USAGE ON SCHEMA public TO {STRANGER}",
         )
         url = database.url.replace("postgres@", f"{STRANGER}:right@")
+    elif database.backend == "mariadb":
+        database.run(
+            f'GRANT SELECT, UPDATE ON "Users" TO {STRANGER}',
+            f"GRANT SELECT, INSERT ON phones TO {STRANGER}",
+        )
+        url = database.url.replace("root@", f"{STRANGER}:right@")
     with database.connect({"user": user}, url=url).open() as session:
         found = {each.verb: each for each in session.rights()}
-    if database.backend != "postgresql":
+    if database.backend == "sqlite":
         assert {each.granted for each in found.values()} == {None}
         return
     assert found[Verb.READ] == Right(type="user", verb=Verb.READ, granted=True)
     assert found[Verb.UPDATE].granted
     assert found[Verb.CREATE].lacking == ("INSERT on Users",)
     assert found[Verb.DELETE].lacking == ("DELETE on Users", "DELETE on phones")
+
+
+USER = {"user": {"table": "users", "anchor": "id"}}
+GRANTS = {
+    "to the account": ["GRANT {rights} ON users TO {who}"],
+    "to columns": ["GRANT SELECT, INSERT (id), UPDATE (title) ON users TO {who}"],
+    "to all of a database": ["GRANT {rights} ON {database}.* TO {who}"],
+    "to a pattern of databases": ["GRANT {rights} ON `test\\_%`.* TO {who}"],
+    "by a role of a role": [
+        "CREATE ROLE writers_of_users",
+        "CREATE ROLE staff",
+        "GRANT {rights} ON users TO writers_of_users",
+        "GRANT writers_of_users TO staff",
+        "GRANT staff TO {who}",
+        "SET DEFAULT ROLE staff FOR {who}",
+    ],
+    "to everybody": ["GRANT {rights} ON users TO PUBLIC"],
+}
+
+
+@pytest.mark.parametrize("way", GRANTS)
+def test_rights_in_mariadb_are_those_that_hold_however_they_were_given(
+    mariadb_for_silos: MariaDb, way: str
+):
+    database = Sql("mariadb", mariadb_for_silos.create())
+    name = database.url.rpartition("/")[2]
+    who = "visitor@'%'"
+    database.run(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, title VARCHAR(9))",
+        "CREATE TABLE other (id INTEGER PRIMARY KEY)",
+        f"CREATE USER {who} IDENTIFIED BY 'right'",
+        f"GRANT SELECT ON other TO {who}",
+    )
+    try:
+        known = {"rights": "SELECT, INSERT, UPDATE", "who": who, "database": name}
+        database.run(*(each.format(**known) for each in GRANTS[way]))
+        url = database.url.replace("root@", "visitor:right@")
+        with database.connect(USER, url=url).open() as session:
+            found = {each.verb: (each.granted, each.lacking) for each in session.rights()}
+        assert found == {
+            Verb.READ: (True, ()),
+            Verb.CREATE: (True, ()),
+            Verb.UPDATE: (True, ()),
+            Verb.DELETE: (False, ("DELETE on users",)),
+        }
+        assert database.rows("SELECT count(*) FROM users") == [(0,)]
+    finally:
+        for each in (f"USER {who}", "ROLE IF EXISTS staff", "ROLE IF EXISTS writers_of_users"):
+            mariadb_for_silos.execute(f"DROP {each}")
+        mariadb_for_silos.drop(database.url)
+
+
+def test_of_a_view_in_mariadb_only_what_is_missing_is_told(mariadb_for_silos: MariaDb):
+    database = Sql("mariadb", mariadb_for_silos.create())
+    database.run(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, title VARCHAR(9))",
+        "CREATE VIEW users AS SELECT id, title FROM people",
+        f"GRANT SELECT, UPDATE, SHOW VIEW ON users TO {STRANGER}@'%'",
+    )
+    url = database.url.replace("root@", f"{STRANGER}:right@")
+    with database.connect(USER, url=url).open() as session:
+        found = {each.verb: each.granted for each in session.rights()}
+    mariadb_for_silos.drop(database.url)
+    assert found == {
+        Verb.READ: None,
+        Verb.CREATE: False,
+        Verb.UPDATE: None,
+        Verb.DELETE: False,
+    }

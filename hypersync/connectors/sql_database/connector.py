@@ -19,8 +19,9 @@ from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.connectors.sql_database.database import Database
-from hypersync.connectors.sql_database.discover import other_tables, rights_of
+from hypersync.connectors.sql_database.discover import other_tables
 from hypersync.connectors.sql_database.options import SqlOptions, scope_of, type_options
+from hypersync.connectors.sql_database.rights import rights_of
 from hypersync.connectors.sql_database.rows import Rows
 from hypersync.connectors.sql_database.scan import Scan
 from hypersync.connectors.sql_database.source import Source
