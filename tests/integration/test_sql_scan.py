@@ -1,11 +1,12 @@
 """What the SQL connector reads, on each database: values, names, moments, deltas, complaints."""
 
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import create_engine, text
 
 from hypersync.connectors.sql_database.options import SqlOptions
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
@@ -399,6 +400,74 @@ def test_a_row_from_the_future_hides_nothing(database: Sql):
     cursor = cursor_of(scan(connector))
     database.run("INSERT INTO users VALUES (3, CURRENT_TIMESTAMP)")
     assert sorted(seen(scan(connector, cursor=cursor))) == ["2", "3"]
+
+
+NAIVE = {"sqlite": "TEXT", "postgresql": "TIMESTAMP", "mariadb": "DATETIME"}
+
+
+@pytest.mark.parametrize("offset", [timedelta(hours=14), timedelta(hours=-12)])
+def test_a_delta_column_in_the_local_time_of_any_zone_hides_nothing(
+    database: Sql, offset: timedelta
+):
+    changing(database, declared=NAIVE[database.backend])
+    connector = database.connect(CHANGING)
+    local = datetime.now(UTC) + offset  # noqa: TID251 - the databases' clock is the real one
+
+    def put(number: int, after: timedelta) -> None:
+        stamp = f"{local + after:%Y-%m-%d %H:%M:%S}"
+        database.run(f"INSERT INTO users VALUES ({number}, '{stamp}')")  # noqa: S608 - ours
+
+    put(1, timedelta(hours=-30))
+    put(2, timedelta(0))
+    cursor = cursor_of(scan(connector))
+    for number in (3, 4):
+        put(number, timedelta(seconds=number))
+        events = scan(connector, cursor=cursor)
+        found = sorted(seen(events))
+        assert str(number) in found
+        assert "1" not in found
+        cursor = cursor_of(events)
+
+
+def test_the_hour_that_comes_twice_is_read_again_with_an_overlap_of_more_than_it(database: Sql):
+    changing(
+        database,
+        "(1, '2026-10-25 02:59:00')",  # in Paris, before the clocks are set back
+        declared=NAIVE[database.backend],
+    )
+    kinds = {
+        overlap: {"user": {**CHANGING["user"], "overlap": overlap}} for overlap in ("5m", "70m")
+    }
+    cursors = {each: cursor_of(scan(database.connect(kinds[each]))) for each in kinds}
+    database.run("INSERT INTO users VALUES (2, '2026-10-25 02:01:00')")  # two minutes later
+    found = {
+        each: sorted(seen(scan(database.connect(kinds[each]), cursor=cursors[each])))
+        for each in kinds
+    }
+    assert found == {"5m": ["1"], "70m": ["1", "2"]}
+    assert sorted(seen(scan(database.connect(kinds["5m"])))) == ["1", "2"]  # a full scan
+
+
+@pytest.mark.parametrize(("overlap", "is_found"), [("10m", True), ("1m", False)])
+def test_a_transaction_that_ends_long_after_its_stamp_is_found_within_the_overlap(
+    database: Sql, overlap: str, is_found: bool
+):
+    if database.backend == "sqlite":
+        return  # there is one writer at a time
+    changing(database, "(1, '2026-01-01 12:00:00')")
+    kinds = {"user": {**CHANGING["user"], "overlap": overlap}}
+    connector = database.connect(kinds)
+    engine = create_engine(database.url.replace("mariadb:", "mariadb+pymysql:"))
+    with engine.connect() as slow:
+        slow.execute(text("UPDATE users SET changed = '2026-01-01 12:01:00' WHERE id = 1"))
+        database.run("INSERT INTO users VALUES (2, '2026-01-01 12:05:00')")
+        events = scan(connector)  # sees what was committed
+        assert "12:00:00" in str(seen(events)["1"]["changed"])
+        slow.commit()
+    engine.dispose()
+    late = scan(connector, cursor=cursor_of(events))
+    assert ("1" in seen(late)) is is_found
+    assert "12:01:00" in str(seen(scan(connector))["1"]["changed"])  # a full scan finds it anyway
 
 
 def test_an_old_copy_or_another_source_needs_a_full_scan(database: Sql):
