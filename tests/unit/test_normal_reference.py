@@ -1,0 +1,84 @@
+"""References of silos are equal however they are written, and only then."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hypersync.connectors.directory.names import naming_values
+from hypersync.model.joins import normal_reference
+
+VALUES = st.text(
+    st.characters(exclude_categories=["Cs", "Cn", "Lu", "Lt", "Zl", "Zp"]), min_size=1, max_size=12
+)
+MUST = ',+"\\<>;'
+
+
+def hexed(sign: str) -> str:
+    return "".join(f"\\{each:02X}" for each in sign.encode())
+
+
+def escaped(value: str, *, by_hex: bool) -> str:
+    """Write a value as servers do: by a backslash, or by the bytes."""
+    signs = []
+    for at, sign in enumerate(value):
+        is_edge = at in (0, len(value) - 1) and sign in " #"
+        if sign in MUST or is_edge:
+            signs.append(hexed(sign) if by_hex else f"\\{sign}")
+        else:
+            signs.append(hexed(sign) if by_hex or not sign.isprintable() else sign)
+    return "".join(signs)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (r"CN=Doe\, John,OU=People", r"cn=doe\2C John , ou=people"),
+        (r"cn=Doe\2c\20John,ou=x", r"cn=doe\,\ john,ou=x"),
+        (r"cn=a\3Db,dc=x", "cn=a=b,dc=x"),
+        (r"cn=Lu\C4\8Di\C4\87,dc=x", "cn=Lučić,dc=x"),
+        (r"cn=\41nn,dc=x", "cn=ann,dc=x"),
+        (r"cn=tail\20,dc=x", r"cn=tail\ ,dc=x"),
+        (r"cn=a\2Bb+sn=c,dc=x", r"CN=A\+B + SN=C,DC=X"),
+    ],
+)
+def test_equal_names_are_equal_however_they_are_escaped(one: str, other: str):
+    assert normal_reference(one) == normal_reference(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (r"cn=a\,b,dc=x", "cn=a,b=b,dc=x"),
+        (r"cn=a\+b=c,dc=x", "cn=a+b=c,dc=x"),
+        (r"cn=tail\ ,dc=x", "cn=tail,dc=x"),
+        (r"cn=a\\,dc=x", r"cn=a\,dc=x"),
+        (r"cn=\FF,dc=x", r"cn=\FE,dc=x"),
+        ("cn=a\\", "cn=b\\"),
+    ],
+)
+def test_different_names_stay_different(one: str, other: str):
+    assert normal_reference(one) != normal_reference(other)
+
+
+@pytest.mark.parametrize(
+    "stored", [r"cn=doe\, john,ou=x", r"cn=x\0acnf:1,dc=x", r"cn=a\\,dc=x", r"cn=\#a,dc=x"]
+)
+def test_what_active_directory_writes_is_stored_as_before(stored: str):
+    assert normal_reference(stored) == stored
+
+
+def test_an_anchor_is_no_name():
+    assert normal_reference(r"S-1-5\2C") == r"S-1-5\2C"
+
+
+@given(value=VALUES)
+def test_a_value_has_one_form_which_is_its_own_and_tells_the_value(value: str):
+    forms = {
+        normal_reference(f"cn={escaped(value, by_hex=each)},dc=x\\2d") for each in (True, False)
+    }
+    (form,) = forms
+    assert normal_reference(form) == form
+    (read,) = [text for name, text in naming_values(form) if name == "cn"]
+    assert read.replace(" ", "") == value.casefold().replace(" ", "")
