@@ -47,7 +47,11 @@ class Session(Protocol):
         """Read one object by anchor without the scope's filter; ``None`` when it is not there."""
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Write the changes, each only if its ``before`` still holds; one outcome per change."""
+        """Write the changes, each only if its ``before`` still holds; one outcome per change.
+
+        Raises `NothingWritten` when it did not get as far as the first change: all of them wait.
+        After any other error what became of them has to be read back.
+        """
 
     def check(self) -> Sequence[Mistake]:
         """Say what is wrong with reachability, rights, base and schema."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from hypersync.cli.silo_state import pause_state
-from hypersync.errors import SiloPaused, SiloRefused, SiloUnreachable
+from hypersync.errors import NothingWritten, SiloPaused, SiloRefused, SiloUnreachable
 from hypersync.insight.dashboard import silos_now
 from hypersync.insight.notices import notices
 from hypersync.model.actions import ActionState
@@ -214,6 +214,46 @@ def test_a_silo_that_breaks_off_whenever_it_is_read_back_is_paused(watched):
     before = watched.door.opened
     watched.try_to_write(2)
     assert watched.door.opened == before
+
+
+class NeverBegun:
+    """A directory that lets in and then refuses before anything is written."""
+
+    can_write = True
+
+    def __init__(self, inner, error) -> None:
+        self._inner, self._error = inner, error
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+    @contextmanager
+    def open(self):
+        with self._inner.open() as session:
+            session.apply = self._refuse
+            yield session
+
+    def _refuse(self, changes):
+        raise NothingWritten("not as far as the first change") from self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_paused"), [(SiloUnreachable("gone"), False), (SiloRefused("password"), True)]
+)
+def test_what_was_not_begun_waits_and_is_not_in_doubt(watched, error, is_paused):
+    watched.retitle("new")
+    app = watched.app
+    door = NeverBegun(app.connectors["dir"], error)
+    silos = replace(app.engine.silos, connectors={**app.connectors, "dir": door})
+    watched.app = replace(app, engine=replace(app.engine, silos=silos))
+    watched.try_to_write(1)
+    assert {each.state for each in watched_actions(watched)} == {ActionState.QUEUED}
+    assert bool(watched.paused) is is_paused
+    assert watched.state.failures == 1
+    watched.app = app
+    watched.later(minutes=11)
+    watched.sync()
+    assert set(watched.titles()) == {"new"}
 
 
 # --- it is tried again ---------------------------------------------------------------------------
