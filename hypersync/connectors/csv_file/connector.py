@@ -18,7 +18,6 @@ import re
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice, repeat
 from pathlib import Path
 from typing import ClassVar
@@ -36,7 +35,7 @@ from hypersync.connectors.csv_file.table import (
 )
 from hypersync.connectors.csv_file.write import Table, apply_changes
 from hypersync.connectors.discovery import discover_by_scan
-from hypersync.connectors.files import Stamp
+from hypersync.connectors.files import FilesConnector, Kept, Stamp
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import (
     BATCH_SIZE,
@@ -65,24 +64,16 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @connector("csv")
-class CsvConnector:
+class CsvConnector(FilesConnector["CsvSession"]):
     """Reads and writes the CSV files of one silo."""
 
     options: ClassVar[type[SiloOptions]] = CsvOptions
     can_write: ClassVar[bool] = True
     recreates: ClassVar[bool] = True
 
-    def __init__(self, settings: SiloSettings) -> None:
-        self._settings = settings
-
-    def streams(self) -> Sequence[Sequence[ObjectType]]:
-        """Return one stream for each file."""
-        return tuple((each,) for each in self._settings.types)
-
-    @contextmanager
-    def open(self) -> Iterator[CsvSession]:
-        """Open a session; files are opened when they are used."""
-        yield CsvSession(self._settings)
+    def session(self) -> CsvSession:
+        """Return a session of its own."""
+        return CsvSession(self._settings)
 
 
 class CsvSession:
@@ -90,7 +81,7 @@ class CsvSession:
 
     def __init__(self, settings: SiloSettings) -> None:
         self._settings = settings
-        self._tables: dict[str, tuple[Stamp, Table]] = {}
+        self._tables: Kept[Table] = Kept()
 
     def schema(self) -> Schema:
         """Return the columns of each file."""
@@ -116,13 +107,12 @@ class CsvSession:
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
         """Look one object up; raises `SiloRefused` when its rows cannot be told apart."""
         format_ = self._format(object_type)
-        stamp = Stamp.of(format_.path) if format_.path.exists() else None
-        known = self._tables.get(object_type.name)
-        if known is None or known[0] != stamp:
+
+        def load() -> tuple[Stamp, Table]:
             table = Table.load(format_)
-            known = (table.stamp, table)
-            self._tables[object_type.name] = known
-        return known[1].object(object_type, anchor)
+            return table.stamp, table
+
+        return self._tables.of(object_type, format_.path, load).object(object_type, anchor)
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write all changes of one file in one replacement of it."""

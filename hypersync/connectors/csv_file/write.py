@@ -7,10 +7,9 @@ apart or read (an anchor twice, too few fields) are kept as they are and never w
 from __future__ import annotations
 
 import csv
-import fcntl
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Self
 
 from hypersync.connectors.changes import is_missing, settled, sorted_values, written
+from hypersync.connectors.csv_file.lock import locked
 from hypersync.connectors.csv_file.table import Columns, Format, Row, opened, read_header
 from hypersync.connectors.files import Stamp
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
@@ -46,7 +46,7 @@ def apply_changes(format_: Format, changes: Sequence[Change]) -> list[Outcome]:
     """
     format_ = replace(format_, path=format_.path.resolve())
     try:
-        with _locked(format_.path) as is_ours:
+        with locked(format_.path) as is_ours:
             if not is_ours:
                 return _all_later(changes, f"{format_.name} is being written")
             table = Table.load(format_)
@@ -60,24 +60,6 @@ def apply_changes(format_: Format, changes: Sequence[Change]) -> list[Outcome]:
 
 def _all_later(changes: Sequence[Change], reason: str) -> list[Outcome]:
     return [RetryAfter(_SOON, reason) for _ in changes]
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Take the lock beside the file without waiting; tell whether it is ours."""
-    try:
-        lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise SiloUnreachable(f"{path.parent}: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(lock)
 
 
 class Table:

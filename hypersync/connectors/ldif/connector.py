@@ -18,7 +18,7 @@ from pydantic import Field
 
 from hypersync.config.values import Filled
 from hypersync.connectors.changes import refuse_all
-from hypersync.connectors.files import Stamp, unchanging
+from hypersync.connectors.files import FilesConnector, Kept, Stamp, unchanging
 from hypersync.connectors.ldif.entries import Entries, Shape
 from hypersync.connectors.ldif.records import Broken, NoContent, Reader
 from hypersync.connectors.registry import connector
@@ -70,23 +70,15 @@ class LdifOptions(SiloOptions):
 
 
 @connector("ldif")
-class LdifConnector:
+class LdifConnector(FilesConnector["LdifSession"]):
     """Reads the LDIF files of one silo."""
 
     options: ClassVar[type[SiloOptions]] = LdifOptions
     can_write: ClassVar[bool] = False
 
-    def __init__(self, settings: SiloSettings) -> None:
-        self._settings = settings
-
-    def streams(self) -> Sequence[Sequence[ObjectType]]:
-        """Return one stream for each type."""
-        return tuple((each,) for each in self._settings.types)
-
-    @contextmanager
-    def open(self) -> Iterator[LdifSession]:
-        """Open a session; files are opened when they are used."""
-        yield LdifSession(self._settings)
+    def session(self) -> LdifSession:
+        """Return a session of its own."""
+        return LdifSession(self._settings)
 
 
 class LdifSession:
@@ -94,7 +86,7 @@ class LdifSession:
 
     def __init__(self, settings: SiloSettings) -> None:
         self._settings = settings
-        self._known: dict[str, tuple[Stamp, dict[str, Seen | Invalid]]] = {}
+        self._known: Kept[dict[str, Seen | Invalid]] = Kept()
 
     def schema(self) -> Schema:
         """Say that every type may have any attribute: a file has no schema."""
@@ -136,12 +128,7 @@ class LdifSession:
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
         """Look one object up; raises `SiloRefused` when its entries cannot be told apart."""
         path = self._path(object_type)
-        stamp = Stamp.of(path) if path.exists() else None
-        known = self._known.get(object_type.name)
-        if known is None or known[0] != stamp:
-            known = self._load(object_type)
-            self._known[object_type.name] = known
-        found = known[1].get(anchor)
+        found = self._known.of(object_type, path, lambda: self._load(object_type)).get(anchor)
         if isinstance(found, Invalid):
             raise SiloRefused(f"{found.where}: {found.why}")
         return None if found is None else SiloObject(found.type, anchor, found.attributes)
