@@ -77,7 +77,9 @@ class MariaDb:
 
     def execute(self, statement: str) -> None:
         """Run one statement as root."""
-        connection = pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True)
+        # else each connection reads the certificates of this machine, to no end
+        plain = {"user": "root", "autocommit": True, "ssl_disabled": True}
+        connection = pymysql.connect(host="127.0.0.1", port=self.port, **plain)
         with connection, connection.cursor() as cursor:
             cursor.execute(statement)
 

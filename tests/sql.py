@@ -43,7 +43,8 @@ class Sql:
 
     def _engine(self) -> Engine:
         url = self.url.replace("mariadb://", "mariadb+pymysql://")
-        return create_engine(url, poolclass=NullPool)
+        plain = {"ssl_disabled": True} if self.backend == "mariadb" else {}
+        return create_engine(url, poolclass=NullPool, connect_args=plain)
 
     def _own(self, statement: str) -> str:
         return statement.replace('"', "`") if self.backend == "mariadb" else statement
