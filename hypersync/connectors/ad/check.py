@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
 from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.dirsync import RIGHT, DirSync, NoRight
 from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.ad.place import AdPlace, place_of
 from hypersync.connectors.ad.usn import Numbers
+from hypersync.connectors.directory.names import normal
 from hypersync.connectors.directory.options import remedies
 from hypersync.connectors.directory.tree import ANY
 from hypersync.connectors.directory.wire import Lost
@@ -17,6 +18,12 @@ from hypersync.connectors.settings import SiloSettings
 from hypersync.errors import SiloError
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import ObjectType
+
+UNITS: Final = 200
+"""So many organizational units are looked into, each by a request."""
+NAMED: Final = 3
+"""So many of those in which nothing is seen are named."""
+_UNIT = "(objectClass=organizationalUnit)"
 
 
 def check(settings: SiloSettings, options: AdOptions, directory: AdDirectory) -> Iterator[Mistake]:
@@ -32,6 +39,9 @@ def check(settings: SiloSettings, options: AdOptions, directory: AdDirectory) ->
         except (SiloError, Lost) as error:
             remedy = f"see the type {kind.name!r} of the silo {settings.silo!r}"
             yield Mistake(str(error), remedy)
+    bases = {each.base.lower(): each for each in map(place_of, settings.types)}
+    for place in bases.values():
+        yield from _check_units(place, directory)
     for context in contexts.values():
         yield from _check_deltas(context, options.delta, directory, settings.silo)
 
@@ -55,6 +65,35 @@ def _check_type(kind: ObjectType, place: AdPlace, directory: AdDirectory) -> Ite
                 "full more often",
                 level=Level.WARNING,
             )
+
+
+def _check_units(place: AdPlace, directory: AdDirectory) -> Iterator[Mistake]:
+    """Say where nothing is seen: what the account may not list cannot be told from an empty unit.
+
+    So many units as ``UNITS`` are looked at.
+    """
+    if place.is_one_level:
+        return
+    wire = directory.wire
+    try:
+        units = next(wire.pages(place.base, _UNIT, ["1.1"], page_size=UNITS), [])
+        inner = [each.dn for each in units if normal(each.dn) != normal(place.base)]
+        silent = sorted(
+            dn
+            for dn in inner
+            if not any(next(wire.pages(dn, ANY, ["1.1"], one_level=True, page_size=1), []))
+        )
+    except (SiloError, Lost):  # what is wrong with the base was said
+        return
+    if silent:
+        more = f" and {len(silent) - NAMED} more" if len(silent) > NAMED else ""
+        yield Mistake(
+            f"nothing is seen in {'; '.join(silent[:NAMED])}{more}: there is nothing, or the "
+            "account may not list it, and then what is there looks absent",
+            "let the account list these units, and name somebody in each who must be seen "
+            "('source_guard: {canaries: ...}')",
+            level=Level.WARNING,
+        )
 
 
 def _check_deltas(
