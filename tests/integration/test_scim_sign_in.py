@@ -245,6 +245,7 @@ def test_the_certificate_is_checked(scim: ScimServer, secure: int, certificate: 
     said = unreachable(connect(url))
     assert "cannot be reached" in said
     assert "self-signed certificate" in said
+    assert said.endswith("or named with 'tls: {ca_file: ...}'")
     unchecked = connect(url, tls={"verify": "false"})
     assert len(scan(unchecked)) == 2
     with unchecked.open() as session:

@@ -146,6 +146,12 @@ def is_late(error: Exception) -> bool:
     return isinstance(error, requests.ReadTimeout) or isinstance(cause, ReadTimeoutError)
 
 
+def words_of(error: Exception) -> str:
+    """Return what an error of the library says, without the objects it names."""
+    text = str(error)
+    return text.partition(": ")[2] if text.startswith(("<", "HTTP")) else text
+
+
 def _timed(manager: _Manager) -> _Manager:
     """Let a manager make our connections, where it would make the library's own."""
     ours = {HTTPConnectionPool: HTTPTimedPool, HTTPSConnectionPool: HTTPSTimedPool}

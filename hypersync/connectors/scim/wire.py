@@ -29,6 +29,7 @@ from hypersync.connectors.scim.bounded import (
     content,
     is_late,
     limit,
+    words_of,
 )
 from hypersync.connectors.steady import Pause
 from hypersync.errors import ConnectionLost, SiloRefused, SiloUnreachable
@@ -37,6 +38,10 @@ _MEDIA: Final = "application/scim+json"
 _LONGEST_TEXT: Final = 300
 _LATER: Final = timedelta(seconds=30)
 _ATTEMPTS: Final = 5
+_CERTIFICATE: Final = (
+    "; its certificate has to be good today and for the name in 'url:', and signed by an authority "
+    "that is trusted here or named with 'tls: {ca_file: ...}'"
+)
 _SENTENCES: Final = {
     401: "the service does not accept the token or password",
     403: "the account we sign in with has not the right",
@@ -223,9 +228,10 @@ class Wire:
         reason = getattr(error.args[0] if error.args else None, "reason", None)
         is_unsent = isinstance(error, requests.ConnectTimeout | requests.exceptions.InvalidSchema)
         unsent = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError)
-        said = self._shown(_words(reason if isinstance(reason, Exception) else error))
+        said = self._shown(words_of(reason if isinstance(reason, Exception) else error))
         if is_unsent or isinstance(reason, unsent):
-            return NotSent(f"{self.url} cannot be reached: {said}")
+            remedy = _CERTIFICATE if isinstance(reason, urllib3.exceptions.SSLError) else ""
+            return NotSent(f"{self.url} cannot be reached: {said}{remedy}")
         return Lost(said or type(error).__name__)
 
     def _answer(self, response: requests.Response) -> Answer:
@@ -270,12 +276,6 @@ class Wire:
                 text = text.replace(part, "***")
         line = "".join(each if each.isprintable() else " " for each in text)
         return line if len(line) <= _LONGEST_TEXT else line[:_LONGEST_TEXT] + "..."
-
-
-def _words(error: Exception) -> str:
-    """Return what an error of the library says, without the objects it names."""
-    text = str(error)
-    return text.partition(": ")[2] if text.startswith(("<", "HTTP")) else text
 
 
 def _json(content: bytes) -> tuple[Any, bool]:
