@@ -46,3 +46,12 @@ def test_users_that_are_configured_are_not_found_again(graph: GraphService):
     found = found_in(graph, person=TypeConfig(options={"resource": "users"}))
     assert set(found) == {"person", "group"}
     assert found["person"].objects == 1
+
+
+def test_one_page_of_each_type_is_looked_at(graph: GraphService):
+    graph.fill(users=1_500, groups=120)
+    found = found_in(graph)
+    assert (found["user"].sampled, found["user"].objects) == (999, None)
+    assert (found["group"].sampled, found["group"].objects) == (100, None)
+    for resource in ("users", "groups"):
+        assert len(graph.calls("GET", part=f"/{resource}/delta")) == 1

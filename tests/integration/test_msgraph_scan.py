@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hypersync.check.probe import State, probe
 from hypersync.connectors.contract import seen, succeeded
+from hypersync.connectors.msgraph import parts
 from hypersync.connectors.msgraph.options import LOOPBACK
 from hypersync.errors import CursorLost, ScanFailed
 from hypersync.model.objects import (
@@ -19,9 +22,12 @@ from hypersync.model.objects import (
     Operation,
     Seen,
 )
+from hypersync.ports.progress import NoProgress
 from tests.graphing import apply, change, connect, cursor_of, kinds, scan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hypersync.connectors.msgraph.connector import MsgraphConnector
     from tests.services.graph.service import GraphService
 
@@ -84,6 +90,41 @@ def test_a_large_group_that_comes_in_parts_is_one(graph: GraphService):
     events = scan(connect(graph, page_size=1), "group")
     assert [e.anchor for e in events if isinstance(e, Seen)] == [staff]
     assert seen(events, kinds(connect(graph))["group"])[staff]["members"] == tuple(sorted(people))
+
+
+def test_some_groups_are_reported_before_the_round_ends(graph: GraphService):
+    ann = graph.add_user("ann")
+    groups = {graph.add_group(f"g{n:02}", [ann]) for n in range(40)}
+    connector = connect(graph, page_size=20)
+    with connector.open() as session:
+        stream = session.scan([kinds(connector)["group"]], None)
+        first = next(stream)
+        rest = [event for batch in stream for event in batch]
+    assert len(first) == 10
+    seen_ones = [each for each in (*first, *rest) if isinstance(each, Seen)]
+    assert {each.anchor for each in seen_ones} == groups
+    assert len(seen_ones) == len(groups)
+    assert all(each.attributes["members"] == (ann,) for each in seen_ones)
+
+
+def test_trying_a_silo_does_not_read_the_whole_tenant(graph: GraphService):
+    graph.fill(users=300, groups=60)
+    steps = probe("entra", connect(graph, page_size=20), (), NoProgress())
+    read = [each for each in steps if each.name == "read"]
+    assert [each.state for each in read] == [State.OK, State.OK]
+    assert all("10 objects" in each.message for each in read)
+    for resource in ("users", "groups"):
+        assert len(graph.calls("GET", part=f"/{resource}/delta")) <= 2  # one may be under way
+
+
+def test_a_scan_of_groups_without_room_for_them_fails(
+    graph: GraphService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    graph.add_group("staff")
+    monkeypatch.setattr(parts, "_IN_MEMORY", 1)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(ScanFailed, match="there is no room for what Graph tells of its groups"):
+        scan(connect(graph), "group")
 
 
 def test_a_group_without_members_has_none(graph: GraphService):

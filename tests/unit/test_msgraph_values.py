@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
 
+from hypersync.connectors.msgraph import parts
 from hypersync.connectors.msgraph.after import judge
 from hypersync.connectors.msgraph.answers import Answer
 from hypersync.connectors.msgraph.job import job_of
 from hypersync.connectors.msgraph.options import MsgraphOptions, Place, completed, place_of
+from hypersync.connectors.msgraph.parts import Kept, Parted
 from hypersync.connectors.msgraph.patience import Patience
 from hypersync.connectors.msgraph.properties import CLOUDS, GROUPS, USERS
 from hypersync.connectors.msgraph.read import Found
 from hypersync.connectors.msgraph.reads import Recent
-from hypersync.connectors.msgraph.rounds import Items, Parted, Whole
+from hypersync.connectors.msgraph.rounds import Items, Whole
 from hypersync.connectors.msgraph.steps import Steps
 from hypersync.connectors.msgraph.values import body_of, emptied, joined, laid_over
 from hypersync.connectors.settings import object_types
@@ -54,9 +57,10 @@ def whole(*pages: Sequence[object], found: Mapping[str, Found | None] | None = N
 def parted(*pages: Sequence[object], found: Mapping[str, Found | None] | None = None) -> Batch:
     there = dict(found or {})
     items = Items(place("groups", "displayName", "members"))
-    told = Parted(items, lambda anchors: {each: there.get(each) for each in anchors})
-    events = [event for page in pages for event in told.take(page)]
-    return events + [event for batch in told.rest() for event in batch]
+    with Kept() as kept:
+        told = Parted(items, lambda anchors: {each: there.get(each) for each in anchors}, kept)
+        events = [event for page in pages for event in told.take(page)]
+        return events + [event for batch in told.rest() for event in batch]
 
 
 def user(id_: str, **values: object) -> Item:
@@ -155,6 +159,55 @@ def test_of_a_group_that_is_told_after_its_removal_no_half_is_believed():
     pages = [members("1", "a", displayName="staff")], [gone("1")], [members("1", "b")]
     events = parted(*pages, found={"1": Found(whole_group)})
     assert events == [Seen("thing", "1", whole_group.attributes)]
+
+
+def test_what_changes_of_a_group_that_was_reported_early_is_reported_too():
+    early = Found(SiloObject("thing", "1", {"displayName": "staff", "members": ("a",)}))
+    events = parted(
+        [members("1", "a", displayName="staff")], [members("1", "b")], found={"1": early}
+    )
+    assert events == [
+        Seen("thing", "1", {"displayName": "staff", "members": ("a",)}),
+        Seen("thing", "1", {"displayName": "staff", "members": ("a", "b")}),
+    ]
+
+
+def test_a_group_that_was_reported_early_and_is_gone_is_invalid_until_the_next_delta():
+    there: dict[str, Found | None] = {"1": Found(SiloObject("thing", "1", {"displayName": "x"}))}
+    items = Items(place("groups", "displayName", "members"))
+    with Kept() as kept:
+        told = Parted(items, lambda anchors: {each: there.get(each) for each in anchors}, kept)
+        (seen,) = told.take([members("1", displayName="x")])
+        there.clear()
+        told.take([gone("1")])
+        events = [event for batch in told.rest() for event in batch]
+    assert isinstance(seen, Seen)
+    assert [type(event) for event in events] == [Invalid]
+    assert told.left == {"1": "soft"}
+
+
+def test_a_large_group_is_not_reported_before_all_of_it_is_told():
+    people = [f"p{n:03}" for n in range(101)]
+    found = {"1": Found(SiloObject("thing", "1", {"displayName": "read"}))}
+    events = parted([members("1", *people)], [members("1", "z")], found=found)
+    assert events == [Seen("thing", "1", {"members": (*people, "z")})]
+
+
+def test_what_is_told_of_groups_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(parts, "_IN_MEMORY", 100_000)
+    items = Items(place("groups", "displayName", "members"))
+    tracemalloc.start()
+    try:
+        with Kept() as kept:
+            told = Parted(items, lambda anchors: dict.fromkeys(anchors), kept)
+            for number in range(200):
+                told.take([members(str(number), *(f"{number}-{n:030}" for n in range(500)))])
+            sizes = [len(e.attributes["members"]) for batch in told.rest() for e in batch]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes == [500] * 200
+    assert peak < 3_000_000  # all members at once are ten million
 
 
 @pytest.mark.parametrize("told", [7, {"id": "a"}, [7], [{"@removed": {}}], [{"id": None}]])

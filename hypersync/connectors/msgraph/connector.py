@@ -162,6 +162,7 @@ class MsgraphSession:
 
     def __init__(self, owner: MsgraphConnector, client: Client) -> None:
         self._owner = owner
+        self._client = client
         self._settings = owner.settings
         self._options = owner._options
         self._wire = Wire(
@@ -195,8 +196,11 @@ class MsgraphSession:
         if len(types) != 1:
             raise ValueError("a stream of Graph is one type")
         self._told.clear()
-        scan = Scan(place_of(types[0]), self._wire, self.scope(types), self._options.page_size)
+        scan = self._pass(types)
         yield from scan.full() if cursor is None else scan.delta(cursor, self._note)
+
+    def _pass(self, types: Sequence[ObjectType]) -> Scan:
+        return Scan(place_of(types[0]), self._wire, self.scope(types), self._options.page_size)
 
     def _note(self, told: Changed | Deleted) -> None:
         """Remember what a delta tells; of what it called deleted only a read says anything more."""
@@ -239,16 +243,18 @@ class MsgraphSession:
         return [mistake for each in self._types for mistake in check.mistakes(place_of(each))]
 
     def discover(self) -> Sequence[FoundType]:
-        """Look at some objects of each type, and at users and groups."""
+        """Look at a page of objects of each type, and of users and groups."""
         silo = self._settings.silo
         others = other_resources(self._options, silo, self._types, self._look)
         return [*map(self._look, self._types), *others]
 
     def _look(self, kind: ObjectType) -> FoundType:
         schema = Schema({kind.name: self._check().schema(place_of(kind))})
-        (found,) = discover_by_scan(self, [kind], schema)
+        page = FirstPage(self._owner, self._client)
+        (found,) = discover_by_scan(page, [kind], schema)
         joins = tuple(name for name in found.joins if name != "id")
-        return replace(found, anchors=("id",), joins=joins)
+        objects = found.objects if page.is_whole else None
+        return replace(found, anchors=("id",), joins=joins, objects=objects)
 
     def rights(self) -> Sequence[Right]:
         """Say what the application may do, by the permissions that its token names."""
@@ -257,3 +263,18 @@ class MsgraphSession:
 
     def _check(self) -> Check:
         return Check(self._wire, self._owner.roles(), writes=self._settings.write)
+
+
+class FirstPage(MsgraphSession):
+    """A session whose full scans are one page; ``is_whole`` tells whether that was all."""
+
+    is_whole = False
+
+    def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
+        """Read a page of one type, or all that its filter finds; raises `ScanFailed`."""
+        if place_of(types[0]).filter is not None:
+            yield from super().scan(types, cursor)
+            self.is_whole = True
+            return
+        batch, self.is_whole = self._pass(types).sample()
+        yield batch

@@ -1,7 +1,7 @@
 """What the items of a delta query tell, and how a first round is put together.
 
 In a first round an object is told as a whole, but it may be told again when it changes meanwhile,
-and a large group is told in parts. So groups are reported at the end of the round, put together.
+and a large group is told in parts: `parts` puts these together.
 Users are reported as they come; one that was told of again in other words is read once more at the
 end, and what the round told is laid over it. What comes first in a round need not have been first,
 so what was told of and removed in the same round is read at the end. A user that is not there then
@@ -28,7 +28,6 @@ from hypersync.connectors.msgraph.values import (
     hides_members,
     joined,
     laid_over,
-    members_of,
     moves,
 )
 from hypersync.connectors.settings import batches
@@ -41,7 +40,6 @@ from hypersync.model.objects import (
     Invalid,
     ScanEvent,
     Seen,
-    Value,
 )
 
 ReadMany: TypeAlias = Callable[[Sequence[str]], Mapping[str, Found | None]]
@@ -178,11 +176,13 @@ class Whole:
         both = [anchor for anchor in self._removed if anchor in self._met]
         for seen, missing in read_again(self._items.type, self._read, both):
             self.left.update((each, self._removed[each]) for each in missing)
-            yield [*seen, *map(self._gone, missing)]
+            yield [*seen, *(removed_meanwhile(self._items, each) for each in missing)]
 
-    def _gone(self, anchor: str) -> Invalid:
-        why = "it was removed while the scan was under way; the next delta says how"
-        return Invalid(self._items.type, anchor, f"{self._items.where}/{anchor}", why)
+
+def removed_meanwhile(items: Items, anchor: str) -> Invalid:
+    """Return what is said of an object that was reported, and is not there any more."""
+    why = "it was removed while the scan was under way; the next delta says how"
+    return Invalid(items.type, anchor, f"{items.where}/{anchor}", why)
 
 
 def read_again(
@@ -201,56 +201,3 @@ def _mark(attributes: Attributes) -> int | None:
         return hash((*attributes, *attributes.values()))
     except TypeError:
         return None
-
-
-class _Group:
-    """A group as far as it has been told."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Value] = {}
-        self.members: set[str] = set()
-
-    def take(self, told: Changed) -> None:
-        """Take in one part."""
-        self.values.update(told.set)
-        for name in told.cleared:
-            self.values.pop(name, None)
-        self.members.update(map(str, told.added.get(MEMBERS, ())))
-        self.members.difference_update(map(str, told.removed.get(MEMBERS, ())))
-
-
-class Parted:
-    """Takes in a first round of objects that are told in parts; see the module."""
-
-    def __init__(self, items: Items, read: ReadMany) -> None:
-        self._items = items
-        self._read = read
-        self._groups: dict[str, _Group] = {}
-        self._removed: set[str] = set()
-        self.left: dict[str, str] = {}
-
-    def take(self, items: Sequence[Any]) -> Batch:
-        """Return what cannot be read; the rest is kept until the end."""
-        out: Batch = []
-        for item in items:
-            event = self._items.event(item)
-            if isinstance(event, Invalid):
-                out.append(event)
-            elif isinstance(event, Deleted):
-                self._removed.add(event.anchor)
-            else:
-                self._groups.setdefault(event.anchor, _Group()).take(event)
-        return out
-
-    def rest(self) -> Iterator[Batch]:
-        """Report everything; a group that was removed and told of as it is read."""
-        yield from batches(self._seen())
-        both = [anchor for anchor in self._groups if anchor in self._removed]
-        for seen, _ in read_again(self._items.type, self._read, both):
-            yield [*seen]
-
-    def _seen(self) -> Iterator[ScanEvent]:
-        for anchor, group in self._groups.items():
-            if anchor not in self._removed:
-                members = members_of(group.members)
-                yield Seen(self._items.type, anchor, {**group.values, **members})

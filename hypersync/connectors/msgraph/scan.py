@@ -21,10 +21,11 @@ import orjson
 
 from hypersync.connectors.msgraph.answers import Answer, NotGraph
 from hypersync.connectors.msgraph.options import Place
+from hypersync.connectors.msgraph.parts import Kept, Parted
 from hypersync.connectors.msgraph.properties import MEMBERS
 from hypersync.connectors.msgraph.read import Found, listed, read_all
 from hypersync.connectors.msgraph.requests import Lost
-from hypersync.connectors.msgraph.rounds import Items, Parted, Whole, read_again
+from hypersync.connectors.msgraph.rounds import Items, Whole, read_again
 from hypersync.connectors.msgraph.values import REMOVED
 from hypersync.connectors.msgraph.wire import Page, Wire, page_of
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
@@ -37,6 +38,8 @@ from hypersync.model.objects import (
 )
 
 _ADVANCED: Final = {"ConsistencyLevel": "eventual"}
+_GROUPS_AT_ONCE: Final = 100
+"""How many items of groups a page has: each may bring a thousand members."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,9 @@ class Scan:
         self._place = place
         self._wire = wire
         self._scope = scope
-        self._prefer = {"Prefer": f"odata.maxpagesize={page_size}"}
+        is_parted = MEMBERS in place.references
+        at_once = min(page_size, _GROUPS_AT_ONCE) if is_parted else page_size
+        self._prefer = {"Prefer": f"odata.maxpagesize={at_once}"}
         self._size = page_size
         self._items = Items(place, sees_hidden=wire.sees_hidden)
         self._type = place.kind.name
@@ -87,17 +92,35 @@ class Scan:
             if self._place.filter is not None:
                 yield from self._listed()
                 return
-            query = {"$select": ",".join((*self._place.selected, *self._place.references))}
-            first = self._wire.address(f"/{self._place.resource.name}/delta", query)
-            kind = Parted if MEMBERS in self._place.references else Whole
-            told: Parted | Whole = kind(self._items, self._read)
-            for page in self._round(first):
-                self._notice(page)
-                if batch := told.take(page):
-                    yield batch
-            yield from told.rest()
+            with Kept() as kept:
+                told = self._telling(kept)
+                for page in self._round(self._first):
+                    self._notice(page)
+                    if batch := told.take(page):
+                        yield batch
+                yield from told.rest()
             self._check_key()
             yield [Complete(self._cursor(told.left))]
+
+    def sample(self) -> tuple[Batch, bool]:
+        """Report what the first page tells, of groups a part perhaps, and whether that is all."""
+        with _broken_fails(), Kept() as kept:
+            told = self._telling(kept)
+            page = self._page(self._wire.start(self._first, self._prefer), is_delta=False)
+            batch = told.take(page.items)
+            return [*batch, *(event for more in told.rest() for event in more)], page.next is None
+
+    @property
+    def _first(self) -> str:
+        """Where a first round begins."""
+        query = {"$select": ",".join((*self._place.selected, *self._place.references))}
+        return self._wire.address(f"/{self._place.resource.name}/delta", query)
+
+    def _telling(self, kept: Kept) -> Parted | Whole:
+        """Return what takes in a first round; ``kept`` is where parts of groups lie meanwhile."""
+        if MEMBERS in self._place.references:
+            return Parted(self._items, self._read, kept)
+        return Whole(self._items, self._read)
 
     def _cursor(self, left: dict[str, str]) -> str:
         return Cursor(link=self._end, scope=self._scope, left=left).written()
@@ -235,3 +258,6 @@ def _broken_fails() -> Iterator[None]:
         raise ScanFailed(f"a page is not Graph's: {error}") from error
     except (SiloRefused, SiloUnreachable) as error:
         raise ScanFailed(error.message) from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ScanFailed(f"there is no room for what Graph tells of its groups: {why}") from error
