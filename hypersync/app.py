@@ -21,6 +21,7 @@ from hypersync.approvals.deliver import Delivered, deliver
 from hypersync.approvals.directory import directory_of
 from hypersync.approvals.links import Links, Signer
 from hypersync.approvals.open import open_request
+from hypersync.approvals.outbox import tell_outcome
 from hypersync.approvals.proof import proofs_of
 from hypersync.approvals.settings import Loaded, Settings
 from hypersync.approvals.tick import TickReport, tick
@@ -220,6 +221,7 @@ class App:
             holder=self.started_by,
             unsaid=self.engine.guards.unsaid,
             circuits=self.engine.circuits,
+            tell_end=self.engine.tell_end,
         )
 
     def _source(self, name: str) -> Source:
@@ -425,6 +427,7 @@ def _engine(
         circuits={name: _circuit(silo) for name, silo in configuration.silos.items()},
         clock=clock.now,
         open_request=partial(open_request, settings=settings),
+        tell_end=lambda unit, request, now: tell_outcome(unit, request, settings, now),
         note_rules=partial(note_rules, settings=settings),
         is_blackout=settings.is_blackout,
         lock=configuration.lock,

@@ -59,7 +59,9 @@ def resume(invocation: Invocation, *, name: str) -> Exit:
             if is_paused:  # also one that is not configured any more
                 unit.silos.resume(name)
                 unit.events.record(_event(app, "resume", name, {}))
-                end_notice(unit, name, app.clock.now(), app.engine.open_request)
+                engine = app.engine
+                now = app.clock.now()
+                end_notice(unit, name, now, engine.open_request, engine.tell_end)
         if not is_paused:
             check_known(app, name)
         document = pause_state(app, name)

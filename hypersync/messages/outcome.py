@@ -103,7 +103,7 @@ def _title(request: Request, given: Sequence[Given], words: Words) -> str:
 
 def _ended(request: Request) -> Said:
     if request.state is RequestState.VOID:
-        return say("Withdrawn")
+        return say("Over") if request.kind is RequestKind.INCIDENT else say("Withdrawn")
     ways = _nonzero(request)
     is_approved = bool(ways & {"approved", "default_approved"})
     if is_approved and ways & {"rejected", "cleared"}:
@@ -120,6 +120,8 @@ def _nonzero(request: Request) -> set[str]:
 
 def _afterwards(request: Request, words: Words) -> str:
     counts = request.counts
+    if request.kind is RequestKind.INCIDENT and request.state is RequestState.VOID:
+        return words.say("Its cause is gone.")
     if request.kind is RequestKind.INCIDENT:
         return words.say("Nothing more is done about it.")
     if not (counts.get("approved") or counts.get("default_approved")):

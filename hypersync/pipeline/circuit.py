@@ -10,7 +10,7 @@ answer worth the name. That it refuses single changes is an answer. A refusal to
 circuit at once, because trying again would lock the account. While it is open nobody opens a
 session; actions wait as in a silo that people paused. When the pause is over the first who comes
 tries it: one scan, one action or one look back, of however many processes. People are told once,
-by an incident that ends when the silo answers or is resumed.
+by an incident, and once more when it ends because the silo answers or is resumed.
 
 Failure direction: what cannot be read of a circuit holds the silo.
 """
@@ -27,7 +27,7 @@ from hypersync.errors import ConnectionLost, SiloError, SiloPaused, SiloRefused,
 from hypersync.model.circuit import CircuitState, CircuitTerms
 from hypersync.model.objects import Conflict, Outcome, Refused, Succeeded, Unknown
 from hypersync.model.requests import RequestDraft, RequestKind
-from hypersync.pipeline.engine import Engine, OpenRequest
+from hypersync.pipeline.engine import Engine, OpenRequest, TellEnd
 from hypersync.pipeline.incidents import update_incidents
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.events import Event
@@ -49,10 +49,17 @@ class Way(Enum):
 class Circuit:
     """The circuit of one silo, as one scan or one run meets it."""
 
-    def __init__(self, silo: str, terms: CircuitTerms, open_request: OpenRequest) -> None:
+    def __init__(
+        self,
+        silo: str,
+        terms: CircuitTerms,
+        open_request: OpenRequest,
+        tell_end: TellEnd | None = None,
+    ) -> None:
         self._silo = silo
         self._terms = terms
         self._open_request = open_request
+        self._tell_end = tell_end
         self._is_trial = False
 
     def looks(self, unit: UnitOfWork, now: datetime) -> Way:
@@ -118,7 +125,7 @@ class Circuit:
         unit.silos.close_circuit(self._silo)
         if state.is_open:
             unit.events.record(Event(kind="circuit_closed", at=now, silo=self._silo))
-            end_notice(unit, self._silo, now, self._open_request)
+            end_notice(unit, self._silo, now, self._open_request, self._tell_end)
             _logger.info("silo %s answers again; it is no longer paused by the engine", self._silo)
 
     def is_spotless(self, unit: UnitOfWork) -> bool:
@@ -167,14 +174,21 @@ def circuits_of(engine: Engine) -> Circuits:
     """Return the circuits of the silos of an engine."""
 
     def circuit(silo: str) -> Circuit:
-        return Circuit(silo, engine.circuits.get(silo, CircuitTerms()), engine.open_request)
+        terms = engine.circuits.get(silo, CircuitTerms())
+        return Circuit(silo, terms, engine.open_request, engine.tell_end)
 
     return circuit
 
 
-def end_notice(unit: UnitOfWork, silo: str, now: datetime, open_request: OpenRequest) -> None:
-    """End what people were told about a silo out of reach, because it is no longer."""
-    update_incidents(unit, _about(silo), {}, now, open_request=open_request)
+def end_notice(
+    unit: UnitOfWork,
+    silo: str,
+    now: datetime,
+    open_request: OpenRequest,
+    tell_end: TellEnd | None,
+) -> None:
+    """End what people were told about a silo out of reach, because it is no longer; tell them."""
+    update_incidents(unit, _about(silo), {}, now, open_request=open_request, tell_end=tell_end)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -22,6 +22,8 @@ from hypersync.ports.store.leases import Fence
 from hypersync.rulebook.rules import Rulebook
 
 OpenRequest = Callable[[UnitOfWork, RequestDraft, datetime], RequestId]
+TellEnd = Callable[[UnitOfWork, RequestId, datetime], None]
+"""Tells whoever heard of a request that it ended."""
 WritePlan = Callable[[PlanHeader, Iterable[PlannedAction]], str]
 """Writes a plan down and returns its hash."""
 
@@ -68,7 +70,8 @@ class Engine:
     whether nothing may be released or executed at a time. ``open_request`` asks people, inside the
     plan's transaction. ``note_rules`` writes down whose rules a run works with, before it starts.
     ``lock`` is what unlock keys must fit, ``files``
-    names the silos that are read from files, ``circuits`` says when one that fails is paused.
+    names the silos that are read from files, ``circuits`` says when one that fails is paused,
+    and ``tell_end`` tells those who heard of that when it is over.
     """
 
     store: Store
@@ -86,6 +89,7 @@ class Engine:
     role_groups: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
     circuits: Mapping[str, CircuitTerms] = field(default_factory=dict)
+    tell_end: TellEnd | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

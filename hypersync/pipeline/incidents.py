@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from hypersync.model.requests import Request, RequestDraft, RequestKind, RequestState
-from hypersync.pipeline.engine import OpenRequest
+from hypersync.pipeline.engine import OpenRequest, TellEnd
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.events import Event
 
@@ -40,10 +40,12 @@ def update_incidents(
     *,
     open_request: OpenRequest,
     lasting: Collection[str] = (),
+    tell_end: TellEnd | None = None,
 ) -> None:
     """Open what is new among ``found``, and end what is neither found nor ``lasting``.
 
-    ``about`` begins the causes of one kind; ``found`` are drafts by the rest of their cause.
+    ``about`` begins the causes of one kind; ``found`` are drafts by the rest of their cause. With
+    ``tell_end`` those who heard of an incident hear of its end.
     """
     known = known_causes(unit, about)
     for cause, draft in found.items():
@@ -52,13 +54,15 @@ def update_incidents(
             open_request(unit, replace(draft, detail=detail), now)
     for cause, request in known.items():
         if cause not in found and cause not in lasting:
-            _end(unit, request, now)
+            _end(unit, request, now, tell_end)
 
 
-def _end(unit: UnitOfWork, request: Request, now: datetime) -> None:
+def _end(unit: UnitOfWork, request: Request, now: datetime, tell_end: TellEnd | None) -> None:
     """Close an incident whose cause is gone."""
     if not unit.requests.close(request.id, RequestState.VOID, {}, now):
         return
     unit.deliveries.cancel(request.id)
+    if tell_end is not None:
+        tell_end(unit, request.id, now)
     unit.events.record(Event(kind="void", at=now, request=request.id, silo=request.silo))
     _logger.info("incident %s ended: its cause is gone", request.id)

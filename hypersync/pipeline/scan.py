@@ -35,7 +35,7 @@ from hypersync.model.scans import (
 from hypersync.pipeline.alarms import Alarms
 from hypersync.pipeline.circuit import Circuit
 from hypersync.pipeline.delta import Delta
-from hypersync.pipeline.engine import OpenRequest
+from hypersync.pipeline.engine import OpenRequest, TellEnd
 from hypersync.pipeline.entrance import Entrance
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.landing import Landing
@@ -76,6 +76,7 @@ class Scanning:
     holder: str = "scan"
     unsaid: frozenset[str] = frozenset()
     circuits: Mapping[str, CircuitTerms] = field(default_factory=dict)
+    tell_end: TellEnd | None = None
 
 
 def scan(
@@ -151,7 +152,7 @@ class _Stream:
         self._fence = fence
         self._progress = progress
         terms = scanning.circuits.get(source.silo, CircuitTerms())
-        circuit = Circuit(source.silo, terms, scanning.open_request)
+        circuit = Circuit(source.silo, terms, scanning.open_request, scanning.tell_end)
         self._entrance = Entrance(scanning.store, circuit, scanning.clock)
         self._alarms = Alarms(
             scanning.store, source.silo, self._name, scanning.clock, scanning.open_request

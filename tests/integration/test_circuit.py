@@ -438,10 +438,15 @@ def test_people_get_one_mail_however_often_the_silo_is_paused_again(opened):
 
 
 def test_the_incident_ends_when_the_silo_answers_and_the_next_pause_is_told_again(opened):
+    mails(opened)
     opened.dir.faults.unreachable = ""
     opened.later(minutes=11)
     opened.sync()
     assert opened.incidents(RequestState.OPEN) == []
+    (message,) = mails(opened)
+    assert message.subject.startswith("Re: ")
+    assert "Over" in message.text
+    assert "Its cause is gone." in message.text
     opened.retitle("newer")
     opened.dir.faults.unreachable = "no route to host"
     opened.try_to_write(3)
