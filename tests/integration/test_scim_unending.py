@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -16,6 +18,7 @@ from werkzeug import Request, Response
 from hypersync.connectors.scim.connector import ScimConnector
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import Change, Complete, Operation, RetryAfter, Unknown
+from tests.certificates import self_signed
 from tests.scim_service import MEDIA, Instead, ScimServer, answer
 from tests.scimming import connect, scan
 
@@ -121,6 +124,20 @@ def test_headers_that_come_byte_by_byte_are_given_up_in_time(scim: ScimServer):
 def test_a_page_that_comes_byte_by_byte_fails_the_scan(scim: ScimServer):
     scim.instead = on_pages(lambda r: dripped())
     assert "went away in the middle" in failure(scim.url, timeout=1)
+
+
+def test_it_is_just_so_by_tls(scim: ScimServer, tmp_path: Path):
+    own = self_signed(tmp_path / "tls", "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own.file, own.key)
+    scim.instead = lambda r: dripped()
+    with scim.behind(context) as port:
+        url, tls = f"https://127.0.0.1:{port}/v2", {"ca_file": str(own.file)}
+        with pytest.raises(SiloUnreachable, match="nothing complete came within 1 s"):
+            scan(connect(url, tls=tls, timeout=1))
+        scim.instead = lambda r: streamed()
+        with pytest.raises(SiloRefused, match=TOO_LARGE):
+            scan(connect(url, tls=tls))
 
 
 class _Patient(BaseHTTPRequestHandler):
