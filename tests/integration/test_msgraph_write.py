@@ -338,6 +338,46 @@ def test_a_batch_that_is_refused_as_a_whole_wrote_nothing(
     assert len(graph.calls("POST", part="$batch")) == 2  # a write is not tried again unasked
 
 
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ({"status": 429, "retry_after": "17"}, RetryAfter),
+        ({"status": 403, "code": "Authorization_RequestDenied"}, Refused),
+        ({"status": 500, "code": "generalException"}, Unknown),
+    ],
+)
+def test_a_step_after_one_that_failed_is_not_carried_out_and_the_first_one_says_why(
+    graph: GraphService, connector: MsgraphConnector, fault: dict[str, object], kind: type
+):
+    """Graph answers 424 to what depends on a step that failed; that says nothing by itself."""
+    boss = graph.add_user("boss")
+    graph.fault("fail", method="POST", path="/users$", requests=False, **fault)
+    other = {"userPrincipalName": "two@contoso.com", "mailNickname": "two", "manager": boss}
+    failed, done = apply(connector, create(connector, manager=boss), create(connector, **other))
+    assert isinstance(failed, kind)
+    assert "424" not in str(failed)
+    assert "FailedDependency" not in str(failed)
+    assert succeeded(done)["manager"] == boss
+    assert {each.values["mailNickname"] for each in graph.users()} == {"boss", "two"}
+    assert [call.status for call in graph.calls("PUT", part="/manager")] == [204]
+
+
+def test_a_manager_is_not_changed_when_the_values_before_it_are_refused(
+    graph: GraphService, connector: MsgraphConnector
+):
+    old, new = graph.add_user("old"), graph.add_user("new")
+    ann = graph.add_user("ann", jobTitle="Clerk")
+    graph.set_manager(ann, old)
+    graph.fault("throttle", method="PATCH", path=ann, retry_after="5", requests=False)
+    wanted = {"jobTitle": "Boss", "manager": new}
+    change_ = update(connector, ann, {"jobTitle": "Clerk", "manager": old}, wanted)
+    later = one(connector, change_)
+    assert isinstance(later, RetryAfter)
+    assert later.span == timedelta(seconds=5)
+    assert graph.calls("PUT", part="/manager") == []
+    assert succeeded(one(connector, change_))["manager"] == new
+
+
 @pytest.mark.parametrize("fault", ["drop", "malformed", "login_page"])
 def test_an_update_whose_answer_was_lost_is_unknown(
     graph: GraphService, connector: MsgraphConnector, fault: str
