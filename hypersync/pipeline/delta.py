@@ -155,7 +155,7 @@ class Delta:
         """Find what is missing, and what is there and not stored."""
         reading = self._reading.types[event.type]
         with self._store.snapshot() as unit:
-            reading.load_map(unit)
+            reading.load_anchors(unit)
         there, told = event.anchors, reading.deleted | reading.written
         fresh = set(there.difference(reading.known, reading.written))
         fresh -= {anchor for anchor, why in reading.away.items() if why == Finding.INVALID.value}

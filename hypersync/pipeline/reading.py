@@ -71,8 +71,15 @@ class TypeReading:
 
     def load_map(self, unit: UnitOfWork) -> None:
         """Load the hashes of what is there, and what is known of the rest."""
+        self._know(unit, unit.objects.hashes(self.silo_type.id))
+
+    def load_anchors(self, unit: UnitOfWork) -> None:
+        """Load what is there without hashes, and what is known of the rest."""
+        self._know(unit, dict.fromkeys(unit.objects.anchors(self.silo_type.id), b""))
+
+    def _know(self, unit: UnitOfWork, known: dict[str, bytes]) -> None:
         self.sees_everything = True
-        self.known = unit.objects.hashes(self.silo_type.id)
+        self.known = known
         for anchor, absence, misses in unit.objects.away(self.silo_type.id):
             if absence is not None:
                 self.away[anchor] = absence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +67,14 @@ class ObjectWrites:
         """
         statement = "SELECT anchor, hash FROM object WHERE +silo_type = ?"
         return dict(stream(self._connection, statement, (silo_type,)))
+
+    def anchors(self, silo_type: int) -> Iterator[str]:
+        """Yield the anchor of every object of a type, those that are away included.
+
+        Their index has all of it, so that the database does not read the table.
+        """
+        statement = "SELECT anchor FROM object WHERE silo_type = ?"
+        return (anchor for (anchor,) in stream(self._connection, statement, (silo_type,)))
 
     def away(self, silo_type: int) -> Sequence[tuple[str, str | None, int]]:
         """Return anchor, absence and misses of the objects that are away or were missed."""

@@ -11,6 +11,7 @@ from hypersync.model.objects import SiloObject
 from hypersync.pipeline.apply import write_back
 from hypersync.pipeline.join import Joins
 from tests.databases import open_store
+from tests.integration.test_scan_of_scripted_silos import Scripted, anchors, run, seen
 from tests.scanning import Desk, join_rule, people, put, remove, silo
 
 LARGE = ("object", "identity", "object_change", "reference", "pending_identity", "scan_change")
@@ -81,6 +82,16 @@ def test_a_delta_of_two_silos_walks_through_no_table(desk):
     desk.applied(ad)
     assert any("scan_change" in each for each in seen)
     assert table_scans(desk, seen) == set()
+
+
+def test_a_delta_with_all_anchors_reads_them_from_their_index(desk):
+    ad = Scripted(full=[seen(number) for number in range(250)])
+    run(desk, ad)
+    desk.settle()
+    ad.delta = [seen(3, title="Boss"), anchors(*range(1, 250))]
+    statements = watched(desk)
+    assert run(desk, ad).types["user"].deleted == 1
+    assert table_scans(desk, statements) == set()
 
 
 def test_what_a_sync_asks_of_some_identities_walks_through_no_table(desk):

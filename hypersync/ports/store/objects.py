@@ -225,6 +225,9 @@ class Objects(Protocol):
     def hashes(self, silo_type: int) -> dict[str, bytes]:
         """Return the hash of every object of a type by anchor, those that are away included."""
 
+    def anchors(self, silo_type: int) -> Iterator[str]:
+        """Yield the anchor of every object of a type, those that are away included."""
+
     def away(self, silo_type: int) -> Sequence[tuple[str, str | None, int]]:
         """Return anchor, absence and misses of the objects that are away or were missed."""
 
