@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
-from hypersync.errors import CursorLost, SiloError
+from hypersync.errors import SiloError
 from hypersync.pipeline.circuit import Circuit, Way
 from hypersync.ports.connector import Connector, Session
 from hypersync.ports.store import Store
@@ -39,8 +39,6 @@ class Entrance:
                 raise
             try:
                 yield session
-            except CursorLost:
-                raise  # whoever met it goes on to a full scan, which will tell
             except SiloError as error:
                 self.broke(error)
                 raise

@@ -283,12 +283,13 @@ def test_a_try_is_a_single_action_and_its_failure_begins_a_longer_pause(opened):
 
 
 def test_pauses_grow_to_the_longest_and_no_further(opened):
-    spans = []
+    since, spans = opened.state.opened_at, []
     for _ in range(4):
         opened.later(hours=1)
         opened.sync()
         spans.append(opened.state.until - opened.clock.now())
     assert spans == [timedelta(minutes=20), *[timedelta(minutes=30)] * 3]
+    assert opened.state.opened_at == since
 
 
 def test_a_scan_may_be_the_try_and_its_answer_ends_the_pause(opened):

@@ -396,7 +396,9 @@ class Model:
             raise Broken(f"actions were forgotten: {[self.seen[each].wish for each in lost]}")
 
     def _paused(self) -> set[str]:
-        return {row[0] for row in self.company.select("SELECT name FROM silo WHERE paused")}
+        by_people = "SELECT name FROM silo WHERE paused"
+        by_engine = "SELECT silo FROM circuit WHERE opened_at IS NOT NULL"
+        return {row[0] for row in self.company.select(f"{by_people} UNION {by_engine}")}
 
     # --- what the silos received ---------------------------------------------------------------
 
