@@ -68,6 +68,27 @@ def test_a_silo_that_is_not_paused_stays_so_and_nothing_is_recorded(project, cap
     assert events(project) == []
 
 
+def test_a_file_that_is_gone_again_and_again_pauses_its_silo_until_it_is_resumed(project, capsys):
+    file = project / "config" / "sample" / "accounts.csv"
+    away = file.rename(file.with_name("away.csv"))
+    for _ in range(5):
+        assert call(capsys, "scan", SILO)[1]["scans"][0]["state"] == "failed"
+    away.rename(file)
+    (scan,) = call(capsys, "scan", SILO)[1]["scans"]
+    assert scan["reason"].startswith("paused by the engine since ")
+    document = call(capsys, "silo", "test", SILO)[1]
+    assert (document["reachable"], document["paused"]) == (True, True)
+    assert document["circuit"]["failures"] == 5
+    assert document["circuit"]["because"] in document["reason"]
+    (incident,) = call(capsys, "pending")[1]["requests"]
+    assert incident["kind"] == "incident"
+
+    resumed = call(capsys, "silo", "resume", SILO)[1]
+    assert (resumed["paused"], resumed["circuit"]) == (False, None)
+    assert call(capsys, "pending")[1]["requests"] == []
+    assert call(capsys, "scan", SILO)[1]["scans"][0]["state"] == "applied"
+
+
 @pytest.mark.parametrize("word", ["test", "pause", "resume"])
 def test_a_silo_that_is_not_configured_is_named(project, capsys, word):
     code, document = call(capsys, "silo", word, "nowhere")
