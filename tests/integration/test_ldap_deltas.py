@@ -1,5 +1,6 @@
 """Deltas of a directory that several servers write, that is reorganized, or that was set back."""
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,6 +188,7 @@ def test_a_right_to_entrycsn_that_was_taken_away_hides_no_change(server: Slapd):
     server.modify(f"dn: cn=ann,{SALES}\nchangetype: modify\nreplace: title\ntitle: Boss\n")
     with pytest.raises(CursorLost, match="does not show its entryCSN"):
         scan(connector, cursor=cursor)
+    assert gc.isenabled()  # which it is not while the list is read
 
 
 @pytest.mark.parametrize("whose", ["", f'dn.exact="cn=bob,{SALES}" '])
