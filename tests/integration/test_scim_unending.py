@@ -84,7 +84,7 @@ def on_pages(then: Instead) -> Instead:
     return lambda request: then(request) if "startIndex" in request.args else None
 
 
-@pytest.mark.parametrize("status", [200, 401, 404, 500, 503])
+@pytest.mark.parametrize("status", [200, 401, 503])
 def test_an_answer_that_does_not_end_is_given_up_at_64_mb(scim: ScimServer, status: int):
     scim.instead = lambda r: streamed(status)
     assert TOO_LARGE in failure(scim.url)
@@ -110,7 +110,7 @@ def test_what_redirects_is_not_read(scim: ScimServer):
     assert len(sent) < 40
 
 
-@pytest.mark.parametrize("status", [200, 401, 500])
+@pytest.mark.parametrize("status", [200, 500])
 def test_an_answer_that_comes_byte_by_byte_is_given_up_in_time(scim: ScimServer, status: int):
     scim.instead = lambda r: dripped(status)
     assert TOO_LATE in failure(scim.url, timeout=1)
@@ -148,7 +148,7 @@ class _Patient(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.connections.add(self.client_address)
-        time.sleep(0.4)
+        time.sleep(0.25)
         self.send_response(200)
         self.send_header("Content-Length", str(len(EMPTY)))
         self.end_headers()
@@ -184,8 +184,10 @@ def boss(connector: ScimConnector, anchor: str) -> Change:
     )
 
 
-@pytest.mark.parametrize(("then", "why"), [(streamed, TOO_LARGE), (dripped, TOO_LATE)])
-@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize(
+    ("then", "why", "status"),
+    [(streamed, TOO_LARGE, 200), (streamed, TOO_LARGE, 500), (dripped, TOO_LATE, 500)],
+)
 def test_a_write_whose_answer_does_not_end_is_unknown(
     scim: ScimServer, then: Callable[[int], Response], why: str, status: int
 ):
