@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
@@ -178,13 +179,18 @@ class Place:
 
         Of groups with members it is asked besides whether these are shown to everybody.
         """
-        plain = (name.partition("/")[0] for name in self.names if name not in self.references)
-        besides = (VISIBILITY,) if MEMBERS in self.references else ()
-        return tuple(dict.fromkeys(("id", *plain, *besides)))
+        return _selected(self.names, self.references)
 
     def narrowed(self, names: Collection[str]) -> Place:
         """Return the same place, of which only these attributes are read."""
         return replace(self, names=tuple(sorted({*names} - {PASSWORD})))
+
+
+@lru_cache(maxsize=256)
+def _selected(names: tuple[str, ...], references: tuple[str, ...]) -> tuple[str, ...]:
+    plain = (name.partition("/")[0] for name in names if name not in references)
+    besides = (VISIBILITY,) if MEMBERS in references else ()
+    return tuple(dict.fromkeys(("id", *plain, *besides)))
 
 
 def place_of(kind: ObjectType) -> Place:

@@ -10,7 +10,13 @@ from hypersync.connectors.msgraph.answers import Answer, NotGraph
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS
 from hypersync.connectors.msgraph.requests import Step, quoted
-from hypersync.connectors.msgraph.values import HIDDEN, Json, Reader, hides_members, members_of
+from hypersync.connectors.msgraph.values import (
+    HIDDEN,
+    Json,
+    hides_members,
+    members_of,
+    reader_of,
+)
 from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local, page_of
 from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
 from hypersync.model.objects import Invalid, Seen, SiloObject
@@ -143,7 +149,7 @@ def listed(wire: Wire, place: Place, items: Sequence[Json]) -> list[Seen | Inval
 
 def found(place: Place, anchor: str, item: Json, members: Sequence[str]) -> Found:
     """Return an object as a read shows it."""
-    attributes = Reader(place).attributes(item)
+    attributes = reader_of(place).attributes(item)
     manager = item.get(MANAGER)
     if isinstance(manager, Mapping) and MANAGER in place.references:
         attributes[MANAGER] = str(manager["id"])

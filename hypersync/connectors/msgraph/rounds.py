@@ -24,11 +24,11 @@ from hypersync.connectors.msgraph.values import (
     REMOVED,
     Json,
     Moves,
-    Reader,
     hides_members,
     joined,
     laid_over,
     moves,
+    reader_of,
 )
 from hypersync.connectors.settings import batches
 from hypersync.model.objects import (
@@ -57,7 +57,7 @@ class Items:
     def __init__(self, place: Place, *, sees_hidden: bool = False) -> None:
         self._sees_hidden = sees_hidden
         self.type = place.kind.name
-        self.reader = Reader(place)
+        self.reader = reader_of(place)
         self.has_manager = MANAGER in place.references
         self._references = place.references
         self.where = place.resource.name

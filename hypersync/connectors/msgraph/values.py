@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -35,11 +36,13 @@ BATCH: Final = 20
 
 
 class Reader:
-    """Reads the items of one type."""
+    """Reads the items of one type: the properties with these names, of which some are references.
 
-    def __init__(self, place: Place) -> None:
-        self._references = frozenset(place.references)
-        self.wanted = frozenset(place.names) - self._references
+    Never changes; `reader_of` returns the same one for the same names.
+    """
+
+    def __init__(self, names: Collection[str], references: Collection[str]) -> None:
+        self.wanted = frozenset(names) - frozenset(references)
         self._parts: dict[str, list[str]] = {}
         for name in self.wanted:
             whole, _, part = name.partition("/")
@@ -83,6 +86,16 @@ class Reader:
                 out[name] = sorted_values(_scalar(each) for each in value)
         else:
             out[name] = _scalar(value)
+
+
+def reader_of(place: Place) -> Reader:
+    """Return what reads the items of a type."""
+    return _reader(place.names, place.references)
+
+
+@lru_cache(maxsize=256)
+def _reader(names: tuple[str, ...], references: tuple[str, ...]) -> Reader:
+    return Reader(names, references)
 
 
 def _scalar(value: object) -> str | int | float | bool:
