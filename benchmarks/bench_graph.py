@@ -1,10 +1,14 @@
 """Microsoft Graph: a full scan by delta pages and 1 000 creates, each against the same calls bare.
 
 The local service of the tests is the other side, in a process of its own; its pages are made before
-anything is measured. The floor of the scan is httpx and orjson reading the same pages; that of the
-creates is httpx sending what the connector sent, as many calls at once, to a service that is empty
-again. Both by the clock, with the processor time of the client beside it. What importing the extra
-costs is shown against the connector's options, which need none of it.
+anything is measured. The floor of the scan is httpx and orjson reading the same pages, 999 users
+each, one after the other, and making nothing of them; without certificates, which plain http does
+not need and the connector does not read either. The scan is that of the connector, up to the events
+that it reports; what it takes besides to compare them with an unchanged store is shown against the
+same floor. The floor of the creates is httpx sending what the connector sent, as many calls at
+once, to a service that is empty again. All by the clock, with the processor time of the client
+beside it. What importing the extra costs is shown against the connector's options, which need none
+of it.
 """
 
 from __future__ import annotations
@@ -14,42 +18,43 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import orjson
 
+from benchmarks.bench_scan import make_store
 from hypersync.connectors.msgraph.connector import MsgraphConnector
 from hypersync.connectors.msgraph.options import MsgraphOptions
 from hypersync.connectors.settings import SiloSettings, object_types
+from hypersync.model.ids import RequestId
 from hypersync.model.objects import Change, Complete, Operation, Succeeded
+from hypersync.model.scans import ScanState
+from hypersync.pipeline.join import Joins
+from hypersync.pipeline.scan import Scanning, Source, scan
+from hypersync.pipeline.source_guard import SourceGuard
+from hypersync.rulebook.expression import parse
+from hypersync.rulebook.joins import JoinRule
+from hypersync.rulebook.names import Names
+from hypersync.rulebook.nodes import BARE
+from hypersync.store.unit import Store
 
 USERS = int(os.environ.get("HYPERSYNC_BENCH_GRAPH_USERS", "100000"))
 CREATES = 1_000
 AT_ONCE = 4
 CHANGES_OF_A_CALL = 250
 ROUNDS = 3
+BY = Names(bare=True, slots={BARE: None})
 NAMES = (
-    "accountEnabled",
-    "city",
-    "companyName",
-    "country",
-    "department",
-    "displayName",
-    "employeeId",
-    "employeeType",
-    "givenName",
-    "jobTitle",
-    "mail",
-    "mailNickname",
-    "officeLocation",
-    "surname",
+    "accountEnabled", "city", "companyName", "country", "department", "displayName", "employeeId",
+    "employeeType", "givenName", "jobTitle", "mail", "mailNickname", "officeLocation", "surname",
     "userPrincipalName",
-)
+)  # fmt: skip
 
 
 def run() -> list[dict]:
@@ -102,15 +107,21 @@ def _scans() -> list[dict]:
         silo = connector(said)
         _scan(silo)  # the pages are made, and what the connector asks for is known
         first = httpx.get(f"{said['control']}/received", timeout=60).json()[0]
-        ours, bare = [], []
-        for _ in range(ROUNDS):
-            bare.append(_timed(lambda: _read(said, first)))
-            ours.append(_timed(lambda: _scan(silo)))
+        ours, bare, stored = [], [], []
+        with tempfile.TemporaryDirectory() as folder:
+            store = make_store(Path(folder), "graph")
+            _scan_into(store, silo)  # the first one, after which nothing changes
+            for _ in range(ROUNDS):
+                bare.append(_timed(lambda: _read(said, first)))
+                ours.append(_timed(lambda: _scan(silo)))
+                stored.append(_timed(lambda: _scan_into(store, silo)))
+            store.engine.dispose()
     (ours_cpu, ours_wall), (bare_cpu, bare_wall) = _best(ours), _best(bare)
     name = f"full scan of {USERS:,} users from Graph, against httpx and orjson"
     return [
         _row(name, ours_wall, bare_wall, "s", 1.5),
         _row("the same, processor of the client", ours_cpu, bare_cpu, "s of processor", None),
+        _row("the same, compared with an unchanged store", _best(stored)[1], bare_wall, "s", None),
     ]
 
 
@@ -124,9 +135,22 @@ def _scan(silo: MsgraphConnector) -> None:
     assert seen == USERS + 1, seen
 
 
+def _scan_into(store: Store, silo: MsgraphConnector) -> None:
+    rule = JoinRule(index=0, slot="entra", silo="entra", type="user", value=parse("employeeId", BY))
+    scanning = Scanning(
+        store=store,
+        joins=Joins([rule]),
+        clock=lambda: datetime.now(UTC),  # noqa: TID251 - a benchmark runs in real time
+        open_request=lambda *_: RequestId("none"),
+    )
+    report = scan(scanning, Source(silo="entra", connector=silo, guard=SourceGuard()), full=True)
+    assert report.state is ScanState.APPLIED, report.reason
+    assert report.types["user"].seen == USERS
+
+
 def _read(said: Mapping[str, str], first: dict) -> None:
     kept = {name: first["headers"][name] for name in ("prefer",) if name in first["headers"]}
-    with httpx.Client(headers=kept, timeout=120) as client:
+    with httpx.Client(headers=kept, timeout=120, verify=False) as client:  # noqa: S501 - http
         link: str | None = str(httpx.URL(f"{said['graph']}/users/delta", params=first["query"]))
         seen = 0
         while link is not None:
