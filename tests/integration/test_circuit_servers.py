@@ -17,10 +17,16 @@ from hypersync.model.circuit import CircuitTerms
 from hypersync.model.objects import Complete
 from hypersync.model.scans import ScanState
 from hypersync.pipeline.circuit import Circuit
+from hypersync.pipeline.scan import Source, scan
+from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.ports.connector import Connector
 from tests.cutting import CuttableWire
+from tests.databases import open_store
 from tests.postgresql import Server
 from tests.processes import free_port
+from tests.scanning import Desk
+from tests.scim_service import ScimServer, problem
+from tests.scimming import connect as connect_scim
 from tests.slapd import PASSWORD, PEOPLE, SERVICE, Slapd, person, running
 from tests.sql import Sql
 from tests.worlds import MovedClock
@@ -284,3 +290,27 @@ def test_a_scan_whose_wire_breaks_is_a_session_that_was_lost(
             read_until_it_breaks(project.app.connectors["target"], wire.cut)
     check_that_it_counts(project, caught.value)
     project.close()
+
+
+# --- SCIM ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "tries"), [(401, 1), (500, 5)])
+def test_a_service_is_left_alone_after_a_refused_token_or_five_server_errors(
+    tmp_path: Path, scim: ScimServer, status: int, tries: int
+):
+    desk = Desk(open_store(tmp_path), [])
+    source = Source(silo="apps", connector=connect_scim(scim.url), guard=SourceGuard())
+    scim.instead = lambda _request: problem(status)
+    asked = []
+    for _ in range(7):
+        before = len(scim.requests)
+        assert scan(desk.scanning(), source, full=True).state is ScanState.FAILED
+        asked.append(len(scim.requests) - before)
+    assert asked[0] > 0
+    with desk.store.snapshot() as unit:
+        assert unit.silos.paused() == {"apps"}
+        assert unit.silos.circuit("apps").failures == tries
+    assert asked[-1] == 0
+    assert len(desk.asked) == 1
+    desk.store.engine.dispose()
