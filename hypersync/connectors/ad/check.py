@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, Literal
 
 from hypersync.connectors.ad.directory import AdDirectory
@@ -11,7 +12,7 @@ from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.ad.place import AdPlace, place_of
 from hypersync.connectors.ad.usn import Numbers
 from hypersync.connectors.directory.names import normal
-from hypersync.connectors.directory.options import remedies
+from hypersync.connectors.directory.session import check_types
 from hypersync.connectors.directory.tree import ANY
 from hypersync.connectors.directory.wire import Lost
 from hypersync.connectors.settings import SiloSettings
@@ -28,26 +29,16 @@ _UNIT = "(objectClass=organizationalUnit)"
 
 def check(settings: SiloSettings, options: AdOptions, directory: AdDirectory) -> Iterator[Mistake]:
     """Look at the connection, at every type, and at how changes will be found."""
-    for message, remedy in remedies(options).items():
-        yield Mistake(message, remedy, level=Level.WARNING)
-    contexts = {}
-    for kind in settings.types:
-        place = place_of(kind)
-        contexts[place.context.lower()] = place.context
-        try:
-            yield from _check_type(kind, place, directory)
-        except (SiloError, Lost) as error:
-            remedy = f"see the type {kind.name!r} of the silo {settings.silo!r}"
-            yield Mistake(str(error), remedy)
-    bases = {each.base.lower(): each for each in map(place_of, settings.types)}
-    for place in bases.values():
+    yield from check_types(settings, options, partial(_check_type, directory))
+    places = [place_of(kind) for kind in settings.types]
+    for place in {place.base.lower(): place for place in places}.values():
         yield from _check_units(place, directory)
-    for context in contexts.values():
+    for context in {place.context.lower(): place.context for place in places}.values():
         yield from _check_deltas(context, options.delta, directory, settings.silo)
 
 
-def _check_type(kind: ObjectType, place: AdPlace, directory: AdDirectory) -> Iterator[Mistake]:
-    wire = directory.wire
+def _check_type(directory: AdDirectory, kind: ObjectType) -> Iterator[Mistake]:
+    place, wire = place_of(kind), directory.wire
     wire.find(place.context, f"(&(!(objectClass=*)){place.filter})", ["1.1"], base_only=True)
     if not wire.find(place.base, ANY, ["1.1"], base_only=True):
         yield Mistake(f"there is no entry {place.base!r}", f"mend the base of {place.name!r}")

@@ -8,11 +8,10 @@ controller that its cursor is of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property
 from typing import ClassVar
 
 from hypersync.connectors.ad.check import check
@@ -20,30 +19,26 @@ from hypersync.connectors.ad.cursor import Mark
 from hypersync.connectors.ad.directory import AdDirectory, Schemas
 from hypersync.connectors.ad.discover import IDENTIFIERS, other_kinds
 from hypersync.connectors.ad.options import AdOptions
-from hypersync.connectors.ad.place import ANCHOR, place_of, scope_of
+from hypersync.connectors.ad.place import ANCHOR, AdPlace, place_of, scope_of
 from hypersync.connectors.ad.rights import rights_of
 from hypersync.connectors.ad.scan import Scan
 from hypersync.connectors.ad.sign_in import in_words
 from hypersync.connectors.ad.write import AdWriter
-from hypersync.connectors.changes import refuse_all
 from hypersync.connectors.directory.address import is_tls as is_tls_url
-from hypersync.connectors.directory.wire import Lost, Wire
-from hypersync.connectors.directory.writing import LATER
+from hypersync.connectors.directory.session import DirectorySession, lost_is_unreachable
+from hypersync.connectors.directory.wire import Wire
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
-from hypersync.errors import NothingWritten, SiloRefused, SiloUnreachable
+from hypersync.errors import SiloRefused, SiloUnreachable
 from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
-    AttributeSchema,
     Batch,
     Change,
     ObjectType,
     Outcome,
-    RetryAfter,
     Schema,
-    SiloObject,
 )
 from hypersync.model.rights import Right
 
@@ -94,7 +89,7 @@ class AdConnector:
             raise SiloRefused(in_words(error.message)) from error
 
 
-class AdSession:
+class AdSession(DirectorySession[AdDirectory, AdPlace]):
     """One domain controller's view of the domain; ``server`` is who is at the other end."""
 
     def __init__(
@@ -105,10 +100,8 @@ class AdSession:
         schemas: Schemas,
         connect: Callable[[tuple[str, ...]], Wire],
     ) -> None:
-        self.settings = settings
+        super().__init__(settings, wire, place_of)
         self._options = options
-        self.wire = wire
-        self.server = wire.url
         self._schemas = schemas
         self._connect = connect
         self._others: list[Wire] = []
@@ -119,36 +112,8 @@ class AdSession:
         for wire in (self.wire, *self._others):
             wire.close()
 
-    @cached_property
-    def directory(self) -> AdDirectory:
-        """The domain controller this session is connected to."""
-        with _lost_is_unreachable():
-            return AdDirectory.of(self.wire, self._schemas)
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the connection broke: nothing more is written over it."""
-        return self.wire.is_lost
-
-    def schema(self) -> Schema:
-        """Return the attributes that the schema has, as each type reports them."""
-        return Schema({each.name: self._attributes(each) for each in self.settings.types})
-
-    def _attributes(self, kind: ObjectType) -> dict[str, AttributeSchema] | None:
-        directory, place = self.directory, place_of(kind)
-        if not directory.types:
-            return None
-        shown = directory.representation(place)
-        known = {name for each in directory.types.values() for name in (each.name, *each.aliases)}
-        names = sorted({*known, *(name for name in kind.attributes if shown.is_known(name))})
-        found = {name: shown.reported(name) for name in names}
-        schema = {
-            name: AttributeSchema(
-                name=name, multi_valued=each.is_multi, read_only=each.is_read_only
-            )
-            for name, each in found.items()
-        }
-        return {**schema, "dn": AttributeSchema(name="dn")}
+    def _look_at_server(self) -> AdDirectory:
+        return AdDirectory.of(self.wire, self._schemas)
 
     def scope(self, types: Sequence[ObjectType]) -> str:
         """Return the fingerprint of bases, filters and attributes."""
@@ -179,39 +144,23 @@ class AdSession:
         except SiloUnreachable:
             return self.directory
         self._others.append(wire)
-        with _lost_is_unreachable():
+        with lost_is_unreachable():
             return AdDirectory.of(wire, self._schemas)
 
-    def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
-        """Find one object anywhere in the domain, whatever the filter says.
+    def _reads_from(self) -> AdDirectory:
+        """Return the domain controller that was scanned last: another one may lag behind it."""
+        return self._scanned or self.directory
 
-        The domain controller that was scanned last is asked: another one may lag behind it.
-        """
-        with _lost_is_unreachable():
-            directory = self._scanned or self.directory
-            return directory.object(place_of(object_type), anchor)
-
-    def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Write the changes one after the other.
-
-        Raises `NothingWritten` when the server does not tell what writing needs.
-        """
-        if not self.settings.write:
-            return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
-        places = {each.name: place_of(each) for each in self.settings.types}
+    def _write(
+        self, directory: AdDirectory, places: Mapping[str, AdPlace], changes: Sequence[Change]
+    ) -> Sequence[Outcome]:
         is_tls = is_tls_url(self.wire.url) or self._options.tls.start
-        try:
-            directory = self.directory
-        except SiloUnreachable as error:  # nothing was written
-            return [RetryAfter(LATER, error.message)] * len(changes)
-        except SiloRefused as error:  # nor was it here
-            raise NothingWritten(error.message) from error
         return AdWriter(directory, places, is_tls=is_tls)(changes)
 
     def discover(self) -> Sequence[FoundType]:
         """Look at some objects of each type, and at the other usual kinds of the domain."""
         types = self.settings.types
-        with _lost_is_unreachable():
+        with lost_is_unreachable():
             others = other_kinds(self.wire, self._options, self.settings.silo, types, self._look)
             return [*map(self._look, types), *others]
 
@@ -222,7 +171,7 @@ class AdSession:
 
     def rights(self) -> Sequence[Right]:
         """Ask the domain controller what the account may do to the objects of each type."""
-        with _lost_is_unreachable():
+        with lost_is_unreachable():
             return [
                 right
                 for kind in self.settings.types
@@ -232,11 +181,3 @@ class AdSession:
     def check(self) -> Sequence[Mistake]:
         """Look at bases, filters, attributes and rights, and how the connection is kept secret."""
         return list(check(self.settings, self._options, self.directory))
-
-
-@contextmanager
-def _lost_is_unreachable() -> Iterator[None]:
-    try:
-        yield
-    except Lost as error:
-        raise SiloUnreachable(f"the domain controller went away: {error}") from error

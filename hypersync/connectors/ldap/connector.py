@@ -9,18 +9,19 @@ what servers commit out of order) and then for all anchors, since deletes leave 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property
 from typing import ClassVar
 
-from hypersync.connectors.changes import refuse_all
-from hypersync.connectors.directory.options import remedies
-from hypersync.connectors.directory.tree import Directory
-from hypersync.connectors.directory.wire import Lost, Wire
-from hypersync.connectors.directory.writing import LATER
+from hypersync.connectors.directory.session import (
+    DirectorySession,
+    check_types,
+    lost_is_unreachable,
+)
+from hypersync.connectors.directory.tree import ANY, Directory, Place
+from hypersync.connectors.directory.wire import Wire
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.ldap.discover import other_kinds
 from hypersync.connectors.ldap.options import LdapOptions, filter_of, place_of, scope_of
@@ -28,18 +29,14 @@ from hypersync.connectors.ldap.scan import Scan
 from hypersync.connectors.ldap.write import LdapWriter
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
-from hypersync.errors import NothingWritten, SiloError, SiloRefused, SiloUnreachable
 from hypersync.model.discovery import FoundType
-from hypersync.model.mistake import Level, Mistake
+from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
-    AttributeSchema,
     Batch,
     Change,
     ObjectType,
     Outcome,
-    RetryAfter,
     Schema,
-    SiloObject,
 )
 
 
@@ -80,45 +77,15 @@ def _silo_options(settings: SiloSettings) -> LdapOptions:
     return settings.options
 
 
-class LdapSession:
+class LdapSession(DirectorySession[Directory, Place]):
     """One connection's view of the directory; ``server`` is who is at the other end."""
 
     def __init__(self, settings: SiloSettings, options: LdapOptions, wire: Wire) -> None:
-        self.settings = settings
+        super().__init__(settings, wire, place_of)
         self._options = options
-        self.wire = wire
-        self.server = wire.url
 
-    @cached_property
-    def _directory(self) -> Directory:
-        with _lost_is_unreachable():
-            return Directory.read(self.wire)
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether the connection broke: nothing more is written over it."""
-        return self.wire.is_lost
-
-    def schema(self) -> Schema:
-        """Return the attributes that the server knows, as each type reports them."""
-        return Schema({each.name: self._attributes(each) for each in self.settings.types})
-
-    def _attributes(self, kind: ObjectType) -> dict[str, AttributeSchema] | None:
-        shown = self._directory.representation(place_of(kind))
-        types = self._directory.types
-        if not types:
-            return None
-        names = {name for each in types.values() for name in (each.name, *each.aliases)}
-        found = {name: shown.reported(name) for name in sorted({*names, *kind.attributes, "dn"})}
-        return {
-            name: AttributeSchema(
-                name=name,
-                multi_valued=each.is_multi and name != "dn",
-                read_only=each.is_read_only,
-            )
-            for name, each in found.items()
-            if name == "dn" or shown.is_known(name)
-        }
+    def _look_at_server(self) -> Directory:
+        return Directory.read(self.wire)
 
     def scope(self, types: Sequence[ObjectType]) -> str:
         """Return the fingerprint of bases, filters and attributes."""
@@ -132,35 +99,19 @@ class LdapSession:
         if len(types) != 1:
             raise ValueError("an LDAP stream is one type")
         (kind,) = types
-        scan = Scan(kind, self._options, self.wire, self._directory)
+        scan = Scan(kind, self._options, self.wire, self.directory)
         yield from scan.full() if cursor is None else scan.delta(cursor)
 
-    def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
-        """Find one object anywhere in the directory, whatever the filter says."""
-        with _lost_is_unreachable():
-            return self._directory.object(place_of(object_type), anchor)
-
-    def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
-        """Write the changes one after the other.
-
-        Raises `NothingWritten` when the server does not tell what writing needs.
-        """
-        if not self.settings.write:
-            return refuse_all(changes, f"the silo {self.settings.silo!r} is not to be written")
-        try:
-            directory = self._directory
-        except SiloUnreachable as error:  # nothing was written
-            return [RetryAfter(LATER, error.message)] * len(changes)
-        except SiloRefused as error:  # nor was it here
-            raise NothingWritten(error.message) from error
-        places = {each.name: place_of(each) for each in self.settings.types}
+    def _write(
+        self, directory: Directory, places: Mapping[str, Place], changes: Sequence[Change]
+    ) -> Sequence[Outcome]:
         is_secret = self._options.is_secret(self.wire.url)
         return LdapWriter(directory, places, is_secret=is_secret)(changes)
 
     def discover(self) -> Sequence[FoundType]:
         """Look at some objects of each type, and at what else the directory has."""
         types = self.settings.types
-        with _lost_is_unreachable():
+        with lost_is_unreachable():
             others = other_kinds(self.wire, self.settings.silo, types, self._look)
             return [*map(self._look, types), *others]
 
@@ -170,37 +121,17 @@ class LdapSession:
 
     def check(self) -> Sequence[Mistake]:
         """Look at bases, filters, anchors and attributes, and how the connection is kept secret."""
-        mistakes = [
-            Mistake(message, remedy, level=Level.WARNING)
-            for message, remedy in remedies(self._options).items()
-        ]
-        for each in self.settings.types:
-            try:
-                mistakes.extend(self._check_type(each))
-            except SiloError as error:
-                remedy = f"see the type {each.name!r} of the silo {self.settings.silo!r}"
-                mistakes.append(Mistake(error.message, remedy))
-        return mistakes
+        return list(check_types(self.settings, self._options, self._check_type))
 
     def _check_type(self, kind: ObjectType) -> Iterator[Mistake]:
         place = place_of(kind)
-        directory = self._directory
-        with _lost_is_unreachable():
-            base = self.wire.find(place.base, "(objectClass=*)", ["1.1"], base_only=True)
-            self.wire.find(place.base, filter_of(kind), ["1.1"], base_only=True)
+        base = self.wire.find(place.base, ANY, ["1.1"], base_only=True)
+        self.wire.find(place.base, filter_of(kind), ["1.1"], base_only=True)
         if not base:
             yield Mistake(f"there is no entry {place.base!r}", f"mend the base of {kind.name!r}")
-        shown = directory.representation(place)
+        shown = self.directory.representation(place)
         named = {*kind.attributes, *place.multi, *place.single, place.anchor} - {"dn"}
         for name in sorted(name for name in named if not shown.is_known(name)):
             yield Mistake(
                 f"the server knows no attribute {name!r}", f"mend it in the type {kind.name!r}"
             )
-
-
-@contextmanager
-def _lost_is_unreachable() -> Iterator[None]:
-    try:
-        yield
-    except Lost as error:
-        raise SiloUnreachable(f"the server went away: {error}") from error
