@@ -220,7 +220,11 @@ class _Worker:
         with self._store.begin() as unit:
             for action in batch:
                 unit.actions.retry(
-                    action.id, now + RETRY_UNREACHABLE, error.message, worker=self._terms.worker
+                    action.id,
+                    now + RETRY_UNREACHABLE,
+                    error.message,
+                    worker=self._terms.worker,
+                    is_begun=False,
                 )
             self._circuit.shut_out(unit, error, now)
         self._report.complain(self._silo, error)

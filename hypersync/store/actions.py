@@ -273,13 +273,17 @@ class Actions(ActionReads):
         *,
         worker: str | None = None,
         recheck: bool = False,
+        is_begun: bool = True,
     ) -> None:
         """Put an executing action back into the queue until ``at``.
 
         With ``worker`` only one that this worker took. With ``recheck`` it starts only after
-        `confirm`: its condition is looked at again. When it was let through stays what it is.
+        `confirm`: its condition is looked at again. When it was let through stays what it is. One
+        that was not even begun has one attempt less.
         """
         values: dict[str, object] = {"worker": None} if recheck else {}
+        if not is_begun:
+            values["attempts"] = _ACTION.c.attempts - 1
         self._guarded(
             [action],
             (ActionState.EXECUTING, ActionState.UNKNOWN),

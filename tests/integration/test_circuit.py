@@ -19,6 +19,7 @@ from hypersync.model.objects import Refused, RetryAfter, Unknown
 from hypersync.model.requests import RequestKind, RequestState
 from hypersync.model.scans import ScanState
 from hypersync.pipeline.circuit import circuits_of
+from hypersync.pipeline.outcomes import MOST_ATTEMPTS
 from tests.asking import Stopped
 from tests.pages import Browser
 from tests.postgresql import both_databases
@@ -254,6 +255,21 @@ def test_what_was_not_begun_waits_and_is_not_in_doubt(watched, error, is_paused)
     watched.later(minutes=11)
     watched.sync()
     assert set(watched.titles()) == {"new"}
+
+
+def test_what_could_not_begin_for_long_is_not_given_up_at_the_first_request_to_wait(opened):
+    for _ in range(MOST_ATTEMPTS + 1):
+        opened.later(hours=1)
+        opened.sync()
+    opened.dir.faults.unreachable = ""
+    opened.dir.faults.outcomes.extend([RetryAfter(timedelta(minutes=1), "busy")] * 2)
+    opened.later(hours=1)
+    opened.sync()
+    assert {each.state for each in watched_actions(opened)} == {ActionState.QUEUED}
+    for _ in range(2):
+        opened.later(hours=1)
+        opened.sync()
+    assert set(opened.titles()) == {"new"}
 
 
 # --- it is tried again ---------------------------------------------------------------------------

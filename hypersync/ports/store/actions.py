@@ -287,11 +287,13 @@ class Actions(Protocol):
         *,
         worker: str | None = None,
         recheck: bool = False,
+        is_begun: bool = True,
     ) -> None:
         """Put an executing action back into the queue until ``at``.
 
         With ``worker`` only one that this worker took. With ``recheck`` it starts only after
-        `confirm`: its condition is looked at again. When it was let through stays what it is.
+        `confirm`: its condition is looked at again. When it was let through stays what it is. One
+        that was not even begun has one attempt less.
         """
 
     def lost(self, worker: str) -> Sequence[ActionId]:
