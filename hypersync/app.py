@@ -193,9 +193,15 @@ class App:
 
     def irreversible(self, run: Run) -> Irreversible:
         """Count the actions of a run that nothing takes back."""
-        silos = frozenset(name for name, each in self.connectors.items() if recreates(each))
+        types = frozenset(
+            (name, kind.name)
+            for name, each in self.connectors.items()
+            for stream in each.streams()
+            for kind in stream
+            if recreates(each, kind.name)
+        )
         with self.store.snapshot() as unit:
-            return irreversible(unit.actions.operations(run.id), silos)
+            return irreversible(unit.actions.operations(run.id), types)
 
     def scan(self, silos: Collection[str] = (), *, full: bool = False) -> list[ScanReport]:
         """Scan these silos, or all; raises `UsageError` for unknown ones and `LeaseHeld`."""

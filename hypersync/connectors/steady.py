@@ -32,7 +32,7 @@ from hypersync.model.objects import (
     SiloObject,
     Unknown,
 )
-from hypersync.ports.connector import Connector, Session, lag, recreates
+from hypersync.ports.connector import Connector, Session, lag
 
 ATTEMPTS = 3
 _LONGEST_PAUSE_SECONDS = 2
@@ -64,7 +64,7 @@ class SteadyConnector:
         self._pace = None if writes_per_second is None else Pace(writes_per_second, self._pause)
         self.options: type[BaseModel] = connector.options
         self.can_write: bool = connector.can_write
-        self.recreates: bool = recreates(connector)
+        self.recreates: object = getattr(connector, "recreates", False)
         self.lag: timedelta = lag(connector)
 
     def streams(self) -> Sequence[Sequence[ObjectType]]:

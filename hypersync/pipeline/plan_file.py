@@ -132,9 +132,10 @@ def _planned_actions(
 
 def _lasting(engine: Engine, candidate: Candidate) -> str:
     """Say why an action cannot be undone, or nothing."""
-    connector = engine.silos.connectors.get(candidate.draft.silo)
-    can = connector is not None and recreates(connector)
-    return is_irreversible(candidate.draft.operation, recreates=can)
+    draft = candidate.draft
+    connector = engine.silos.connectors.get(draft.silo)
+    can = connector is not None and recreates(connector, draft.type)
+    return is_irreversible(draft.operation, recreates=can)
 
 
 def _verdicts(

@@ -86,7 +86,7 @@ class Connector(Protocol):
     """Reads and writes one kind of silo. Thread-safe; a session is not.
 
     Where a deleted object that is created again under its anchor is the same object to everybody it
-    also has a true ``recreates``, and where one server may not know yet what another one does a
+    also says so by ``recreates``, and where one server may not know yet what another one does a
     ``lag``; see the functions of these names.
     """
 
@@ -100,9 +100,13 @@ class Connector(Protocol):
         """Connect; raises `SiloUnreachable` or `SiloRefused`."""
 
 
-def recreates(connector: Connector) -> bool:
-    """Tell whether a silo brings a deleted object back; one that does not say so does not."""
-    return getattr(connector, "recreates", False) is True
+def recreates(connector: Connector, type_: str) -> bool:
+    """Tell whether a silo brings a deleted object of a type back; what does not say so does not.
+
+    A connector says ``recreates``: true of all its types, or the names of those it is true of.
+    """
+    found = getattr(connector, "recreates", False)
+    return found is True or (isinstance(found, frozenset) and type_ in found)
 
 
 def lag(connector: Connector) -> timedelta:

@@ -99,7 +99,7 @@ class PaperConnector:
         anchors: Anchors,
         named: Mapping[str, str | None],
         *,
-        recreates: bool,
+        recreates: object,
     ) -> None:
         self._streams = streams
         self._store = store

@@ -14,7 +14,6 @@ from datetime import datetime
 from hypersync.app import App, build
 from hypersync.config.models import Configuration
 from hypersync.config.values import Secret
-from hypersync.ports.connector import recreates
 from hypersync.rehearse.folder import rehearsal_folder
 from hypersync.rehearse.paper import Anchors, PaperConnector, PaperEvents, PaperMail
 
@@ -74,7 +73,7 @@ def _on_paper(made: App, anchors: Anchors) -> App:
             made.store,
             anchors,
             _named(made.configuration, name),
-            recreates=recreates(connector),
+            recreates=getattr(connector, "recreates", False),
         )
         for name, connector in made.connectors.items()
     }

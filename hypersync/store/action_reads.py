@@ -115,14 +115,15 @@ class ActionReads:
         )
         return [action_of(row) for row in self._connection.execute(query)]
 
-    def operations(self, run: RunId) -> Mapping[tuple[str, Operation], int]:
-        """Count the actions of a run by silo and operation, without those that did nothing."""
+    def operations(self, run: RunId) -> Mapping[tuple[str, str, Operation], int]:
+        """Count the actions of a run that did something, by silo, type and operation."""
+        kind = (_ACTION.c.silo, _ACTION.c.type, _ACTION.c.operation)
         query = (
-            select(_ACTION.c.silo, _ACTION.c.operation, func.count())
+            select(*kind, func.count())
             .where(_of_run(run), _ACTION.c.state.not_in(_WITHOUT_EFFECT))
-            .group_by(_ACTION.c.silo, _ACTION.c.operation)
+            .group_by(*kind)
         )
-        return {(row[0], row[1]): row[2] for row in self._connection.execute(query)}
+        return {(row[0], row[1], row[2]): row[3] for row in self._connection.execute(query)}
 
     def carried_out(self, run: RunId, operations: Collection[Operation]) -> Iterator[Action]:
         """Yield what a run carried out or still may, newest first, what it released among it."""

@@ -23,6 +23,7 @@ from hypersync.connectors.msgraph.rounds import Items, Whole
 from hypersync.connectors.msgraph.steps import Steps
 from hypersync.connectors.msgraph.values import body_of, emptied, joined, laid_over
 from hypersync.connectors.settings import object_types
+from hypersync.connectors.steady import SteadyConnector
 from hypersync.model.objects import (
     Batch,
     Change,
@@ -34,6 +35,8 @@ from hypersync.model.objects import (
     Seen,
     SiloObject,
 )
+from hypersync.ports.connector import recreates
+from tests.graphing import connect
 
 Item = dict[str, object]
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -323,6 +326,13 @@ def test_the_clouds_are_those_of_the_sdk():
     known = {AzureAuthorityHosts.AZURE_PUBLIC_CLOUD, AzureAuthorityHosts.AZURE_GOVERNMENT}
     known.add(AzureAuthorityHosts.AZURE_CHINA)
     assert {each.authority for each in CLOUDS.values()} == {f"https://{host}" for host in known}
+
+
+def test_deleted_users_come_back_and_groups_may_not():
+    connector = connect("http://127.0.0.1:1")
+    for each in (connector, SteadyConnector(connector, timeout=timedelta(seconds=1))):
+        assert recreates(each, "user")
+        assert not recreates(each, "group")
 
 
 def test_no_name_stands_in_two_places():

@@ -128,15 +128,17 @@ def test_irreversible_action_has_no_inverse(operation):
 
 def test_irreversible_actions_are_counted_by_operation():
     counts = {
-        ("ad", Operation.DELETE): 3,
-        ("app", Operation.DELETE): 4,
-        ("app", Operation.UPDATE): 32,
-        ("", Operation.EVENT): 1,
+        ("ad", "user", Operation.DELETE): 3,
+        ("app", "user", Operation.DELETE): 4,
+        ("app", "group", Operation.DELETE): 2,
+        ("app", "user", Operation.UPDATE): 32,
+        ("", "", Operation.EVENT): 1,
     }
-    made = irreversible(counts, {"app"})
-    assert (made.count, made.of) == (4, 40)
-    assert str(made) == "4 of 40 cannot be undone (3 delete, 1 event)"
-    assert str(irreversible({("app", Operation.DELETE): 4}, {"app"})) == ""
+    made = irreversible(counts, {("app", "user")})
+    assert (made.count, made.of) == (6, 42)
+    assert str(made) == "6 of 42 cannot be undone (5 delete, 1 event)"
+    users = {("app", "user", Operation.DELETE): 4}
+    assert str(irreversible(users, {("app", "user")})) == ""
     assert str(irreversible({}, ())) == ""
 
 

@@ -21,6 +21,7 @@ from hypersync.connectors.msgraph.discover import other_resources
 from hypersync.connectors.msgraph.options import (
     MsgraphOptions,
     completed,
+    is_of_users,
     place_of,
     scope_of,
 )
@@ -66,7 +67,6 @@ class MsgraphConnector:
 
     options: ClassVar[type[SiloOptions]] = MsgraphOptions
     can_write: ClassVar[bool] = True
-    recreates: ClassVar[bool] = True
 
     def __init__(self, settings: SiloSettings) -> None:
         if not isinstance(settings.options, MsgraphOptions):
@@ -79,6 +79,11 @@ class MsgraphConnector:
         self._client: Client | None = None
         self._sign_in: SignIn | None = None
         self._sessions = 0
+
+    @property
+    def recreates(self) -> frozenset[str]:
+        """The types whose deleted objects come back: of groups only those of Microsoft 365 do."""
+        return frozenset(each.name for each in self._types if is_of_users(each))
 
     def streams(self) -> Sequence[Sequence[ObjectType]]:
         """Return one stream for each type."""

@@ -207,9 +207,14 @@ def place_of(kind: ObjectType) -> Place:
     )
 
 
+def is_of_users(kind: ObjectType) -> bool:
+    """Tell whether the objects of a type are users, rather than groups."""
+    return type_options(kind).resource == USERS.name
+
+
 def completed(kind: ObjectType) -> ObjectType:
     """Return a type with what Graph knows by itself: what holds the members of a group."""
-    if type_options(kind).resource == USERS.name:
+    if is_of_users(kind):
         return kind
     names = {MEMBERS, *kind.attributes} if kind.attributes else ()
     return replace(kind, attributes=frozenset(names), members=MEMBERS)

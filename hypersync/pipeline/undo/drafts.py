@@ -38,7 +38,7 @@ class Drafter:
         return Ability(
             kind=kind,
             anchor=self.engine.types.anchors.get(where),
-            recreates=connector is not None and recreates(connector),
+            recreates=connector is not None and recreates(connector, action.type),
         )
 
     def knows(self, slot: str) -> bool:

@@ -51,15 +51,15 @@ class Irreversible:
 
 
 def irreversible(
-    counts: Mapping[tuple[str, Operation], int], recreating: Collection[str]
+    counts: Mapping[tuple[str, str, Operation], int], recreating: Collection[tuple[str, str]]
 ) -> Irreversible:
     """Count the actions that cannot be undone.
 
-    ``counts`` are actions by silo (empty for events) and operation; ``recreating`` the silos that
-    bring deleted objects back.
+    ``counts`` are actions by silo and type (empty for events) and operation; ``recreating`` the
+    silos and types that bring deleted objects back.
     """
     found: dict[Operation, int] = {}
-    for (silo, operation), count in counts.items():
-        if count and is_irreversible(operation, recreates=silo in recreating):
+    for (silo, kind, operation), count in counts.items():
+        if count and is_irreversible(operation, recreates=(silo, kind) in recreating):
             found[operation] = found.get(operation, 0) + count
     return Irreversible(of=sum(counts.values()), operations=found)

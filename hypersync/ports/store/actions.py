@@ -136,8 +136,8 @@ class Actions(Protocol):
     def of_identity(self, identity: IdentityId, limit: int) -> Sequence[Action]:
         """Return the newest actions about an identity first, those only looked at left out."""
 
-    def operations(self, run: RunId) -> Mapping[tuple[str, Operation], int]:
-        """Count the actions of a run by silo and operation, without those that did nothing."""
+    def operations(self, run: RunId) -> Mapping[tuple[str, str, Operation], int]:
+        """Count the actions of a run that did something, by silo, type and operation."""
 
     def carried_out(self, run: RunId, operations: Collection[Operation]) -> Iterator[Action]:
         """Yield what a run carried out or still may, newest first, what it released among it."""
