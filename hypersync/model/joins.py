@@ -6,7 +6,7 @@ import re
 
 _SPACE = "value:"
 _DN = re.compile(r"\s*[A-Za-z][\w.-]*\s*=")
-_SEPARATOR = re.compile(r"(?<!\\)\s*([,+=])\s*")
+_SEPARATOR = re.compile(r"(?<!\\) *([,+=]) *")
 _PART = re.compile(r"((?:\\.|[^\\,+])*)([,+]|$)", re.DOTALL)
 _EQUALS = re.compile(" *= *")
 _ESCAPES = re.compile(r"((?:\\[0-9a-fA-F]{2})+)|\\(.)", re.DOTALL)
@@ -36,18 +36,18 @@ def normal_reference(text: str) -> str:
     if not _DN.match(text):
         return text
     if "\\" not in text or _ends_escaping(text):  # the latter is no DN
-        return _SEPARATOR.sub(r"\1", text.strip()).casefold()
+        return _SEPARATOR.sub(r"\1", text.strip(" ")).casefold()
     return "".join(_normal_part(match[1]) + match[2] for match in _PART.finditer(text))
 
 
 def _normal_part(part: str) -> str:
     """Return a type and its value, with the escapes that are needed and no others."""
     name, sign, written = part.partition("=")
-    value = written.strip()
+    value = written.strip(" ")
     if written.endswith(" ") and _ends_escaping(value):
         value += " "  # it is part of the value
     value = _EQUALS.sub("=", _ESCAPES.sub(_unescaped, value)).casefold()
-    return f"{name.strip().casefold()}{sign}{_SPECIAL.sub(_escaped, value)}"
+    return f"{name.strip(' ').casefold()}{sign}{_SPECIAL.sub(_escaped, value)}"
 
 
 def _ends_escaping(value: str) -> bool:

@@ -56,6 +56,8 @@ def test_equal_names_are_equal_however_they_are_escaped(one: str, other: str):
         (r"cn=a\\,dc=x", r"cn=a\,dc=x"),
         (r"cn=\FF,dc=x", r"cn=\FE,dc=x"),
         ("cn=a\\", "cn=b\\"),
+        ("cn=a\xa0,dc=x", "cn=a,dc=x"),
+        ("cn=a\xa0,dc=\\78", "cn=a,dc=x"),
     ],
 )
 def test_different_names_stay_different(one: str, other: str):
