@@ -21,7 +21,7 @@ from hypersync.model.objects import Change, Complete, Operation, RetryAfter
 from tests.certificates import Authority, Certificate, self_signed
 from tests.integration.test_ldap import STAFF, TYPES, connect, cursor_of, scan
 from tests.ldap_proxy import relaying
-from tests.slapd import PEOPLE, SERVICE, Slapd, person, running
+from tests.slapd import PEOPLE, SERVICE, SUFFIX, Slapd, person, running
 
 HOST = "127.0.0.1"
 Secured = Callable[[str], Slapd]
@@ -331,10 +331,21 @@ def test_a_scan_stays_with_its_server(tmp_path: Path, plain: Slapd, wire: str):
         assert len(scan(connector)) == 4
 
 
+def test_a_list_keeps_to_the_page_size_where_the_server_limits_it(tmp_path: Path, wire: str):
+    limit = f'limits dn.exact="{SERVICE}" size.pr=10'
+    people = "".join(person(f"p{n}") for n in range(30))
+    with (
+        running(tmp_path / "slapd", people, extra=limit) as server,
+        connect(server.url, wire=wire).open() as session,
+    ):
+        pages = session.wire.pages(PEOPLE, ANY, ["entryUUID"], page_size=10, is_list=True)
+        assert [len(page) for page in pages] == [10, 10, 10, 1]
+
+
 def test_a_list_that_is_cut_off_fails(tmp_path: Path, wire: str):
     with running(tmp_path / "slapd", "".join(person(f"p{n}") for n in range(30))) as server:
         with connect(server.url, wire=wire).open() as session:
-            pages = session.wire.pages(PEOPLE, ANY, ["entryUUID"], page_size=10, is_list=True)
+            pages = session.wire.pages(PEOPLE, ANY, ["entryUUID"], page_size=2, is_list=True)
             assert len(next(pages)) == 10
             server.kill()
             with pytest.raises(ScanFailed, match="went away in the middle"):
@@ -346,7 +357,7 @@ def test_a_list_that_nobody_wants_to_the_end_leaves_the_connection_as_it_was(
     plain: Slapd, wire: str
 ):
     with connect(plain.url, wire=wire).open() as session:
-        pages = session.wire.pages(PEOPLE, ANY, ["entryUUID"], page_size=1, is_list=True)
+        pages = session.wire.pages(SUFFIX, ANY, ["entryUUID"], page_size=1, is_list=True)
         next(pages)
         pages.close()
         assert gc.isenabled()

@@ -56,6 +56,8 @@ _LINKS: Mapping[WireKind, str] = {
     "ldap3": "hypersync.connectors.directory.ldap3_link",
     "c": "hypersync.connectors.directory.c_link",
 }
+_LISTED = 5
+"""So many times as large as others are the pages of lists, whose entries are small."""
 _ESCAPED = {ord(sign): f"\\{ord(sign):02x}" for sign in "*()\\\0"}
 _log = logging.getLogger(__name__)
 
@@ -131,9 +133,18 @@ class Wire:
             are_alike=is_list,
         )
 
+        size = page_size * _LISTED if is_list else page_size
+
         def page(cookie: bytes) -> Answer:
-            paged = page_after(cookie, page_size)
-            return self._page(replace(search, controls=(*controls, paged)))
+            nonlocal size
+            try:
+                paged = page_after(cookie, size)
+                return self._page(replace(search, controls=(*controls, paged)))
+            except ScanFailed:
+                if cookie or size == page_size:
+                    raise
+                size = page_size  # servers may limit what is asked for at once
+                return page(cookie)
 
         for answer in in_advance(answers(page)) if is_list else answers(page):
             if answer.references and not ignore_references:
