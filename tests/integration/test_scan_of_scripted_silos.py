@@ -304,3 +304,12 @@ def test_a_ragged_row_is_invalid_not_absent(desk, file):
     file.write(*PEOPLE[:7], "7,too,many", *PEOPLE[8:])
     assert run(desk, file.connector).state is ScanState.APPLIED
     assert user(desk, "7").absence == "invalid"
+
+
+def test_fields_that_shifted_do_not_make_somebody_absent(desk, file):
+    file.path.write_text("name,id\n" + "".join(f"Person {n},{n}\n" for n in range(30)))
+    run(desk, file.connector)
+    shifted = "".join("Doe, John,7\n" if n == 7 else f"Person {n},{n}\n" for n in range(30))
+    file.path.write_text("name,id\n" + shifted)
+    assert run(desk, file.connector).state is ScanState.APPLIED
+    assert user(desk, "7").absence == "invalid"

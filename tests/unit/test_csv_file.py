@@ -230,14 +230,23 @@ def test_every_column_that_is_used_must_be_there(scan: Scan, key: str):
 def test_ragged_rows_are_invalid_and_not_absent(scan: Scan):
     events = scan("id,a\n1,x\n2\n3,x,y\n4,z\n")
     assert [e for e in events if isinstance(e, Invalid)] == [
-        Invalid("person", "2", "hr.csv, line 3", "1 fields where the header has 2"),
-        Invalid("person", "3", "hr.csv, line 4", "3 fields where the header has 2"),
+        Invalid("person", None, "hr.csv, line 3", "1 fields where the header has 2"),
+        Invalid("person", None, "hr.csv, line 4", "3 fields where the header has 2"),
     ]
     assert [e.anchor for e in events if isinstance(e, Seen)] == ["1", "4"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["name,id,a\nDoe, John,7,x\n", "name,id,a\n7,x\n", "id,a\ncn=doe,dc=x,y\n"],
+    ids=["shifted to the right", "shifted to the left", "an anchor that is cut in two"],
+)
+def test_the_anchor_of_a_ragged_row_is_not_believed(scan: Scan, content: str):
+    assert [e.anchor for e in scan(content) if isinstance(e, Invalid)] == [None]
+
+
 def test_an_invalid_row_has_its_anchor_as_it_is_written(scan: Scan):
-    events = scan("id,a\n 7\n")
+    events = scan("id,a\n 7,x\n 7,y\n")
     assert [e.anchor for e in events if isinstance(e, Invalid)] == [" 7"]
 
 
@@ -286,6 +295,20 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_to_its_end(tmp_path: P
         rest = [event for batch in stream for event in batch]
     assert len(first) + len(rest) == 12_001
     assert rest[-1] == Complete()
+
+
+def test_repeated_anchors_are_found_in_the_file_that_was_read(tmp_path: Path):
+    path = tmp_path / "hr.csv"
+    rows = [*range(12_000), 7]
+    path.write_text("id,a\n" + "".join(f"{n},x\n" for n in rows), encoding="utf-8-sig")
+    (tmp_path / "new.csv").write_text("id,a\n1,x\n")
+    connector = connect(tmp_path, person={"path": "hr.csv", "anchor": "id"})
+    with connector.open() as session:
+        stream = session.scan(connector.streams()[0], None)
+        next(stream)
+        (tmp_path / "new.csv").replace(path)
+        rest = [event for batch in stream for event in batch]
+    assert [e.anchor for e in rest if isinstance(e, Invalid)] == ["7"]
 
 
 def test_a_missing_file_is_unreachable_and_checked(tmp_path: Path):
@@ -454,6 +477,16 @@ def test_repeated_rows_are_neither_written_nor_lost(tmp_path: Path, bench: Bench
         session.read(bench.user, "ann")
     assert isinstance(rename_title(bench, "bob"), Succeeded)
     assert (tmp_path / "users.csv").read_text() == content.replace("bob,Clerk", "bob,Boss")
+
+
+def test_who_may_be_a_ragged_row_is_neither_missing_nor_made_again(tmp_path: Path, bench: Bench):
+    content = "title,uid,employeeType\nClerk,bob,active\nClerk, first class,ann,active\n"
+    (tmp_path / "users.csv").write_text(content)
+    with bench.connector.open() as session, pytest.raises(SiloRefused, match="mend these first"):
+        session.read(bench.user, "ann")
+    again = bench.change(Operation.CREATE, None, None, {"uid": "ann"})
+    assert isinstance(bench.apply(again), Refused)
+    assert (tmp_path / "users.csv").read_text() == content
 
 
 def test_the_last_value_of_a_batch_wins_and_the_file_is_replaced_once(tmp_path: Path, bench: Bench):

@@ -3,9 +3,10 @@
 A file is believed only when it is whole: it did not change while it was read, its header has every
 column that is needed, it is valid in its encoding, no quote is left open, and it does not end in
 the middle of a row. A row that is complete but wrong (too many or too few fields, no anchor) is an
-invalid object, not an absent one; so are all rows of an anchor that stands more than once, which is
-reported before the end of the scan and overrules that they were seen. There are no deltas: every
-scan is full.
+invalid object, not an absent one. Nobody knows which: its fields may have shifted, so what stands
+in the column of the anchor need not be one. All rows of an anchor that stands more than once are
+invalid too, which is reported before the end of the scan and overrules that they were seen. There
+are no deltas: every scan is full.
 
 Writing replaces the file in one step (temporary file, fsync, rename), under a lock that all
 writers of HyperSync take; a file that somebody else changed meanwhile is left alone.
@@ -20,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice, repeat
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TextIO
 
 from hypersync.connectors.changes import refuse_all
 from hypersync.connectors.csv_file.discover import other_files
@@ -223,10 +224,10 @@ def scan_file(name: str, format_: Format, wanted: frozenset[str]) -> Iterator[Ba
             hashes.extend(map(hash, anchors))
             wrong_at_end = len(rows[-1]) not in (0, columns.width)
             yield [*map(Seen, repeat(name), anchors, columns.attributes(whole)), *wrong]
-        if wrong_at_end and ends_in_a_row(format_.path):
+        if wrong_at_end and ends_in_a_row(lines):
             raise ScanFailed(f"{format_.name} ends in the middle of a row (line {line - 1})")
-    if len(set(hashes)) < len(hashes):
-        yield list(_repeated(name, format_))
+        if len(set(hashes)) < len(hashes):
+            yield list(_repeated(name, format_, lines))
 
 
 def _sorted_out(
@@ -250,20 +251,19 @@ def _invalid(name: str, columns: Columns, row: Row, where: str) -> Invalid:
     if len(row) == columns.width:
         blank = columns.names[columns.anchor]
         return Invalid(name, None, where, f"the anchor {blank!r} is blank")
-    anchor = row[columns.anchor] if columns.anchor < len(row) else ""
     why = f"{len(row)} fields where the header has {columns.width}"
-    return Invalid(name, anchor if anchor.strip() else None, where, why)
+    return Invalid(name, None, where, why)
 
 
-def _repeated(name: str, format_: Format) -> Iterator[Invalid]:
-    """Report each anchor that stands in several rows; reads the file once more."""
+def _repeated(name: str, format_: Format, lines: TextIO) -> Iterator[Invalid]:
+    """Report each anchor that stands in several rows; reads the same open file once more."""
     lines_of: dict[str, list[int]] = defaultdict(list)
-    with opened(format_) as lines:
-        reader = format_.reader(lines)
-        columns = read_header(format_, reader, frozenset())
-        for row in reader:
-            if len(row) == columns.width and row[columns.anchor].strip():
-                lines_of[row[columns.anchor]].append(reader.line_num)
+    lines.seek(0)
+    reader = format_.reader(lines)
+    columns = read_header(format_, reader, frozenset())
+    for row in reader:
+        if len(row) == columns.width and row[columns.anchor].strip():
+            lines_of[row[columns.anchor]].append(reader.line_num)
     for anchor, numbers in lines_of.items():
         if len(numbers) > 1:
             listed = ", ".join(map(str, numbers))

@@ -159,13 +159,13 @@ def read_header(format_: Format, reader: Reader, wanted: frozenset[str]) -> Colu
     return Columns(format_, header, wanted)
 
 
-def ends_in_a_row(path: Path) -> bool:
-    """Tell whether the last line of the file is not ended."""
-    with path.open("rb") as raw:
-        if raw.seek(0, os.SEEK_END) == 0:
-            return False
-        raw.seek(-1, os.SEEK_END)
-        return raw.read(1) not in b"\r\n"
+def ends_in_a_row(lines: TextIO) -> bool:
+    """Tell whether the last line of an open file is not ended; it may be read from ``0`` again."""
+    raw = lines.buffer
+    if raw.seek(0, os.SEEK_END) == 0:
+        return False
+    raw.seek(-1, os.SEEK_END)
+    return bool(raw.read(1) not in b"\r\n")
 
 
 def _wrong_encoding(format_: Format) -> str:

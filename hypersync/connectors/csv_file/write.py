@@ -73,6 +73,7 @@ class Table:
         self._rows: list[Row | None] = [*rows]
         self._positions: dict[str, int] = {}
         self._unclear: set[str] = set()
+        self._is_ragged = False
         for position, row in enumerate(rows):
             self._index(position, row)
 
@@ -87,6 +88,7 @@ class Table:
         return cls(format_, columns, rows, stamp)
 
     def _index(self, position: int, row: Row) -> None:
+        self._is_ragged = self._is_ragged or len(row) not in (0, self._columns.width)
         if len(row) <= self._columns.anchor:
             return
         anchor = row[self._columns.anchor]
@@ -107,6 +109,9 @@ class Table:
         if anchor in self._unclear:
             raise SiloRefused(f"{self._format.name}: the rows of {anchor} are wrong or repeated")
         position = self._positions.get(anchor)
+        if position is None and self._is_ragged:
+            what = f"{anchor} has no row, and may be one with too many or too few fields"
+            raise SiloRefused(f"{self._format.name}: {what}; mend these first")
         row = None if position is None else self._rows[position]
         return None if row is None else self._columns.attributes([row])[0]
 
