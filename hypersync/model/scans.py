@@ -38,7 +38,8 @@ class ScanState(Enum):
 class Finding(Enum):
     """What a scan says of one object.
 
-    ``missed`` is an absence that is not believed yet, ``back`` takes such ones back.
+    ``missed`` is an absence that is not believed yet, ``back`` takes such ones back. ``unsettled``
+    is an absence that says nothing yet, because the object changed a moment ago.
     """
 
     SEEN = "seen"
@@ -48,6 +49,7 @@ class Finding(Enum):
     OUT_OF_SCOPE = "out_of_scope"
     INVALID = "invalid"
     MISSED = "missed"
+    UNSETTLED = "unsettled"
     BACK = "back"
 
 

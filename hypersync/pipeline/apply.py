@@ -23,6 +23,8 @@ from hypersync.pipeline.join import NOWHERE, Assignment, Joins, Mover
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Current, NewChange, NewState, Reference
 
+_MARKS = (Finding.MISSED, Finding.UNSETTLED, Finding.BACK)
+
 
 class Fresh(NamedTuple):
     """An object as a scan saw it, with the canonical text and hash of its attributes."""
@@ -123,7 +125,7 @@ class _Batch:
             elif known.hash != row.hash or known.absence is not None:
                 self._change(fresh, known)
         elif known is not None:
-            if row.finding in (Finding.MISSED, Finding.BACK):
+            if row.finding in _MARKS:
                 self.gathered.misses.append((int(row.why or 0), known.id))
             elif known.absence != row.finding.value:
                 self._leave(row.finding, known)

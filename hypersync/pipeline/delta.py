@@ -32,7 +32,9 @@ from hypersync.model.objects import (
     Value,
 )
 from hypersync.model.scans import Finding, Staged
-from hypersync.pipeline.reading import READ_BACK, Reading, TypeReading
+from hypersync.pipeline.missing import READ_BACK
+from hypersync.pipeline.reading import Reading
+from hypersync.pipeline.type_reading import TypeReading
 from hypersync.ports.connector import Session
 from hypersync.ports.store import Store, UnitOfWork
 

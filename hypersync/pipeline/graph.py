@@ -106,7 +106,7 @@ class _Writer:
         unit, target, gathered = self._unit, self._target, self._gathered
         unit.objects.change(gathered.states, target.source, target.now)
         unit.objects.assign(gathered.assignments)
-        unit.objects.set_misses(gathered.misses)
+        unit.objects.set_misses(gathered.misses, target.now)
         unit.objects.record(gathered.changes, target.source, target.now)
         ids = unit.objects.reserve(len(gathered.new))
         fresh = [

@@ -8,14 +8,12 @@ where runs do not see it before the scan is complete.
 
 What cannot be read is invalid, not absent: so is an object of which two rows tell, whatever was
 seen of it before, and everything that is missing beside rows that do not even say which object they
-are. An object that a full scan missed is asked for once by its anchor, without the filter; found
-there it is out of scope, which is not absence. What changed less than ``settle`` before is left as
-it is: the server that was read may lag behind the one that told of it.
+are. What a scan missed is judged by `missing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from hypersync.errors import EvaluationError
@@ -28,90 +26,21 @@ from hypersync.model.objects import (
     Complete,
     Deleted,
     Invalid,
-    ObjectType,
     ScanEvent,
     Seen,
 )
-from hypersync.model.scans import Finding, ScanId, SiloType, Staged, TypeCounts
+from hypersync.model.scans import Finding, ScanId, Staged
 from hypersync.pipeline.apply import Fresh, load
 from hypersync.pipeline.graph import Target
 from hypersync.pipeline.join import Joins
-from hypersync.pipeline.source_guard import Evidence, SourceGuard
+from hypersync.pipeline.missing import Missing
+from hypersync.pipeline.source_guard import SourceGuard
+from hypersync.pipeline.type_reading import TypeReading
 from hypersync.ports.connector import Session
 from hypersync.ports.store import Store, UnitOfWork
 from hypersync.ports.store.leases import Fence
 
-FLUSH = 2_000
-"""How many changes are gathered before they are written."""
-
-READ_BACK = 200
-"""The most missing objects that are asked for one by one; more are absent without being asked."""
-
-
-class TypeReading:
-    """What one scan reads of one type."""
-
-    def __init__(self, silo_type: SiloType, kind: ObjectType, *, is_direct: bool) -> None:
-        self.silo_type = silo_type
-        self.kind = kind
-        self.is_direct = is_direct
-        self.counts = TypeCounts()
-        self.known: dict[str, bytes] = {}
-        self.away: dict[str, str] = {}
-        self.missed: dict[str, int] = {}
-        self.healed: dict[str, Staged] = {}
-        self.written: set[str] = set()
-        self.rows: list[Staged] = []
-        self.fresh: list[Fresh] = []
-        self.missing: list[str] = []
-        self.deleted: set[str] = set()
-        self.rekeyed = 0
-        self.anonymous = 0
-        self.sees_everything = False
-
-    def load_map(self, unit: UnitOfWork) -> None:
-        """Load the hashes of what is there, and what is known of the rest."""
-        self._know(unit, unit.objects.hashes(self.silo_type.id))
-
-    def load_anchors(self, unit: UnitOfWork) -> None:
-        """Load what is there without hashes, and what is known of the rest."""
-        self._know(unit, dict.fromkeys(unit.objects.anchors(self.silo_type.id), b""))
-
-    def _know(self, unit: UnitOfWork, known: dict[str, bytes]) -> None:
-        self.sees_everything = True
-        self.known = known
-        for anchor, absence, misses in unit.objects.away(self.silo_type.id):
-            if absence is not None:
-                self.away[anchor] = absence
-                del self.known[anchor]
-            if misses:
-                self.missed[anchor] = misses
-
-    def delete(self, event: Deleted) -> None:
-        """Take in that the silo says an object was deleted."""
-        finding = Finding(event.kind.value)
-        self.rows.append(Staged(event.anchor, finding))
-        if finding is not Finding.OUT_OF_SCOPE:
-            self.deleted.add(event.anchor)
-            self.counts.deleted += 1
-
-    def is_full(self) -> bool:
-        """Tell whether enough is gathered to be written."""
-        return len(self.rows) + len(self.fresh) >= FLUSH
-
-    def evidence(self, *, high: int, scope: str, lost_canaries: Collection[str]) -> Evidence:
-        """Return what the source guard judges."""
-        stored = self.silo_type
-        return Evidence(
-            live=stored.live,
-            high=high,
-            seen=self.counts.seen,
-            is_complete=self.sees_everything,
-            missing=len(self.missing) + len(self.deleted),
-            rekeyed=self.rekeyed,
-            lost_canaries=lost_canaries,
-            scope_changed=stored.scope is not None and stored.scope != scope,
-        )
+__all__ = ["Reading", "TypeReading"]
 
 
 class Reading:
@@ -235,55 +164,21 @@ class Reading:
     # --- the end -------------------------------------------------------------------------------
 
     def finish(self, session: Session) -> None:
-        """Settle what is missing, while the silo can still be asked, and write the rest."""
+        """Settle what is missing, while the silo can still be asked, and write the rest.
+
+        Raises `CursorLost` when a delta would have to ask for too much.
+        """
+        missing = Missing(self._store, self._guard, self._began, self._clock)
         for reading in self.types.values():
             for anchor, row in reading.healed.items():
                 reading.counts.updated += 1
                 reading.written.add(anchor)
                 reading.rows.append(row)
-            left = [anchor for anchor, why in reading.away.items() if why == Finding.INVALID.value]
             if reading.sees_everything:
-                missing = [*reading.known, *left]
-                self._settle_missing(reading, missing, session)
-                back = reading.missed.keys() - set(missing)
-                reading.rows += [Staged(each, Finding.BACK, why="0") for each in sorted(back)]
-            self.flush(reading)
-
-    def _settle_missing(
-        self, reading: TypeReading, missing: Sequence[str], session: Session
-    ) -> None:
-        if reading.anonymous:
-            why = "it was not seen, and a row that does not say what it is may be it"
-            reading.rows += [
-                Staged(each, Finding.INVALID, why=why) for each in missing if each in reading.known
-            ]
-            return
-        missing = self._old_enough(reading, missing)
-        few = len(missing) <= READ_BACK
-        for anchor in missing:
-            if few and session.read(reading.kind, anchor) is not None:
-                reading.rows.append(Staged(anchor, Finding.OUT_OF_SCOPE))
-                continue
-            reading.missing.append(anchor)
-            misses = reading.missed.get(anchor, 0) + 1
-            if misses <= self._guard.grace:
-                reading.rows.append(Staged(anchor, Finding.MISSED, why=str(misses)))
+                missing.settle(reading, session)
             else:
-                reading.counts.deleted += 1
-                reading.rows.append(Staged(anchor, Finding.ABSENT))
-
-    def _old_enough(self, reading: TypeReading, missing: Sequence[str]) -> Sequence[str]:
-        """Leave out what changed so lately that the server that was read may not know it yet.
-
-        A time that is still to come was written before the clock was set back, and says nothing.
-        """
-        if not self._guard.settle:
-            return missing
-        since, now = self._began - self._guard.settle, self._clock()
-        with self._store.snapshot() as unit:
-            current = unit.objects.current(reading.silo_type.id, missing)
-        late = {each for each, known in current.items() if since < known.changed_at <= now}
-        return [each for each in missing if each not in late]
+                missing.look_again(reading, session)
+            self.flush(reading)
 
     def lost_canaries(self, reading: TypeReading, *, is_only_type: bool) -> set[str]:
         """Return the canaries of a type that a scan should have seen and did not."""
@@ -292,7 +187,7 @@ class Reading:
         for canary in self._guard.canaries:
             of_type, _, rest = canary.partition("/")
             anchor = rest if rest and of_type == name else canary
-            if anchor in reading.missing or anchor in reading.deleted:
+            if anchor in reading.missing or anchor in reading.deleted | reading.unsettled:
                 lost.add(canary)
             elif anchor in self._seen_canaries.get(name, ()) or not reading.sees_everything:
                 continue

@@ -28,8 +28,8 @@ class SourceGuard:
     ``drop`` and ``rekeyed`` are the most objects that may be missing or change their join value;
     they do not apply where fewer than ``min_population`` objects live. ``canaries`` are anchors,
     or ``TYPE/ANCHOR``. An absence is believed when so many more complete scans as ``grace`` says
-    miss the object too, but not of what changed less than ``settle`` before the scan: the server
-    that was read may not know it yet.
+    miss the object too, each ``settle`` later at least, but not of what changed less than
+    ``settle`` before the scan: the server that was read may not know it yet.
     """
 
     drop: Limit = DROP

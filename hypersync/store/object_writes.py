@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from hypersync.model.canonical import encode_value
 from hypersync.ports.store.objects import (
+    Away,
     Current,
     NewChange,
     NewObject,
@@ -44,6 +45,12 @@ _CHANGE = """
 UPDATE object SET slot = ?, key = ?, hash = ?, attributes = ?, absence = ?, deleted_at = ?,
     misses = ?, reference = ?, changed_at = ?, source = ? WHERE id = ?
 """
+_AWAY = "SELECT anchor, absence, misses, missed_at FROM object WHERE silo_type = ?"
+_MISS = """
+UPDATE object SET
+    missed_at = CASE WHEN misses = ? AND missed_at <= ? THEN missed_at ELSE ? END, misses = ?
+WHERE id = ?
+"""
 _BY_ANCHOR = "SELECT identity FROM object WHERE silo_type = ? AND anchor IN ({})"
 # the plus keeps the database from reading the whole type
 _BY_REFERENCE = "SELECT identity FROM object WHERE +silo_type = ? AND reference IN ({})"
@@ -76,14 +83,17 @@ class ObjectWrites:
         statement = "SELECT anchor FROM object WHERE silo_type = ?"
         return (anchor for (anchor,) in stream(self._connection, statement, (silo_type,)))
 
-    def away(self, silo_type: int) -> Sequence[tuple[str, str | None, int]]:
-        """Return anchor, absence and misses of the objects that are away or were missed."""
-        return read(
-            self._connection,
-            "SELECT anchor, absence, misses FROM object "
-            "WHERE silo_type = ? AND (absence IS NOT NULL OR misses > 0)",
-            (silo_type,),
-        )
+    def away(self, silo_type: int) -> Sequence[Away]:
+        """Return the objects of a type that are away or were missed."""
+        return self._away("(absence IS NOT NULL OR misses > 0)", silo_type)
+
+    def missed(self, silo_type: int) -> Sequence[Away]:
+        """Return the objects of a type that were missed, and not whatever else is away."""
+        return self._away("misses > 0", silo_type)
+
+    def _away(self, condition: str, silo_type: int) -> Sequence[Away]:
+        rows = read(self._connection, f"{_AWAY} AND {condition}", (silo_type,))
+        return [Away(row[0], row[1], row[2], read_time(row[3])) for row in rows]
 
     def current(self, silo_type: int, anchors: Iterable[str]) -> Mapping[str, Current]:
         """Return what is stored of these anchors."""
@@ -141,9 +151,14 @@ class ObjectWrites:
             ],
         )
 
-    def set_misses(self, rows: Sequence[tuple[int, int]]) -> None:
-        """Store how many complete scans missed an object: (misses, object)."""
-        run_many(self._connection, "UPDATE object SET misses = ? WHERE id = ?", rows)
+    def set_misses(self, rows: Sequence[tuple[int, int]], now: datetime) -> None:
+        """Store how many complete scans missed an object: (misses, object).
+
+        Where that is another number than before, or its time is still to come, the time is now.
+        """
+        at = stored_time(self._connection, now)
+        values = [(misses, at, at, misses, number) for misses, number in rows]
+        run_many(self._connection, _MISS, values)
 
     def place(self, rows: Sequence[tuple[int, int]]) -> None:
         """Put objects into identities: (identity, object)."""

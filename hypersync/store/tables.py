@@ -167,6 +167,7 @@ object_ = Table(
     Column("absence", Text),  # NULL is present; gone, soft, absent, out_of_scope, invalid
     Column("deleted_at", UtcTime),
     Column("misses", Integer, nullable=False, default=0),  # complete scans that missed it (grace)
+    Column("missed_at", UtcTime),  # when the last of them did
     Column("created_at", UtcTime, nullable=False),
     Column("changed_at", UtcTime, nullable=False),
     Column("source", Text, nullable=False),  # scan:ID or action:ID that wrote it last
@@ -178,6 +179,12 @@ object_ = Table(
         "silo_type",
         sqlite_where=text("absence IS NOT NULL OR misses > 0"),
         postgresql_where=text("absence IS NOT NULL OR misses > 0"),
+    ),
+    Index(
+        "ix_object_missed",  # what a delta looks at again
+        "silo_type",
+        sqlite_where=text("misses > 0"),
+        postgresql_where=text("misses > 0"),
     ),
     Index(
         "ix_object_reference",

@@ -69,6 +69,15 @@ class Current(NamedTuple):
     changed_at: datetime
 
 
+class Away(NamedTuple):
+    """An object that is away, or that so many complete scans missed, the last one then."""
+
+    anchor: str
+    absence: str | None
+    misses: int
+    missed_at: datetime | None
+
+
 class Placed(NamedTuple):
     """Where an object stands: its identity, its slot and its own key."""
 
@@ -228,8 +237,11 @@ class Objects(Protocol):
     def anchors(self, silo_type: int) -> Iterator[str]:
         """Yield the anchor of every object of a type, those that are away included."""
 
-    def away(self, silo_type: int) -> Sequence[tuple[str, str | None, int]]:
-        """Return anchor, absence and misses of the objects that are away or were missed."""
+    def away(self, silo_type: int) -> Sequence[Away]:
+        """Return the objects of a type that are away or were missed."""
+
+    def missed(self, silo_type: int) -> Sequence[Away]:
+        """Return the objects of a type that were missed, and not whatever else is away."""
 
     def current(self, silo_type: int, anchors: Iterable[str]) -> Mapping[str, Current]:
         """Return what is stored of these anchors."""
@@ -249,8 +261,11 @@ class Objects(Protocol):
     def change(self, rows: Sequence[NewState], source: str, now: datetime) -> None:
         """Store what objects have become."""
 
-    def set_misses(self, rows: Sequence[tuple[int, int]]) -> None:
-        """Store how many complete scans missed an object: (misses, object)."""
+    def set_misses(self, rows: Sequence[tuple[int, int]], now: datetime) -> None:
+        """Store how many complete scans missed an object: (misses, object).
+
+        Where that is another number than before, or its time is still to come, the time is now.
+        """
 
     def place(self, rows: Sequence[tuple[int, int]]) -> None:
         """Put objects into identities: (identity, object)."""
