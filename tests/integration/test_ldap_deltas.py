@@ -212,3 +212,57 @@ def test_an_object_without_its_anchor_is_invalid_in_every_delta(server: Slapd):
     assert [e for e in events if isinstance(e, Invalid)] == [
         Invalid("user", None, f"cn=bob,{SALES}", "it has no 'title'")
     ]
+
+
+# --- anchors that several entries have ---------------------------------------------------------
+
+
+BY_UID = {"user": {**TYPES["user"], "anchor": "uid"}}
+
+
+def with_uid(name: str, stamp: str, uid: str) -> str:
+    return one(name, stamp).replace("title:", f"uid: {uid}\ntitle:")
+
+
+def shared(events: list[ScanEvent]) -> list[tuple[str | None, str]]:
+    return [(e.anchor, e.why) for e in events if isinstance(e, Invalid)]
+
+
+def test_a_delta_says_that_two_have_one_anchor_and_reports_neither(server: Slapd):
+    connector = connect(server.url, types=BY_UID)
+    people = [with_uid("ann", csn("100000", 1), "1"), with_uid("bob", csn("110000", 1), "2")]
+    replaced(server, tree(*people))
+    cursor = cursor_of(scan(connector))
+    replaced(server, tree(*people, with_uid("eve", csn("120000", 1), "1")))
+    for _ in range(2):  # when it is new, and when it was there
+        events = scan(connector, cursor=cursor)
+        assert shared(events) == [("1", "another object has the 'uid' too")]
+        assert titles(events).keys() <= {"bob"}
+        cursor = cursor_of(events)
+
+
+def test_more_changes_than_are_held_back_are_read_in_full(
+    server: Slapd, monkeypatch: pytest.MonkeyPatch
+):
+    connector = connect(server.url, types=BY_UID)
+    replaced(server, tree(with_uid("ann", csn("100000", 1), "1")))
+    cursor = cursor_of(scan(connector))
+    replaced(
+        server, tree(with_uid("ann", csn("100001", 1), "1"), with_uid("bob", csn("110000", 1), "2"))
+    )
+    monkeypatch.setattr("hypersync.connectors.ldap.scan.MOST_HELD", 1)
+    with pytest.raises(CursorLost, match="more than 1 objects changed"):
+        scan(connector, cursor=cursor)
+
+
+def test_an_anchor_that_only_one_has_again_is_reported_though_it_did_not_change(server: Slapd):
+    connector = connect(server.url, types=BY_UID)
+    people = [with_uid("ann", csn("100000", 1), "1"), with_uid("bob", csn("110000", 1), "2")]
+    replaced(server, tree(*people, with_uid("eve", csn("103000", 1), "1")))
+    events = scan(connector)
+    assert shared(events) == [("1", "another object has the 'uid' too")]
+    server.modify(f"dn: cn=eve,{SALES}\nchangetype: delete\n")
+    events = scan(connector, cursor=cursor_of(events))
+    assert "ann" in titles(events)
+    assert shared(events) == []
+    assert "ann" not in titles(scan(connector, cursor=cursor_of(events)))

@@ -120,6 +120,25 @@ def test_a_full_scan_after_a_delta_finds_nothing_more(desk: Desk, server: Slapd)
     assert desk.pending() == []
 
 
+def test_a_stranger_with_the_anchor_of_another_changes_nothing_of_it(desk: Desk, server: Slapd):
+    types = {"user": {**TYPES["user"], "anchor": "uid"}}
+    connector = connect(server.url, types=types, overlap="0s")
+    run(desk, connector)
+    server.modify(person("eve", uid="p000003", employeeNumber="E9", title="Eve"))
+    for is_full in (False, False, True):
+        report = run(desk, connector, full=is_full)
+        assert report.state is ScanState.APPLIED, report.reason
+        assert report.kind is (ScanKind.FULL if is_full else ScanKind.DELTA)
+        with desk.store.snapshot() as unit:
+            stored = unit.objects.get("ldap", "user", "p000003")
+        assert (stored.absence, stored.attributes["title"]) == ("invalid", "Clerk")
+    server.modify(f"dn: {dn('eve')}\nchangetype: delete\n")
+    assert run(desk, connector).kind is ScanKind.DELTA
+    with desk.store.snapshot() as unit:
+        stored = unit.objects.get("ldap", "user", "p000003")
+    assert (stored.absence, stored.attributes["title"]) == (None, "Clerk")
+
+
 def test_a_wrong_password_is_a_failed_scan_that_says_so(desk: Desk, server: Slapd):
     report = run(desk, connect(server.url, bind={"user": SERVICE, "password": "wrong"}))
     assert report.state is ScanState.FAILED

@@ -7,7 +7,7 @@ of its own; where there is only ``modifyTimestamp``, there is one mark for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,13 +36,15 @@ class Cursor:
     """The newest stamp of each writer (``marks``), and the entry that was the newest of all.
 
     ``witness`` is that entry's anchor and stamp: a server that knows it in an earlier state was set
-    back. ``by`` is the attribute of the stamps; ``scope`` is of server and type.
+    back. ``by`` is the attribute of the stamps; ``scope`` is of server and type. ``shared`` are the
+    anchors that several entries had: which is who may be clear by now, though none of them changed.
     """
 
     marks: Mapping[str, str]
     witness: tuple[str, str] | None
     by: str
     scope: str
+    shared: Sequence[str] = ()
 
     @property
     def text(self) -> str:
@@ -52,6 +54,7 @@ class Cursor:
             "witness": self.witness,
             "by": self.by,
             "scope": self.scope,
+            "shared": sorted(self.shared),
         }
         return orjson.dumps(content).decode()
 
@@ -66,7 +69,11 @@ class Cursor:
                 anchor, stamp = witness
                 witness = (str(anchor), str(stamp))
             cursor = cls(
-                marks=marks, witness=witness, by=str(found["by"]), scope=str(found["scope"])
+                marks=marks,
+                witness=witness,
+                by=str(found["by"]),
+                scope=str(found["scope"]),
+                shared=tuple(map(str, found["shared"])),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("this is no cursor") from error

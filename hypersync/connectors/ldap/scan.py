@@ -7,7 +7,8 @@ object hides that too, there are no deltas. Deletes leave no trace, so a delta e
 anchors. Beside them come their stamps, which show what arrived late from another writer and sorts
 below what was seen already (`survey`). What changes while a scan runs comes with the next one; a
 delta begins an overlap earlier, because servers commit changes out of order. What stands below a
-renamed entry is read again (`renamed`).
+renamed entry is read again (`renamed`). Who shares an anchor with another is known once all are
+listed; until then a delta holds back what it read, where the server does not keep anchors unique.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from hypersync.model.objects import Anchors, Batch, Complete, Invalid, ObjectTyp
 
 MOST_LATE: Final = 2_000
 """So many late changes are asked for one by one; with more everything is read."""
+MOST_HELD: Final = 10_000
+"""So many changes are held back until it is known who shares an anchor."""
 _AT_ONCE = 100
 _EXACT, _COARSE = "entryCSN", "modifyTimestamp"
 
@@ -60,6 +63,7 @@ class Scan:
         self._newest: dict[str, str] = {}
         self._witness: tuple[str, str] | None = None
         self._given: dict[str, tuple[str, str]] = {}
+        self._shared: dict[str, str] = {}
         self._is_delta = False
         self._is_blind = False
 
@@ -83,15 +87,24 @@ class Scan:
         verify(self._directory, self._place, cursor, self._contexts)
         self._witness = cursor.witness
         wanted = filter_of(self._kind)
-        yield from self._entries(self._place.base, f"(&{wanted}({self._clock}>={since}))")
+        changes = self._entries(self._place.base, f"(&{wanted}({self._clock}>={since}))")
+        held = [] if self._is_unique else _held(changes)
+        yield from changes
         survey = self._survey(cursor, since)
         yield [self._nameless(dn) for dn in survey.nameless]
-        yield from self._late([a for a, state in survey.changed if self._given.get(a) != state])
+        if not self._is_unique:
+            self._shared |= survey.shared
+        for batch in held:
+            yield [event for event in batch if event.anchor not in self._shared]
+        late = [anchor for anchor, state in survey.changed if self._given.get(anchor) != state]
+        late += (survey.anchors - self._shared.keys()).intersection(cursor.shared)
+        yield from self._late(late)
         changed = list(moved_above(self._directory, self._place, cursor, since, self._pages))
         for base in bases(changed, self._place, survey.holders):
             yield from self._entries(base, wanted)
         for entry in changed:
             self._note(self._changed(entry))
+        yield [self._ambiguous(anchor, dn) for anchor, dn in self._shared.items()]
         everybody = Anchors(self._kind.name, frozenset(survey.anchors))
         yield [everybody, Complete(self._cursor(cursor.marks))]
 
@@ -135,11 +148,13 @@ class Scan:
         if anchor is None:
             return None if self._is_delta else self._nameless(entry.dn)
         known = self._remember(anchor, (entry.dn, stamp))
+        if self._is_delta and anchor in self._shared:
+            return None
         if known == (entry.dn, stamp):
             return None
         if known is not None and known[0] != entry.dn and not self._is_unique:
-            why = f"another object has the {self._place.anchor!r} too"
-            return Invalid(kind, anchor, entry.dn, why)
+            self._shared[anchor] = entry.dn
+            return None if self._is_delta else self._ambiguous(anchor, entry.dn)
         if self._witness is None or stamp > self._witness[1]:
             self._witness = (anchor, stamp)
         attributes = self._shown.attributes(entry.dn, entry.raw)
@@ -148,6 +163,10 @@ class Scan:
 
     def _nameless(self, dn: str) -> Invalid:
         return Invalid(self._kind.name, None, dn, f"it has no {self._place.anchor!r}")
+
+    def _ambiguous(self, anchor: str, dn: str) -> Invalid:
+        why = f"another object has the {self._place.anchor!r} too"
+        return Invalid(self._kind.name, anchor, dn, why)
 
     def _note(self, stamp: str) -> None:
         """Remember the newest change of each writer."""
@@ -212,9 +231,10 @@ class Scan:
     def _cursor(self, known: Mapping[str, str]) -> str | None:
         """Return where the next delta starts.
 
-        There is none for a type without entries, and for one that hides when they changed.
+        There is none for a type without entries, for one that hides when they changed, and while
+        very many share their anchors.
         """
-        if self._is_blind:
+        if self._is_blind or len(self._shared) > MOST_LATE:
             return None
         marks = dict(known)
         limit = max(self._started.values(), default="")
@@ -224,7 +244,14 @@ class Scan:
         if not marks:
             return None
         marks |= self._contexts
-        return Cursor(marks=marks, witness=self._witness, by=self._clock, scope=self._scope()).text
+        is_clear = self._witness is not None and self._witness[0] not in self._shared
+        return Cursor(
+            marks=marks,
+            witness=self._witness if is_clear else None,
+            by=self._clock,
+            scope=self._scope(),
+            shared=tuple(self._shared),
+        ).text
 
     def _since(self, text: str) -> tuple[Cursor, str]:
         try:
@@ -236,3 +263,15 @@ class Scan:
         if not is_kept or cursor.scope != self._scope():
             raise CursorLost("the server or the scope is another one; scan it in full")
         return cursor, since
+
+
+def _held(changes: Iterator[Batch]) -> list[list[Seen]]:
+    """Gather what changed; raises `CursorLost` when it is too much to be held back."""
+    held: list[list[Seen]] = []
+    count = 0
+    for batch in changes:
+        held.append([event for event in batch if isinstance(event, Seen)])
+        count += len(batch)
+        if count > MOST_HELD:
+            raise CursorLost(f"more than {MOST_HELD} objects changed; everything is read")
+    return held

@@ -20,13 +20,15 @@ class Survey:
     """Takes in the list page by page; a hundred thousand entries are nothing to it.
 
     ``changed`` are the anchors, names and stamps of entries that are newer than the cursor or
-    ``since``; ``nameless`` the names of entries without an anchor.
+    ``since``; ``nameless`` the names of entries without an anchor; ``shared`` the anchors that were
+    listed twice, with the name of one who has them.
     """
 
     def __init__(self, place: Place, cursor: Cursor, since: str) -> None:
         self.anchors: set[str] = set()
         self.changed: list[tuple[str, tuple[str, str]]] = []
         self.nameless: list[str] = []
+        self.shared: dict[str, str] = {}
         self.holders = Holders()
         self._place = place
         self._cursor = cursor
@@ -45,6 +47,8 @@ class Survey:
             except (LookupError, UnicodeDecodeError):
                 self._take_odd(entry)
                 continue
+            if anchor in self.anchors:
+                self.shared[anchor] = entry.dn
             self.anchors.add(anchor)
             # nearly all are old, and of a writer that is known: told without looking closer
             if stamp > low or stamp[-_LENGTH:] not in endings:
@@ -62,6 +66,8 @@ class Survey:
         if anchor is None:
             self.nameless.append(entry.dn)
             return
+        if anchor in self.anchors:
+            self.shared[anchor] = entry.dn
         self.anchors.add(anchor)
         self._look(anchor, entry.dn, stamp)
 
