@@ -73,6 +73,25 @@ def test_a_new_group_with_hidden_members_is_invalid_in_a_delta_too(graph: GraphS
     assert isinstance(event, Invalid)
 
 
+def test_a_hidden_group_that_comes_and_goes_is_invalid_and_fails_no_scan(graph: GraphService):
+    ann = graph.add_user("ann")
+    staff = graph.add_group("staff", [ann])
+    secret = graph.add_group("secret", [ann], visibility=HIDDEN)
+    connector = connect(graph, types=TYPES)
+    told = {"path": "/groups/delta", "old": '"value":['}
+    gone = f'{{"id":"{secret}","@removed":{{"reason":"changed"}}}}'
+    graph.fault("reworded", **told, new=f'"value":[{gone},')
+    events = scan(connector, "group")
+    assert [type(each) for each in of(events, secret)] == [Invalid]
+    assert [type(each) for each in of(events, staff)] == [Seen]
+    graph.set(secret, description="hides")
+    graph.join(secret, graph.add_user("bob"))
+    member = f'{{"id":"{secret}","members@delta":[{{"id":"{ann}"}}]}}'
+    graph.fault("reworded", **told, new=f'"value":[{gone},{member}')
+    events = scan(connector, "group", cursor_of(events))
+    assert isinstance(of(events, secret)[-1], Invalid)
+
+
 def test_a_group_with_hidden_members_is_not_read_as_one_without(graph: GraphService):
     secret = graph.add_group("secret", [graph.add_user("ann")], visibility=HIDDEN)
     connector = connect(graph, types=TYPES)

@@ -92,6 +92,23 @@ def test_a_large_group_that_comes_in_parts_is_one(graph: GraphService):
     assert seen(events, kinds(connect(graph))["group"])[staff]["members"] == tuple(sorted(people))
 
 
+def test_a_group_of_which_a_part_is_not_understood_is_invalid_as_a_whole(graph: GraphService):
+    people = [graph.add_user(f"p{n}") for n in range(7)]
+    others = {graph.add_group(f"g{n}", people[:1]) for n in range(2)}
+    staff = graph.add_group("staff", people)
+    graph.tenant.delta.members_of_a_page = 2
+    graph.fault(
+        "reworded", times=None, path="/groups/delta", old=f'"id":"{people[3]}"', new='"nr":1'
+    )
+    events = scan(connect(graph, page_size=1), "group")
+    assert {e.anchor for e in events if isinstance(e, Seen)} == others
+    (spoilt,) = [e for e in events if isinstance(e, Invalid)]
+    assert (spoilt.anchor, spoilt.why) == (
+        staff,
+        "members@delta names something without an id",
+    )
+
+
 def test_some_groups_are_reported_before_the_round_ends(graph: GraphService):
     ann = graph.add_user("ann")
     groups = {graph.add_group(f"g{n:02}", [ann]) for n in range(40)}

@@ -139,3 +139,28 @@ def test_a_scan_that_breaks_changes_nothing(desk: Desk, graph: GraphService, peo
     assert run(desk, connector).kind is ScanKind.DELTA  # the cursor of before still holds
     _, attributes = stored(desk, people[0])
     assert attributes["jobTitle"] == "Boss"
+
+
+def test_a_group_told_in_parts_loses_nobody_to_a_part_that_is_not_understood(
+    desk: Desk, graph: GraphService, people: list[str]
+):
+    """It was read whole first, as a few are, which its spoilt part overrules all the same."""
+    staff = graph.add_group("staff", people[:3])
+    graph.tenant.delta.members_of_a_page = 1
+    connector = connect(graph, page_size=1)
+    run(desk, connector)
+    graph.set(staff, displayName="Staff")
+    for switch in ({}, {"after": 1}):
+        graph.fault(
+            "reworded",
+            times=None,
+            path="/groups/delta",
+            old=f'"id":"{people[1]}"',
+            new='"nr":1',
+            **switch,
+        )
+        report = run(desk, connector, full=True)
+        assert report.types["group"].invalid == 1
+        found, attributes = stored(desk, staff, "group")
+        assert found.absence == "invalid"
+        assert attributes["members"] == tuple(sorted(people[:3]))

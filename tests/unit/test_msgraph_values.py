@@ -103,6 +103,17 @@ def test_the_last_of_several_states_wins_and_is_laid_over_what_is_read():
     assert len(events) == 2
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [(-1, -2), (True, 1), (False, 0), (0.0, False), (["a"], ["b"])]
+)
+def test_states_that_only_look_alike_are_two(one: object, other: object):
+    there = {"1": Found(SiloObject("thing", "1", {"displayName": "x"}))}
+    pages = [user("1", jobTitle=one)], [user("1", jobTitle=other)]
+    last = [each for each in whole(*pages, found=there) if isinstance(each, Seen)][-1]
+    expected = tuple(other) if isinstance(other, list) else other
+    assert repr(last.attributes["jobTitle"]) == repr(expected)
+
+
 def test_a_state_that_comes_back_after_another_one_is_the_last():
     first = user("1", displayName="ann", jobTitle="Clerk")
     events = whole([first], [user("1", jobTitle="Boss")], [first])
@@ -218,6 +229,27 @@ def test_members_that_are_not_understood_make_the_group_invalid(told: object):
     (event,) = parted([{"id": "1", "members@delta": told}])
     assert isinstance(event, Invalid)
     assert event.anchor == "1"
+
+
+NAMELESS = {"id": "1", "members@delta": [{"id": None}]}
+
+
+def test_a_group_with_a_spoilt_part_is_invalid_once_and_nothing_else():
+    events = parted([members("1", "a")], [NAMELESS, NAMELESS, members("2", "a")])
+    assert [(type(each), each.anchor) for each in events] == [(Seen, "2"), (Invalid, "1")]
+
+
+def test_a_spoilt_group_that_is_removed_in_the_same_round_is_as_a_read_finds_it():
+    assert parted([NAMELESS], [gone("1")]) == []
+    there = SiloObject("thing", "1", {"members": ("a", "b")})
+    events = parted([NAMELESS], [gone("1")], found={"1": Found(there)})
+    assert events == [Seen("thing", "1", there.attributes)]
+
+
+def test_a_spoilt_group_is_not_reported_early():
+    early = Found(SiloObject("thing", "1", {"members": ("a",)}))
+    (event,) = parted([members("1", "a"), NAMELESS], found={"1": early})
+    assert isinstance(event, Invalid)
 
 
 # --- deltas --------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from hypersync.connectors.msgraph.options import (
 )
 from hypersync.connectors.msgraph.patience import Patience
 from hypersync.connectors.msgraph.properties import SEES_HIDDEN
-from hypersync.connectors.msgraph.read import read_all
+from hypersync.connectors.msgraph.read import HiddenMembers, read_all
 from hypersync.connectors.msgraph.reads import Recent
 from hypersync.connectors.msgraph.scan import Scan
 from hypersync.connectors.msgraph.steps import Steps
@@ -217,7 +217,7 @@ class MsgraphSession:
             self._told[key] = told
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
-        """Read one object.
+        """Read one object; raises `HiddenMembers` for a group whose members are not shown.
 
         What the delta of this session told of it lies over what the read says, which may be older.
         If no read finds it, it is as told when that is a new object, and else not there: of one
@@ -225,6 +225,8 @@ class MsgraphSession:
         """
         place = place_of(object_type)
         found = read_all(self._wire, place, [anchor])[anchor]
+        if isinstance(found, HiddenMembers):
+            raise found
         told = self._told.get((object_type.name, anchor))
         known = None if found is None else found.object
         if not isinstance(told, Changed) or (known is None and not is_whole(told, place)):

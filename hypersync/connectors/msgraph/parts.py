@@ -4,6 +4,9 @@ Which groups are complete is known at the end of the round only. Until then what
 lies in a file without a name, beyond a few megabytes on disk; in memory is where it stands there,
 and one group at a time when they are reported.
 
+A group of which a part cannot be read is invalid as a whole, whatever its other parts say: without
+that part it would be another group. That is reported at the end, once.
+
 Some small ones of the first page are read and reported at once, so that who wants to see a few
 objects need not wait for the end; what the round tells of them is reported too where it differs.
 """
@@ -18,6 +21,7 @@ from typing import Any, Self
 import orjson
 
 from hypersync.connectors.msgraph.properties import MEMBERS
+from hypersync.connectors.msgraph.read import Found
 from hypersync.connectors.msgraph.rounds import Items, ReadMany, read_again, removed_meanwhile
 from hypersync.connectors.msgraph.values import Json, members_of
 from hypersync.errors import SiloError
@@ -80,18 +84,19 @@ class Parted:
         self._read = read
         self._kept = kept
         self._removed: dict[str, str] = {}
+        self._spoilt: dict[str, Invalid] = {}
         self._early: dict[str, int] = {}
         self.left: dict[str, str] = {}
 
     def take(self, items: Sequence[Any]) -> Batch:
-        """Return what cannot be read, and a few groups of the first page."""
+        """Return what does not even say which group it is, and a few groups of the first page."""
         is_first = not self._kept
         out: Batch = []
         small: list[str] = []
         for item in items:
             event = self._items.event(item)
             if isinstance(event, Invalid):
-                out.append(event)
+                self._spoil(event, out)
             elif isinstance(event, Deleted):
                 self._removed[event.anchor] = event.kind.value
             else:
@@ -100,6 +105,12 @@ class Parted:
                 self._kept.add(event.anchor, item)
         return [*out, *self._at_once(small[:_EARLY])]
 
+    def _spoil(self, event: Invalid, out: Batch) -> None:
+        if event.anchor is None:
+            out.append(event)
+        else:
+            self._spoilt.setdefault(event.anchor, event)
+
     def _at_once(self, anchors: Sequence[str]) -> Iterator[Seen]:
         """Report groups as they are read; where that fails the round tells what they are."""
         try:
@@ -107,7 +118,7 @@ class Parted:
         except SiloError:
             return
         for anchor in anchors:
-            if (there := found[anchor]) is not None:
+            if anchor not in self._spoilt and isinstance(there := found[anchor], Found):
                 self._early[anchor] = _mark(there.object.attributes)
                 yield Seen(self._items.type, anchor, there.object.attributes)
 
@@ -116,7 +127,7 @@ class Parted:
         batch: Batch = []
         weight = 0
         for anchor in self._kept:
-            if anchor in self._removed:
+            if anchor in self._removed or anchor in self._spoilt:
                 continue
             seen = Seen(self._items.type, anchor, self._put_together(anchor))
             if self._is_said(seen):
@@ -130,17 +141,20 @@ class Parted:
         if batch:
             yield batch
         yield from self._rest_of_removed()
+        spoilt = [each for a, each in self._spoilt.items() if a not in self._removed]
+        if spoilt:
+            yield [*spoilt]
 
     def _rest_of_removed(self) -> Iterator[Batch]:
-        both = [anchor for anchor in self._kept if anchor in self._removed]
-        for seen, missing in read_again(self._items.type, self._read, both):
+        both = [a for a in {**self._spoilt, **dict.fromkeys(self._kept)} if a in self._removed]
+        for there, missing in read_again(self._items, self._read, both):
             unsaid = [anchor for anchor in missing if anchor in self._early]
             self.left.update((anchor, self._removed[anchor]) for anchor in unsaid)
-            yield [each for each in seen if not self._is_said(each)]
+            yield [each for each in there if not self._is_said(each)]
             yield [removed_meanwhile(self._items, anchor) for anchor in unsaid]
 
-    def _is_said(self, seen: Seen) -> bool:
-        return self._early.get(seen.anchor) == _mark(seen.attributes)
+    def _is_said(self, seen: Seen | Invalid) -> bool:
+        return isinstance(seen, Seen) and self._early.get(seen.anchor) == _mark(seen.attributes)
 
     def _put_together(self, anchor: str) -> Attributes:
         values: dict[str, Value] = {}
@@ -162,4 +176,4 @@ def _is_small(event: Changed) -> bool:
 
 def _mark(attributes: Attributes) -> int:
     """Return what tells one state from another, whatever the order of its names."""
-    return hash(frozenset(attributes.items()))
+    return hash(orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS))

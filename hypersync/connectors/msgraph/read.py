@@ -85,13 +85,19 @@ def _whole(
     return found(*where, item, members)
 
 
-def read_all(wire: Wire, place: Place, anchors: Sequence[str]) -> dict[str, Found | None]:
-    """Read objects of one type; raises `SiloUnreachable` or `SiloRefused` when one is not read."""
-    out: dict[str, Found | None] = {}
+def read_all(
+    wire: Wire, place: Place, anchors: Sequence[str]
+) -> dict[str, Found | HiddenMembers | None]:
+    """Read objects of one type, ``None`` for what is not there.
+
+    Raises `SiloUnreachable` or `SiloRefused` when one is not read for any other reason than that
+    its members are hidden: such a group is there, and nothing else is known of it.
+    """
+    out: dict[str, Found | HiddenMembers | None] = {}
     for anchor, read in zip(
         anchors, read_each(wire, [(place, each) for each in anchors]), strict=True
     ):
-        if isinstance(read, SiloError):
+        if isinstance(read, SiloError) and not isinstance(read, HiddenMembers):
             raise read
         out[anchor] = read
     return out
@@ -139,12 +145,17 @@ def listed(wire: Wire, place: Place, items: Sequence[Json]) -> list[Seen | Inval
     for where, item, manager, ids in zip(wanted, items, managers, members, strict=True):
         whole = _whole(wire, where, {**item, **manager}, ids)
         if isinstance(whole, HiddenMembers):
-            out.append(Invalid(place.kind.name, where[1], place.resource.name, HIDDEN))
+            out.append(hidden(place.kind.name, place.resource.name, where[1]))
         elif isinstance(whole, SiloError):
             raise whole
         else:
             out.append(Seen(place.kind.name, where[1], whole.object.attributes))
     return out
+
+
+def hidden(type_: str, where: str, anchor: str) -> Invalid:
+    """Return what is said of a group of ``where`` whose members are hidden."""
+    return Invalid(type_, anchor, f"{where}/{anchor}", HIDDEN)
 
 
 def found(place: Place, anchor: str, item: Json, members: Sequence[str]) -> Found:

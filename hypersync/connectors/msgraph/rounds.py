@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+import orjson
+
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS
-from hypersync.connectors.msgraph.read import Found
+from hypersync.connectors.msgraph.read import Found, HiddenMembers, hidden
 from hypersync.connectors.msgraph.values import (
     HIDDEN,
     REMOVED,
@@ -42,7 +44,7 @@ from hypersync.model.objects import (
     Seen,
 )
 
-ReadMany: TypeAlias = Callable[[Sequence[str]], Mapping[str, Found | None]]
+ReadMany: TypeAlias = Callable[[Sequence[str]], Mapping[str, Found | HiddenMembers | None]]
 """Reads objects by id; ``None`` is what is not there."""
 
 _KINDS: Final = {"changed": DeletionKind.SOFT, "deleted": DeletionKind.GONE}
@@ -118,7 +120,7 @@ class Whole:
         self._items = items
         self._read = read
         self._keeps_id = "id" in items.reader.wanted
-        self._met: dict[str, int | None] = {}
+        self._met: dict[str, int] = {}
         self._again: dict[str, Changed] = {}
         self._removed: dict[str, str] = {}
         self.left: dict[str, str] = {}
@@ -135,11 +137,13 @@ class Whole:
             if not self._keeps_id:
                 del item["id"]
             # most items need no change at all, and are recognised without looking at each value
-            mark = _mark(item)
-            if mark is None or not (item.keys() <= wanted and _NOTHING.isdisjoint(item.values())):
+            raw = orjson.dumps(item)
+            if _has_parts(raw) or not (
+                item.keys() <= wanted and _NOTHING.isdisjoint(item.values())
+            ):
                 item = self._items.reader.attributes(item)
-                mark = _mark(item)
-            met[anchor] = mark
+                raw = orjson.dumps(item)
+            met[anchor] = hash(raw)
             out.append(Seen(type_, anchor, item))
         return out
 
@@ -170,13 +174,13 @@ class Whole:
             batch: Batch = []
             for anchor, told in some:
                 there = found[anchor]
-                known = {} if there is None else there.object.attributes
-                batch.append(Seen(self._items.type, anchor, laid_over(known, told)))
+                before = there.object.attributes if isinstance(there, Found) else {}
+                batch.append(Seen(self._items.type, anchor, laid_over(before, told)))
             yield batch
         both = [anchor for anchor in self._removed if anchor in self._met]
-        for seen, missing in read_again(self._items.type, self._read, both):
+        for known, missing in read_again(self._items, self._read, both):
             self.left.update((each, self._removed[each]) for each in missing)
-            yield [*seen, *(removed_meanwhile(self._items, each) for each in missing)]
+            yield [*known, *(removed_meanwhile(self._items, each) for each in missing)]
 
 
 def removed_meanwhile(items: Items, anchor: str) -> Invalid:
@@ -186,18 +190,28 @@ def removed_meanwhile(items: Items, anchor: str) -> Invalid:
 
 
 def read_again(
-    type_: str, read: ReadMany, anchors: Sequence[str]
-) -> Iterator[tuple[list[Seen], list[str]]]:
-    """Read what a round told of and removed: give what is there, and what is not."""
+    items: Items, read: ReadMany, anchors: Sequence[str]
+) -> Iterator[tuple[list[Seen | Invalid], list[str]]]:
+    """Read what a round told of and removed: give what is there, and what is not.
+
+    A group whose members are hidden is there, and invalid.
+    """
     for some in batches(anchors, _READ_AT_ONCE):
         found = read(some)
-        seen = [Seen(type_, a, there.object.attributes) for a in some if (there := found[a])]
-        yield seen, [anchor for anchor in some if found[anchor] is None]
+        there: list[Seen | Invalid] = []
+        for anchor in some:
+            if isinstance(each := found[anchor], Found):
+                there.append(Seen(items.type, anchor, each.object.attributes))
+            elif each is not None:
+                there.append(hidden(items.type, items.where, anchor))
+        yield there, [anchor for anchor in some if found[anchor] is None]
 
 
-def _mark(attributes: Attributes) -> int | None:
-    """Return what tells one state from another; of what has lists, as Graph tells them, nothing."""
-    try:
-        return hash((*attributes, *attributes.values()))
-    except TypeError:
-        return None
+def _has_parts(raw: bytes) -> bool:
+    """Tell whether an item may hold lists or other items; some text looks as if it did."""
+    return b"[" in raw or raw.find(b"{", 1) > 0
+
+
+def _mark(attributes: Attributes) -> int:
+    """Return what tells one state from another: of its JSON, where 1, true and 1.0 differ."""
+    return hash(orjson.dumps(attributes))

@@ -23,7 +23,7 @@ from hypersync.connectors.msgraph.answers import Answer, NotGraph
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.parts import Kept, Parted
 from hypersync.connectors.msgraph.properties import MEMBERS
-from hypersync.connectors.msgraph.read import Found, listed, read_all
+from hypersync.connectors.msgraph.read import Found, HiddenMembers, listed, read_all
 from hypersync.connectors.msgraph.requests import Lost
 from hypersync.connectors.msgraph.rounds import Items, Whole, read_again
 from hypersync.connectors.msgraph.values import REMOVED
@@ -198,10 +198,10 @@ class Scan:
 
     def _both(self, gone: Mapping[str, DeletionKind]) -> Iterator[Batch]:
         """Report what the round told of and removed, in whatever order, as a read finds it."""
-        for seen, missing in read_again(self._type, self._read, list(gone)):
-            yield [*seen, *(Deleted(self._type, each, gone[each]) for each in missing)]
+        for there, missing in read_again(self._items, self._read, list(gone)):
+            yield [*there, *(Deleted(self._type, each, gone[each]) for each in missing)]
 
-    def _read(self, anchors: Sequence[str]) -> Mapping[str, Found | None]:
+    def _read(self, anchors: Sequence[str]) -> Mapping[str, Found | HiddenMembers | None]:
         return read_all(self._wire, self._place, anchors)
 
     # --- pages ---------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ KINDS = frozenset(
         "delay",
         "duplicate",
         "empty_page",
+        "reworded",
     }
 )
 
@@ -52,6 +53,8 @@ class Fault:
     seconds: float = 0.0
     at: int | None = None
     """How many bytes go out before the connection drops; half of them when not said."""
+    old: str = ""
+    new: str = ""
 
     def matches(self, request: Request) -> bool:
         """Tell whether a request is one of those meant."""

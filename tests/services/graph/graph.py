@@ -115,6 +115,8 @@ class Graph:
             for link in LINKS:
                 body = body.replace(link + request.base.encode(), link + fault.host.encode())
             reply = replace(reply, body=body)
+        if fault := faults.taken("reworded", request):
+            reply = replace(reply, body=reply.body.replace(fault.old.encode(), fault.new.encode()))
         if faults.taken("malformed", request):
             reply = replace(reply, body=reply.body[: len(reply.body) // 2])
         if fault := faults.taken("drop", request):
