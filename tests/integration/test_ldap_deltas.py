@@ -162,8 +162,10 @@ def test_a_context_that_was_set_back_is_an_alarm(server: Slapd):
 # --- what the account may not read -------------------------------------------------------------
 
 
-def test_without_a_right_to_entrycsn_changes_are_told_by_modifytimestamp(server: Slapd):
-    connector = connect(server.url)
+def test_without_a_right_to_entrycsn_changes_are_told_by_modifytimestamp_if_overlap_is_said(
+    server: Slapd,
+):
+    connector = connect(server.url, overlap="10s")
     replaced(server, tree(one("ann", csn("100000", 1)), one("bob", csn("110000", 1))))
     allowing(server, "attrs=entryCSN by * none")
     cursor = cursor_of(scan(connector))
@@ -178,6 +180,33 @@ def test_without_a_right_to_entrycsn_changes_are_told_by_modifytimestamp(server:
         f"cn=ann,ou=Trade,{PEOPLE}",
         f"cn=bob,ou=Trade,{PEOPLE}",
     }
+
+
+def test_without_a_right_to_entrycsn_a_change_that_arrives_late_is_not_lost(server: Slapd):
+    """By modifyTimestamp it is older than what another writer did, and would never be seen."""
+    connector = connect(server.url)
+    replaced(server, tree(one("ann", csn("100000", 1)), one("bob", csn("110000", 2))))
+    allowing(server, "attrs=entryCSN by * none")
+    events = scan(connector)
+    assert len(titles(events)) == 2
+    assert events[-1] == Complete(None)
+    cursor = cursor_of(scan(connect(server.url, overlap="10s")))
+    assert "modifyTimestamp" in cursor
+    with pytest.raises(CursorLost, match="scan it in full"):
+        scan(connector, cursor=cursor)
+
+
+def test_check_warns_when_the_account_may_not_read_what_changed(server: Slapd):
+    replaced(server, tree(one("ann", csn("100000", 1))))
+
+    def warned(**options: object) -> bool:
+        with connect(server.url, **options).open() as session:  # type: ignore[arg-type] # any
+            return any("so every scan of 'user' is full" in str(each) for each in session.check())
+
+    assert not warned()
+    allowing(server, "attrs=entryCSN by * none")
+    assert warned()
+    assert not warned(overlap="1h")
 
 
 def test_a_right_to_entrycsn_that_was_taken_away_hides_no_change(server: Slapd):

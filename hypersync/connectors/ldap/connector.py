@@ -25,12 +25,12 @@ from hypersync.connectors.directory.wire import Wire
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.ldap.discover import other_kinds
 from hypersync.connectors.ldap.options import LdapOptions, filter_of, place_of, scope_of
-from hypersync.connectors.ldap.scan import Scan
+from hypersync.connectors.ldap.scan import EXACT, Scan
 from hypersync.connectors.ldap.write import LdapWriter
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
 from hypersync.model.discovery import FoundType
-from hypersync.model.mistake import Mistake
+from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import (
     Batch,
     Change,
@@ -134,4 +134,23 @@ class LdapSession(DirectorySession[Directory, Place]):
         for name in sorted(name for name in named if not shown.is_known(name)):
             yield Mistake(
                 f"the server knows no attribute {name!r}", f"mend it in the type {kind.name!r}"
+            )
+        if base and not self._options.says_overlap:
+            yield from self._check_stamps(kind)
+
+    def _check_stamps(self, kind: ObjectType) -> Iterator[Mistake]:
+        """Warn when the server tells exactly what changed, and does not tell us."""
+        clock = self.directory.change_attribute
+        if clock != EXACT:
+            return
+        found = self.wire.pages(
+            place_of(kind).base, filter_of(kind), [clock], page_size=10, ignore_references=True
+        )
+        some = next(found, [])
+        if some and not any(entry.raw.get(clock) for entry in some):
+            yield Mistake(
+                f"the account may not read {clock}, so every scan of {kind.name!r} is full",
+                "give it the right; or say 'overlap', longer than replication ever takes, and "
+                "changes are told by modifyTimestamp",
+                level=Level.WARNING,
             )

@@ -44,6 +44,11 @@ class LdapOptions(DirectoryOptions):
     overlap: Span = timedelta(seconds=10)
     types: Mapping[str, LdapTypeOptions] = Field(min_length=1)
 
+    @property
+    def says_overlap(self) -> bool:
+        """Whether somebody said how late changes may arrive."""
+        return "overlap" in self.model_fields_set
+
 
 def type_options(kind: ObjectType) -> LdapTypeOptions:
     """Return the options of a type."""

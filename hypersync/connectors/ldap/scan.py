@@ -2,13 +2,15 @@
 
 The cursor holds the newest change of each writing server as it was when the scan began, at which
 server, and the scope; at another server, which may lag behind, or with another scope it is lost.
-Where the account may not read ``entryCSN``, changes are told by ``modifyTimestamp``, and where an
-object hides that too, there are no deltas. Deletes leave no trace, so a delta ends with all
-anchors. Beside them come their stamps, which show what arrived late from another writer and sorts
-below what was seen already (`survey`). What changes while a scan runs comes with the next one; a
-delta begins an overlap earlier, because servers commit changes out of order. What stands below a
-renamed entry is read again (`renamed`). Who shares an anchor with another is known once all are
-listed; until then a delta holds back what it read, where the server does not keep anchors unique.
+Where the account may not read ``entryCSN``, there are no deltas, unless ``overlap`` is said: then
+changes are told by ``modifyTimestamp``, which does not tell who wrote, so what arrives later than
+that from another writer would be lost. Where an object hides that too, there are none. Deletes
+leave no trace, so a delta ends with all anchors. Beside them come their stamps, which show what
+arrived late from another writer and sorts below what was seen already (`survey`). What changes
+while a scan runs comes with the next one; a delta begins an overlap earlier, because servers commit
+changes out of order. What stands below a renamed entry is read again (`renamed`). Who shares an
+anchor with another is known once all are listed; until then a delta holds back what it read, where
+the server does not keep anchors unique.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ MOST_LATE: Final = 2_000
 MOST_HELD: Final = 10_000
 """So many changes are held back until it is known who shares an anchor."""
 _AT_ONCE = 100
-_EXACT, _COARSE = "entryCSN", "modifyTimestamp"
+EXACT, _COARSE = "entryCSN", "modifyTimestamp"
 
 
 class _HidesChanges(Exception):
@@ -109,7 +111,7 @@ class Scan:
         yield [everybody, Complete(self._cursor(cursor.marks))]
 
     def _look_at_contexts(self) -> None:
-        if self._clock == _EXACT:
+        if self._clock == EXACT:
             self._contexts = contexts(self._directory, self._place)
 
     def _survey(self, cursor: Cursor, since: str) -> Survey:
@@ -215,7 +217,8 @@ class Scan:
         if self._started or not page:
             return
         self._started = newest(filter(None, map(self._changed, page)))
-        if not self._started and self._clock == _EXACT and not self._is_delta:
+        may_be_coarse = self._options.says_overlap and not self._is_delta
+        if not self._started and self._clock == EXACT and may_be_coarse:
             raise _HidesChanges
 
     def _requested(self) -> list[str]:
@@ -259,7 +262,8 @@ class Scan:
             since = earlier(max(cursor.marks.values()), self._options.overlap)
         except ValueError as error:
             raise CursorLost from error
-        is_kept = cursor.by in (self._directory.change_attribute, _COARSE)
+        is_kept = cursor.by == self._directory.change_attribute
+        is_kept = is_kept or (cursor.by == _COARSE and self._options.says_overlap)
         if not is_kept or cursor.scope != self._scope():
             raise CursorLost("the server or the scope is another one; scan it in full")
         return cursor, since
