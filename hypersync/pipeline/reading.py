@@ -7,8 +7,8 @@ so that nobody waits long for the database. A type that is empty is loaded strai
 where runs do not see it before the scan is complete.
 
 What cannot be read is invalid, not absent: so is an object of which two rows tell, whatever was
-seen of it before, and everything that is missing beside rows that do not even say which object they
-are. What a scan missed is judged by `missing`.
+seen of it before or after, and everything that is missing beside rows that do not even say which
+object they are. What a scan missed is judged by `missing`.
 """
 
 from __future__ import annotations
@@ -110,6 +110,9 @@ class Reading:
         anchor = event.anchor
         if anchor in self._canaries:
             self._seen_canaries.setdefault(reading.silo_type.name, set()).add(anchor)
+        if anchor in reading.spoilt:  # counted already, and invalid whatever is seen of it besides
+            reading.counts.seen -= 1
+            return
         if reading.is_direct and anchor not in reading.written:
             reading.counts.created += 1
             reading.written.add(anchor)
@@ -148,7 +151,9 @@ class Reading:
         if event.anchor is None:
             reading.anonymous += 1
             return
-        reading.counts.seen += event.anchor not in reading.written
+        was_counted = event.anchor in reading.written or event.anchor in reading.spoilt
+        reading.counts.seen += not was_counted
+        reading.spoilt.add(event.anchor)
         reading.known.pop(event.anchor, None)
         if reading.healed.pop(event.anchor, None) is not None:
             return

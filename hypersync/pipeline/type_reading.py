@@ -27,6 +27,7 @@ class TypeReading:
         self.away: dict[str, str] = {}
         self.missed: dict[str, Away] = {}
         self.healed: dict[str, Staged] = {}
+        self.spoilt: set[str] = set()
         self.written: set[str] = set()
         self.rows: list[Staged] = []
         self.fresh: list[Fresh] = []

@@ -226,6 +226,27 @@ def test_a_silo_that_cannot_be_asked_about_missing_objects_is_a_failed_scan(desk
     assert user(desk, "u0").absence is None
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_invalid_object_is_invalid_whatever_is_seen_of_it_before_or_after(desk, ad, is_known):
+    run(desk, ad)
+    spoilt = "u3" if is_known else "u40"
+    wrong = Invalid("user", spoilt, "row 9", "it stands twice")
+    for more in ([seen(3, a="1"), wrong], [wrong, seen(3, a="2")], [wrong, wrong, seen(3)]):
+        more = [each if each is wrong or is_known else seen(40, a="1") for each in more]
+        ad.full = [*(seen(n) for n in range(40) if n != 3 or not is_known), *more]
+        report = run(desk, ad, full=True)
+        assert report.state is ScanState.APPLIED
+        found = user(desk, spoilt)
+        assert (found is None and not is_known) or found.absence == "invalid"
+
+
+def test_what_is_invalid_and_seen_counts_once(desk, ad):
+    run(desk, ad)
+    ad.full = [*(seen(n) for n in range(39)), Invalid("user", "u39", "row", "twice"), seen(39)]
+    counts = run(desk, ad, full=True).types["user"]
+    assert (counts.seen, counts.created, counts.invalid) == (40, 0, 1)
+
+
 # --- CSV files ---------------------------------------------------------------------------------
 
 
