@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypersync.connectors.directory.names import is_below, naming_values, normal, split
+from hypersync.model.names import is_below, naming_values, normal, split
 
 
 @pytest.mark.parametrize(

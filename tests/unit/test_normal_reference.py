@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypersync.connectors.directory.names import naming_values
 from hypersync.model.joins import normal_reference
+from hypersync.model.names import naming_values, normal
 
 VALUES = st.text(
     st.characters(exclude_categories=["Cs", "Cn", "Lu", "Lt", "Zl", "Zp"]), min_size=1, max_size=12
@@ -41,6 +43,11 @@ def escaped(value: str, *, by_hex: bool) -> str:
         (r"cn=\41nn,dc=x", "cn=ann,dc=x"),
         (r"cn=tail\20,dc=x", r"cn=tail\ ,dc=x"),
         (r"cn=a\2Bb+sn=c,dc=x", r"CN=A\+B + SN=C,DC=X"),
+        (r"cn=a\3Cb,dc=x", "cn=a<b,dc=x"),
+        ("cn=e\u0301,dc=x", "cn=\u00e9,dc=x"),
+        ("cn=Ann  Lee,dc=x", "cn=ann lee,dc=x"),
+        ("uid=1+cn=ann,dc=x", "cn=Ann + uid=1,dc=x"),
+        ("2.5.4.3=Ann,dc=x", "2.5.4.3=ann, dc=x"),
     ],
 )
 def test_equal_names_are_equal_however_they_are_escaped(one: str, other: str):
@@ -56,6 +63,9 @@ def test_equal_names_are_equal_however_they_are_escaped(one: str, other: str):
         (r"cn=a\\,dc=x", r"cn=a\,dc=x"),
         (r"cn=\FF,dc=x", r"cn=\FE,dc=x"),
         ("cn=a\\", "cn=b\\"),
+        ("cn=a = b,dc=x", "cn=a=b,dc=x"),
+        (r"cn=a\2C = b,dc=x", r"cn=a\2C=b,dc=x"),
+        (r"cn=a\0Ab,dc=x", "cn=a b,dc=x"),
         ("cn=a\xa0,dc=x", "cn=a,dc=x"),
         ("cn=a\xa0,dc=\\78", "cn=a,dc=x"),
     ],
@@ -83,4 +93,21 @@ def test_a_value_has_one_form_which_is_its_own_and_tells_the_value(value: str):
     (form,) = forms
     assert normal_reference(form) == form
     (read,) = [text for name, text in naming_values(form) if name == "cn"]
-    assert read.replace(" ", "") == value.casefold().replace(" ", "")
+    assert read.replace(" ", "") == normalize("NFC", value).casefold().replace(" ", "")
+
+
+PARTS = ["a", "B", r"\,", r"\2C", r"\+", r"\ ", " ", ",", "+", "=", r"\\", "\u00e9", "e\u0301", "<"]
+PARTS += [r"\3C", ";", r"\;", "#", r"\#", "\t", "\xa0", "ou="]
+
+
+@given(
+    one=st.lists(st.sampled_from(PARTS), min_size=1, max_size=4),
+    other=st.lists(st.sampled_from(PARTS), min_size=1, max_size=4),
+)
+def test_names_are_one_reference_where_they_are_one_name_to_who_writes(
+    one: list[str], other: list[str]
+):
+    first, second = (f"cn={''.join(each)},dc=x" for each in (one, other))
+    for left, right in ((first, second), (first, normal_reference(first))):
+        is_reference = normal_reference(left) == normal_reference(right)
+        assert is_reference == (normal(left) == normal(right))

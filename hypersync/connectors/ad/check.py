@@ -11,13 +11,13 @@ from hypersync.connectors.ad.dirsync import RIGHT, DirSync, NoRight
 from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.ad.place import AdPlace, place_of
 from hypersync.connectors.ad.usn import Numbers
-from hypersync.connectors.directory.names import normal
 from hypersync.connectors.directory.session import check_types
 from hypersync.connectors.directory.tree import ANY
 from hypersync.connectors.directory.wire import Lost
 from hypersync.connectors.settings import SiloSettings
 from hypersync.errors import SiloError
 from hypersync.model.mistake import Level, Mistake
+from hypersync.model.names import normal
 from hypersync.model.objects import ObjectType
 
 UNITS: Final = 200

@@ -16,9 +16,9 @@ from pydantic import Field, field_validator
 from hypersync.config.values import Filled, Flag
 from hypersync.connectors.ad.values import CONTROL
 from hypersync.connectors.directory.address import host_and_port
-from hypersync.connectors.directory.names import split
 from hypersync.connectors.directory.options import DirectoryOptions
 from hypersync.connectors.settings import TypeOptions
+from hypersync.model.names import split
 from hypersync.model.objects import KNOWN_SWITCHES, EnabledSpec
 
 _GLOBAL_CATALOG = (3268, 3269)

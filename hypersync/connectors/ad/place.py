@@ -19,9 +19,9 @@ from hypersync.connectors.ad.values import (
     guid_text,
 )
 from hypersync.connectors.directory.answers import Raw
-from hypersync.connectors.directory.names import is_below, normal, split
 from hypersync.connectors.directory.tree import Place
 from hypersync.connectors.directory.wire import Entry
+from hypersync.model.names import is_below, normal, split
 from hypersync.model.objects import KNOWN_SWITCHES, ObjectType
 
 ANCHOR: Final = "objectGUID"

@@ -22,12 +22,12 @@ from hypersync.connectors.ad.reasons import sentence
 from hypersync.connectors.ad.usn import SHOW_DELETED
 from hypersync.connectors.ad.values import CONTROL, guid_bytes
 from hypersync.connectors.changes import differing, is_missing
-from hypersync.connectors.directory.names import naming_values, normal, split
 from hypersync.connectors.directory.tree import ANY
 from hypersync.connectors.directory.values import as_reported, steps_of, without_passwords
 from hypersync.connectors.directory.wire import Code, Entry, Result, Step
 from hypersync.connectors.directory.writing import Written, refused_or_later, writing
 from hypersync.errors import SiloRefused
+from hypersync.model.names import naming_values, normal, split
 from hypersync.model.objects import (
     Change,
     Conflict,

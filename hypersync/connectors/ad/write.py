@@ -30,13 +30,13 @@ from hypersync.connectors.ad.reasons import sentence
 from hypersync.connectors.ad.restore import Restorer
 from hypersync.connectors.ad.values import CONTROL
 from hypersync.connectors.directory.members import lists, member_now
-from hypersync.connectors.directory.names import split
 from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Place
 from hypersync.connectors.directory.values import new_entry
 from hypersync.connectors.directory.wire import Code, Entry, Result, Step
 from hypersync.connectors.directory.write import Writer
 from hypersync.connectors.directory.writing import Written, refused_or_later
+from hypersync.model.names import split
 from hypersync.model.objects import Attributes, Change, Conflict, Operation, Outcome, Refused
 
 _CLASS = "objectClass"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hypersync.connectors.changes import reference
-from hypersync.connectors.directory.names import normal
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.wire import Wire, escaped
+from hypersync.model.names import normal
 from hypersync.model.objects import Change, Conflict, Operation
 
 

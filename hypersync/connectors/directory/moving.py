@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypersync.connectors.directory.names import split
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.wire import Entry
 from hypersync.connectors.directory.writing import writing
 from hypersync.errors import SiloRefused
+from hypersync.model.names import split
 from hypersync.model.objects import Conflict, Unknown
 
 

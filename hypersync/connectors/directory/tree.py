@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from hypersync.connectors.directory.names import is_below, normal
 from hypersync.connectors.directory.schema import AttributeType, Representation, parse_types
 from hypersync.connectors.directory.wire import ASSERTION, Entry, Wire, escaped
 from hypersync.errors import SiloRefused
+from hypersync.model.names import is_below, normal
 from hypersync.model.objects import SiloObject, Value
 
 ANY = "(objectClass=*)"

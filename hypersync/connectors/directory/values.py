@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hypersync.connectors.changes import is_missing, sorted_values
-from hypersync.connectors.directory.names import NormalName, naming_values, normal
 from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Place
 from hypersync.connectors.directory.wire import Entry, Step
+from hypersync.model.names import NormalName, naming_values, normal
 from hypersync.model.objects import Attributes, Change, Scalar, Value
 
 PASSWORDS = frozenset({"userpassword", "unicodepwd"})

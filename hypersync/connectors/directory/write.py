@@ -23,7 +23,6 @@ from hypersync.connectors.changes import is_missing, reference
 from hypersync.connectors.directory.comparing import MEANWHILE, Comparing
 from hypersync.connectors.directory.members import is_same, lists, member_now
 from hypersync.connectors.directory.moving import put_back
-from hypersync.connectors.directory.names import split
 from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.values import (
@@ -49,6 +48,7 @@ from hypersync.connectors.directory.writing import (
     writing,
 )
 from hypersync.errors import SiloRefused
+from hypersync.model.names import split
 from hypersync.model.objects import (
     Attributes,
     Change,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from hypersync.connectors.directory.names import is_below, split
 from hypersync.connectors.directory.wire import Entry, Wire
 from hypersync.connectors.ldap.options import LdapTypeOptions, type_options
 from hypersync.errors import ScanFailed
 from hypersync.model.discovery import FoundType
+from hypersync.model.names import is_below, split
 from hypersync.model.objects import ObjectType
 
 MOST_ENTRIES = 20_000

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from hypersync.connectors.directory.names import is_below, normal, split
 from hypersync.connectors.directory.tree import ANY, Directory, Place
 from hypersync.connectors.directory.wire import Entry, Lost
 from hypersync.connectors.ldap.cursor import Cursor
 from hypersync.errors import ScanFailed, SiloRefused
+from hypersync.model.names import is_below, normal, split
 
 
 class Pages(Protocol):

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hypersync.connectors.changes import sorted_values
-from hypersync.connectors.directory.names import is_below
 from hypersync.connectors.directory.schema import CUSTOMARILY_SINGLE
 from hypersync.connectors.ldif.records import Broken, Record
+from hypersync.model.names import is_below
 from hypersync.model.objects import Invalid, Scalar, Seen, Value
 
 _ALWAYS_SINGLE = frozenset(

@@ -2,7 +2,8 @@
 
 Two names are equal when their parts are, whatever their case, spaces and escapes, and in whatever
 order the values of a multi-valued relative name stand. Values are compared without case, which is
-how directories compare the attributes that names are made of.
+how directories compare the attributes that names are made of. Only spaces are spaces: an escaped
+one at an end of a value, a line break or a no-break space is part of the name.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ NormalName: TypeAlias = tuple[tuple[tuple[str, str], ...], ...]
 _PIECE = re.compile(r"((?:\\.|[^\\,;+])*)([,;+]|$)", re.DOTALL)
 _ESCAPES = re.compile(r"((?:\\[0-9a-fA-F]{2})+)|\\(.)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\+;]")
+_SPACES = re.compile("  +")
+_UNSAFE = re.compile(r"[,+\"\\<>;\x00-\x1f\x7f]|^[ #]| $")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*")
 
 
@@ -45,7 +48,24 @@ def normal(dn: str) -> NormalName:
         rdn, _, parent = dn.partition(",")
         return (_plain_rdn(rdn), *_normal_parent(parent)) if dn else ()
     except ValueError:
-        return ((("", _fold(dn)),),)
+        return ((("", folded(dn)),),)
+
+
+def normal_text(dn: str) -> str:
+    """Return a name in the form that equal names share, with the escapes that are needed.
+
+    Raises ``ValueError`` when the text is no DN.
+    """
+    if _SPECIAL.search(dn):
+        return ",".join(_text(_normal_rdn(rdn)) for rdn in _rdns(dn))
+    rdn, _, parent = dn.partition(",")
+    first = _text(_plain_rdn(rdn))
+    return f"{first},{above}" if (above := _parent_text(parent)) else first
+
+
+def folded(text: str) -> str:
+    """Return a text without regard to case and to how many spaces are between words."""
+    return _fold(text.strip(" "))
 
 
 def is_below(dn: str, base: str) -> bool:
@@ -69,13 +89,27 @@ def _normal_parent(dn: str) -> NormalName:
     return tuple(_normal_rdn(rdn) for rdn in _rdns(dn.lstrip()))
 
 
+@lru_cache(maxsize=1_000)
+def _parent_text(dn: str) -> str:
+    return ",".join(map(_text, _normal_parent(dn)))
+
+
+def _text(rdn: tuple[tuple[str, str], ...]) -> str:
+    return "+".join(f"{name}={_UNSAFE.sub(_escaped, value)}" for name, value in rdn)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    sign = match[0]
+    return f"\\{sign}" if sign.isprintable() else f"\\{ord(sign):02x}"
+
+
 def _plain_rdn(rdn: str) -> tuple[tuple[str, str], ...]:
     """Return what `_normal_rdn` does, of one value without escapes."""
     name, sign, value = rdn.partition("=")
     name = name.strip()
     if not sign or not _TYPE.fullmatch(name):
         raise ValueError(f"{rdn!r} is no part of a DN")
-    return ((name.lower(), _fold(value)),)
+    return ((name.lower(), _fold(value.strip(" "))),)
 
 
 def _normal_rdn(rdn: str) -> tuple[tuple[str, str], ...]:
@@ -83,9 +117,8 @@ def _normal_rdn(rdn: str) -> tuple[tuple[str, str], ...]:
 
 
 def _fold(value: str) -> str:
-    if value.isascii():
-        return " ".join(value.lower().split())
-    return " ".join(normalize("NFC", value).casefold().split())
+    value = value.lower() if value.isascii() else normalize("NFC", value).casefold()
+    return _SPACES.sub(" ", value) if "  " in value else value
 
 
 def _values(rdn: str) -> list[tuple[str, str]]:
@@ -103,13 +136,14 @@ def _values(rdn: str) -> list[tuple[str, str]]:
 def _trimmed(value: str) -> str:
     """Cut off the spaces around a value, but not an escaped one at its end."""
     cut = value.strip(" ")
-    return cut + " " if cut.endswith("\\") and not cut.endswith("\\\\") else cut
+    is_escaping = (len(cut) - len(cut.rstrip("\\"))) % 2 == 1
+    return cut + " " if is_escaping and value.endswith(" ") else cut
 
 
 def _unescaped(value: str) -> str:
     def undo(match: re.Match[str]) -> str:
         if match[1]:
-            return bytes.fromhex(match[1].replace("\\", "")).decode("utf-8", "replace")
+            return bytes.fromhex(match[1].replace("\\", "")).decode("utf-8", "backslashreplace")
         return match[2]
 
     return _ESCAPES.sub(undo, value)
