@@ -173,6 +173,10 @@ class SiloUnreachable(SiloError):
     code = "silo_unreachable"
 
 
+class SiloBusy(SiloUnreachable):
+    """The silo is there and asks to wait."""
+
+
 class SiloRefused(SiloError):
     """The silo refused, for instance a wrong password or a missing right."""
 

@@ -142,7 +142,7 @@ class PacedSession:
             except SiloError as error:
                 if not outcomes:
                     raise
-                later = RetryAfter(_LATER, error.message)
+                later = RetryAfter(_LATER, error.message, is_lost=True)
                 doubt = later if isinstance(error, NothingWritten) else Unknown(error.message)
                 left = len(changes) - len(outcomes) - len(some)
                 return [*outcomes, *[doubt] * len(some), *[later] * left]

@@ -237,17 +237,25 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class RetryAfter:
-    """Nothing was written; try again after ``span``."""
+    """Nothing was written; try again after ``span``.
+
+    ``is_lost`` says that the silo did not ask to wait, but was not reached: that is no attempt.
+    """
 
     span: timedelta
     reason: str = ""
+    is_lost: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The silo may or may not have done it; it has to be read back."""
+    """The silo may or may not have done it; it has to be read back.
+
+    ``is_lost`` is false where the silo did answer, and its answer does not tell.
+    """
 
     reason: str
+    is_lost: bool = field(default=True, compare=False)
 
 
 Outcome: TypeAlias = Succeeded | Conflict | Refused | RetryAfter | Unknown

@@ -1,4 +1,4 @@
-"""Tells people that a directory was set back: an incident for each stream that found it.
+"""Tells people that a directory was set back: one incident, whichever streams found it.
 
 What happened then cannot be undone by a scan, so the incident ends by itself: with the first scan
 after a day that finds nothing of the kind. Until then nobody is told a second time.
@@ -23,26 +23,27 @@ SET_BACK = "alarm:"
 
 
 class Alarms:
-    """The alarms about one stream of a silo."""
+    """The alarms about one silo, as one scan of it meets them."""
 
     def __init__(
         self,
         store: Store,
         silo: str,
-        stream: str,
         clock: Callable[[], datetime],
         open_request: OpenRequest,
     ) -> None:
         self._store = store
         self._silo = silo
-        self._about = f"{SET_BACK}{silo}:{stream}:"
+        self._about = f"{SET_BACK}{silo}:"
+        self._is_raised = False
         self._clock = clock
         self._open_request = open_request
 
     def lost(self, lost: CursorLost) -> None:
         """Tell people of a lost cursor where its reason is an alarm, unless they were told."""
-        if not lost.is_alarm:
+        if not lost.is_alarm or self._is_raised:
             return
+        self._is_raised = True
         draft = RequestDraft(
             kind=RequestKind.INCIDENT,
             sentence=(
@@ -59,6 +60,8 @@ class Alarms:
 
     def calm_down(self) -> None:
         """End the alarm after a scan that ended well, when people had their day to see it."""
+        if self._is_raised:
+            return
         now = self._clock()
         with self._store.snapshot() as unit:
             known = known_causes(unit, self._about).values()

@@ -5,12 +5,18 @@
       └──────────────────────── it answered ───────────────────┼────────────────────────┤
                                                                └── longer pause ── failed
 
-What counts is whether the silo was reached: a connection that fails, a session that is lost, no
-answer worth the name. That it refuses single changes is an answer. A refusal to let us in opens the
-circuit at once, because trying again would lock the account. While it is open nobody opens a
-session; actions wait as in a silo that people paused. When the pause is over the first who comes
-tries it: one scan, one action or one look back, of however many processes. People are told once,
-by an incident, and once more when it ends because the silo answers or is resumed.
+What counts is whether the silo was reached. A failure is a session that could not be opened or that
+broke off; a refusal at the door opens the circuit at once, because trying again would lock the
+account. An answer is whatever a session says of changes and objects, a refusal too. A request to
+wait is neither, nor is a scan that fails because of what it read; but who tries a paused silo and
+gets as far as that has been let in, which is what the try was for.
+
+While the circuit is open nobody opens a session; actions wait as in a silo that people paused. When
+the pause is over the first who comes tries it: one scan, one action or one look back, of however
+many processes. Only the answer to that try closes the circuit: a session from before goes on even
+if the password was changed since. A try in which no session was asked for is given back. People
+are told once, by an incident, again when the door refuses what was out of reach before or the other
+way round, and once more when it ends because the silo answers or is resumed.
 
 Failure direction: what cannot be read of a circuit holds the silo.
 """
@@ -23,9 +29,16 @@ from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 
-from hypersync.errors import ConnectionLost, SiloError, SiloPaused, SiloRefused, SiloUnreachable
+from hypersync.errors import (
+    ConnectionLost,
+    SiloBusy,
+    SiloError,
+    SiloPaused,
+    SiloRefused,
+    SiloUnreachable,
+)
 from hypersync.model.circuit import CircuitState, CircuitTerms
-from hypersync.model.objects import Conflict, Outcome, Refused, Succeeded, Unknown
+from hypersync.model.objects import Outcome, RetryAfter, Unknown
 from hypersync.model.requests import RequestDraft, RequestKind
 from hypersync.pipeline.engine import Engine, OpenRequest, TellEnd
 from hypersync.pipeline.incidents import update_incidents
@@ -60,7 +73,7 @@ class Circuit:
         self._terms = terms
         self._open_request = open_request
         self._tell_end = tell_end
-        self._is_trial = False
+        self._try: datetime | None = None  # the end of the pause that our try began
 
     def looks(self, unit: UnitOfWork, now: datetime) -> Way:
         """Say how the silo may be used, and take nothing."""
@@ -75,13 +88,13 @@ class Circuit:
         The try is kept by a new pause, which is what is left should this process die.
         """
         state = unit.silos.circuit(self._silo)
-        self._is_trial = False
+        self._try = None
         if not state.is_open:
             return Way.FREE
         until = now + self._terms.pause_of(state.pauses)
         if not (state.is_due(now) and unit.silos.try_circuit(self._silo, now, until)):
             return Way.SHUT
-        self._is_trial = True
+        self._try = until
         _logger.info("silo %s: its pause is over, it is tried once", self._silo)
         return Way.TRIAL
 
@@ -91,37 +104,41 @@ class Circuit:
             raise SiloPaused(unit.silos.circuit(self._silo).sentence)
 
     def shut_out(self, unit: UnitOfWork, error: SiloError, now: datetime) -> None:
-        """Count that no session could be opened; a refusal opens the circuit at once."""
-        if not isinstance(error, SiloPaused):
-            is_refusal = isinstance(error, SiloRefused) or isinstance(error.__cause__, SiloRefused)
-            self._count(unit, error.message, now, is_enough=is_refusal)
+        """Count that no session could be opened, or that nothing could be begun with it."""
+        if _is_any(error, SiloBusy):
+            self._give_back(unit, now)
+        elif not isinstance(error, SiloPaused):
+            self._count(unit, error.message, now, is_refusal=is_refusal(error))
 
-    def broke(self, unit: UnitOfWork, error: SiloError, now: datetime) -> None:
-        """Count that a session broke off.
-
-        What ended it for another reason, such as what a file holds or a missing right, is neither a
-        failure to reach the silo nor an answer.
-        """
-        signs = (SiloUnreachable, ConnectionLost, OSError)
-        if any(isinstance(each, signs) for each in _chain(error)):
+    def broke(self, unit: UnitOfWork, error: SiloError, now: datetime) -> bool:
+        """Note that a session ended with an error; false when that was not that it broke off."""
+        is_lost = _is_any(error, SiloUnreachable, ConnectionLost, OSError)
+        if is_lost and not _is_any(error, SiloBusy):
             self._count(unit, error.message, now)
+            return True
+        self._was_let_in(unit, now)
+        return False
 
-    def _count(
-        self, unit: UnitOfWork, because: str, now: datetime, *, is_enough: bool = False
-    ) -> None:
-        state = unit.silos.count_failure(self._silo)
-        is_trial, self._is_trial = self._is_trial, False
-        if state.is_open and not is_trial:
-            return  # it was under way when the circuit opened
-        if is_trial or is_enough or state.failures >= self._terms.failures:
-            self._open(unit, state, because, now)
+    def judge(self, unit: UnitOfWork, outcomes: Sequence[Outcome], now: datetime) -> None:
+        """Tell from what became of changes whether the silo was reached; none: it was not asked."""
+        unclear = [each for each in outcomes if isinstance(each, RetryAfter | Unknown)]
+        lost = [each for each in unclear if each.is_lost]
+        waits = [each for each in unclear if isinstance(each, RetryAfter) and not each.is_lost]
+        if not outcomes:
+            self._give_back(unit, now)
+        elif len(outcomes) > len(lost) + len(waits):
+            self.answered(unit, now)
+        elif lost:
+            self._count(unit, lost[0].reason, now)
+        else:
+            self._was_let_in(unit, now)
 
     def answered(self, unit: UnitOfWork, now: datetime) -> None:
-        """Note that the silo was reached: its failures are forgotten, an open circuit closes."""
-        self._is_trial = False
-        if self.is_spotless(unit):
-            return
+        """Note an answer: failures are forgotten; an open circuit closes if this was its try."""
         state = unit.silos.circuit(self._silo)
+        is_try = self._take_try(state)
+        if state == CircuitState() or (state.is_open and not is_try):
+            return
         unit.silos.close_circuit(self._silo)
         if state.is_open:
             unit.events.record(Event(kind="circuit_closed", at=now, silo=self._silo))
@@ -132,19 +149,41 @@ class Circuit:
         """Tell whether nothing failed since the silo was reached last."""
         return unit.silos.circuit(self._silo) == CircuitState()
 
-    def judge(self, unit: UnitOfWork, outcomes: Sequence[Outcome], now: datetime) -> None:
-        """Tell from what became of changes whether the silo was reached.
-
-        To be asked to wait says neither.
-        """
-        if any(isinstance(each, Succeeded | Conflict | Refused) for each in outcomes):
+    def _was_let_in(self, unit: UnitOfWork, now: datetime) -> None:
+        """Note what is neither failure nor answer, except in a try, which it ends well."""
+        if self._try is not None:
             self.answered(unit, now)
-            return
-        lost = next((each for each in outcomes if isinstance(each, Unknown)), None)
-        if lost is not None:
-            self._count(unit, lost.reason, now)
 
-    def _open(self, unit: UnitOfWork, state: CircuitState, because: str, now: datetime) -> None:
+    def _give_back(self, unit: UnitOfWork, now: datetime) -> None:
+        """Leave the try, if we hold it, to whoever comes next: it said nothing of the silo."""
+        state = unit.silos.circuit(self._silo)
+        if self._take_try(state):
+            unit.silos.open_circuit(self._silo, replace(state, until=now))
+
+    def _take_try(self, state: CircuitState) -> bool:
+        """Tell whether the try of the circuit is ours, which ends by this."""
+        mine, self._try = self._try, None
+        return mine is not None and state.until == mine
+
+    def _count(
+        self, unit: UnitOfWork, because: str, now: datetime, *, is_refusal: bool = False
+    ) -> None:
+        state = unit.silos.count_failure(self._silo)
+        is_try = self._take_try(state)
+        if state.is_open and not is_try:
+            return  # it was under way when the circuit opened
+        if is_try or is_refusal or state.failures >= self._terms.failures:
+            self._open(unit, state, because, now, is_refusal=is_refusal)
+
+    def _open(
+        self,
+        unit: UnitOfWork,
+        state: CircuitState,
+        because: str,
+        now: datetime,
+        *,
+        is_refusal: bool,
+    ) -> None:
         pauses = state.pauses + 1
         paused = replace(
             state,
@@ -156,10 +195,12 @@ class Circuit:
         unit.silos.open_circuit(self._silo, paused)
         data = {"failures": state.failures, "because": because, "pauses": pauses}
         unit.events.record(Event(kind="circuit_opened", at=now, silo=self._silo, data=data))
+        if not state.is_open:  # one that is left over would keep people from hearing of this
+            end_notice(unit, self._silo, now, self._open_request, None)
         update_incidents(
             unit,
             _about(self._silo),
-            {"": _notice(self._silo, state.failures, because)},
+            {"refused" if is_refusal else "": _notice(self._silo, state.failures, because)},
             now,
             open_request=self._open_request,
         )
@@ -180,6 +221,11 @@ def circuits_of(engine: Engine) -> Circuits:
     return circuit
 
 
+def is_refusal(error: SiloError) -> bool:
+    """Tell whether it was refused to let us in; what is behind `NothingWritten` counts, too."""
+    return isinstance(error, SiloRefused) or isinstance(error.__cause__, SiloRefused)
+
+
 def end_notice(
     unit: UnitOfWork,
     silo: str,
@@ -197,6 +243,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while found is not None:
         yield found
         found = found.__cause__ or found.__context__
+
+
+def _is_any(error: BaseException, *kinds: type[BaseException]) -> bool:
+    return any(isinstance(each, kinds) for each in _chain(error))
 
 
 def _about(silo: str) -> str:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event, Lock
 from typing import Final
@@ -75,7 +76,7 @@ class Lanes:
         if not share:
             return
         try:
-            outcomes = list(_again(self.reach).apply([changes[each] for each in share]))
+            outcomes = _told(self.reach, [changes[each] for each in share])
         except SiloError as error:
             self._unwritten = error if isinstance(error, NothingWritten) else None
             outcomes = _broken_off(self.reach, error, len(share))
@@ -166,7 +167,8 @@ class _Lane:
             if stop.is_set():
                 break
             if not self._reach.is_open:  # what comes may build on what is in doubt now
-                later = RetryAfter(LATER, "the session broke off before this was tried")
+                text = "the session broke off before this was tried"
+                later = RetryAfter(LATER, text, is_lost=True)
                 return [*outcomes, *[later] * (len(changes) - start)]
             outcomes += _applied(self._reach, changes[start : start + PIECE])
         return outcomes
@@ -184,9 +186,19 @@ def _lane(silos: Silos, silo: str, door: _Door) -> Iterator[_Lane]:
 
 def _applied(reach: Reach, changes: Sequence[Change]) -> list[Outcome]:
     try:
-        return list(_again(reach).apply(changes))
+        return _told(reach, changes)
     except SiloError as error:
         return _broken_off(reach, error, len(changes))
+
+
+def _told(reach: Reach, changes: Sequence[Change]) -> list[Outcome]:
+    """Apply changes; a session that is lost afterwards did not ask to wait with what is left."""
+    outcomes = _again(reach).apply(changes)
+    if reach.is_open:
+        return list(outcomes)
+    return [
+        replace(each, is_lost=True) if isinstance(each, RetryAfter) else each for each in outcomes
+    ]
 
 
 def _again(reach: Reach) -> Session:
@@ -201,5 +213,5 @@ def _broken_off(reach: Reach, error: SiloError, count: int) -> list[Outcome]:
     """Return what is known of a call that broke off: what it did has to be read back, if it did."""
     reach.broke_off()
     if isinstance(error, NothingWritten):
-        return [RetryAfter(LATER, error.message)] * count
+        return [RetryAfter(LATER, error.message, is_lost=True)] * count
     return [Unknown(error.message)] * count

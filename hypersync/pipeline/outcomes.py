@@ -68,9 +68,13 @@ class Recorder:
                 self._finish(unit, action, ActionState.CONFLICT, now, found=found, error=why)
             case Refused(reason):
                 self._finish(unit, action, ActionState.FAILED, now, error=reason)
-            case RetryAfter(span, reason) if action.attempts < MOST_ATTEMPTS:
+            case RetryAfter(span, reason, is_lost) if is_lost or action.attempts < MOST_ATTEMPTS:
                 unit.actions.retry(
-                    action.id, now + span, reason or "the silo asked to wait", worker=self._mine
+                    action.id,
+                    now + span,
+                    reason or "the silo asked to wait",
+                    worker=self._mine,
+                    is_begun=not is_lost,
                 )
                 self._fail(
                     action, "retry_later", f"waits until {now + span:%H:%M:%S} UTC: {reason}"

@@ -90,11 +90,19 @@ def scan(
     lease = f"scan:{source.silo}"
     with holding(scanning.store, lease, scanning.holder, scanning.clock) as fence:
         _catch_up(scanning, source, fence)
-        reports = []
-        for kinds in source.connector.streams():
-            stream = _Stream(scanning, source, kinds, fence, progress or NoProgress())
-            reports.append(stream.scan(full=full))
-    return together(source.silo, reports)
+        terms = scanning.circuits.get(source.silo, CircuitTerms())
+        circuit = Circuit(source.silo, terms, scanning.open_request, scanning.tell_end)
+        entrance = Entrance(scanning.store, circuit, scanning.clock)
+        alarms = Alarms(scanning.store, source.silo, scanning.clock, scanning.open_request)
+        shown = progress or NoProgress()
+        reports = [
+            _Stream(scanning, source, kinds, fence, shown, entrance, alarms).scan(full=full)
+            for kinds in source.connector.streams()
+        ]
+        whole = together(source.silo, reports)
+        if whole.state is not ScanState.FAILED:
+            alarms.calm_down()
+    return whole
 
 
 def apply_approved(scanning: Scanning, sources: Sequence[Source]) -> list[ScanReport]:
@@ -143,6 +151,8 @@ class _Stream:
         kinds: Sequence[ObjectType],
         fence: Fence,
         progress: Progress,
+        entrance: Entrance,
+        alarms: Alarms,
     ) -> None:
         self._scanning = scanning
         self._store = scanning.store
@@ -151,12 +161,8 @@ class _Stream:
         self._name = ",".join(self._kinds)
         self._fence = fence
         self._progress = progress
-        terms = scanning.circuits.get(source.silo, CircuitTerms())
-        circuit = Circuit(source.silo, terms, scanning.open_request, scanning.tell_end)
-        self._entrance = Entrance(scanning.store, circuit, scanning.clock)
-        self._alarms = Alarms(
-            scanning.store, source.silo, self._name, scanning.clock, scanning.open_request
-        )
+        self._entrance = entrance
+        self._alarms = alarms
         self._landing = Landing(
             scanning.store, scanning.joins, fence, scanning.clock, scanning.unsaid
         )
@@ -166,16 +172,13 @@ class _Stream:
         """Read the stream, and read it in full when its cursor is lost."""
         try:
             self._entrance.check()
-            ended = self._scan_once(full=full)
+            return report(self._scan_once(full=full))
         except SiloPaused as error:
             return report(self._failed(None, full=full, error=error))
         except CursorLost as lost:
             _logger.info("silo %s: %s; scanning in full", self._source.silo, lost.message)
             self._alarms.lost(lost)
             return report(self._scan_once(full=True))
-        if ended.state is not ScanState.FAILED:
-            self._alarms.calm_down()
-        return report(ended)
 
     def _scan_once(self, *, full: bool) -> Scan:
         started: Scan | None = None

@@ -50,6 +50,7 @@ class Session(Protocol):
         """Write the changes, each only if its ``before`` still holds; one outcome per change.
 
         Raises `NothingWritten` when it did not get as far as the first change: all of them wait.
+        It comes from `SiloRefused` when it did not let us in.
         After any other error what became of them has to be read back.
         """
 

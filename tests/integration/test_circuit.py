@@ -262,7 +262,7 @@ def test_what_could_not_begin_for_long_is_not_given_up_at_the_first_request_to_w
         opened.later(hours=1)
         opened.sync()
     opened.dir.faults.unreachable = ""
-    opened.dir.faults.outcomes.extend([RetryAfter(timedelta(minutes=1), "busy")] * 2)
+    opened.dir.faults.outcomes.extend([RetryAfter(timedelta(minutes=1), "busy")] * 6)
     opened.later(hours=1)
     opened.sync()
     assert {each.state for each in watched_actions(opened)} == {ActionState.QUEUED}
