@@ -122,6 +122,41 @@ def test_what_stands_below_a_renamed_entry_is_reported_with_its_new_name(server:
     assert names == [f"cn=ann,ou=Trade,{PEOPLE}", f"cn=bob,ou=Trade,{PEOPLE}"]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "attrs=hasSubordinates",
+        'dn.exact="{}" attrs=entryCSN',
+        'dn.exact="{}"',
+    ],
+)
+def test_a_container_that_the_account_may_not_look_at_is_renamed(server: Slapd, hidden: str):
+    connector = connect(server.url)
+    replaced(server, tree(one("ann", csn("100000", 1)), one("bob", csn("110000", 1))))
+    trade = f"ou=Trade,{PEOPLE}"
+    for each in (SALES, trade):
+        allowing(server, f"{hidden.format(each)} by * none")
+    cursor = cursor_of(scan(connector))
+    server.modify(f"dn: {SALES}\nchangetype: modrdn\nnewrdn: ou=Trade\ndeleteoldrdn: 1\n")
+    events = scan(connector, cursor=cursor)
+    names = sorted(e.attributes["dn"] for e in events if isinstance(e, Seen))
+    assert names == [f"cn=ann,{trade}", f"cn=bob,{trade}"]
+    assert not titles(scan(connector, cursor=cursor_of(events))).keys() - {"bob"}
+
+
+def test_containers_beyond_number_are_read_with_the_whole_type(
+    server: Slapd, monkeypatch: pytest.MonkeyPatch
+):
+    connector = connect(server.url)
+    carl = one("carl", csn("090000", 1)).replace(f",{SALES}", f",{PEOPLE}")
+    replaced(server, tree(one("ann", csn("100000", 1)), one("bob", csn("110000", 1)), carl))
+    cursor = cursor_of(scan(connector))
+    server.modify(f"dn: {SALES}\nchangetype: modrdn\nnewrdn: ou=Trade\ndeleteoldrdn: 1\n")
+    assert titles(scan(connector, cursor=cursor)).keys() == {"ann", "bob"}
+    monkeypatch.setattr("hypersync.connectors.ldap.renamed.MOST_BASES", 0)
+    assert titles(scan(connector, cursor=cursor)).keys() == {"ann", "bob", "carl"}
+
+
 def test_what_came_below_the_base_with_its_container_is_reported(server: Slapd):
     connector = connect(server.url, types={"user": {**TYPES["user"], "base": PEOPLE}})
     away = f"ou=away,{SUFFIX}"

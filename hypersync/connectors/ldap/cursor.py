@@ -37,7 +37,8 @@ class Cursor:
 
     ``witness`` is that entry's anchor and stamp: a server that knows it in an earlier state was set
     back. ``by`` is the attribute of the stamps; ``scope`` is of server and type. ``shared`` are the
-    anchors that several entries had: which is who may be clear by now, though none of them changed.
+    anchors that several entries had: who has one may be alone by now, though it did not change.
+    ``holders`` tells what stood above objects (`renamed.Holders.text`).
     """
 
     marks: Mapping[str, str]
@@ -45,6 +46,7 @@ class Cursor:
     by: str
     scope: str
     shared: Sequence[str] = ()
+    holders: str = ""
 
     @property
     def text(self) -> str:
@@ -55,6 +57,7 @@ class Cursor:
             "by": self.by,
             "scope": self.scope,
             "shared": sorted(self.shared),
+            "holders": self.holders,
         }
         return orjson.dumps(content).decode()
 
@@ -74,6 +77,7 @@ class Cursor:
                 by=str(found["by"]),
                 scope=str(found["scope"]),
                 shared=tuple(map(str, found["shared"])),
+                holders=str(found["holders"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("this is no cursor") from error

@@ -28,7 +28,7 @@ from hypersync.connectors.ldap.options import (
     scope_of,
     type_options,
 )
-from hypersync.connectors.ldap.renamed import bases, moved_above, stamp_of
+from hypersync.connectors.ldap.renamed import Holders, bases, moved_above, stamp_of
 from hypersync.connectors.ldap.server import contexts, verify
 from hypersync.connectors.ldap.survey import Survey
 from hypersync.connectors.settings import fingerprint
@@ -66,6 +66,7 @@ class Scan:
         self._witness: tuple[str, str] | None = None
         self._given: dict[str, tuple[str, str]] = {}
         self._shared: dict[str, str] = {}
+        self._holders = Holders()
         self._is_delta = False
         self._is_blind = False
 
@@ -102,7 +103,9 @@ class Scan:
         late += (survey.anchors - self._shared.keys()).intersection(cursor.shared)
         yield from self._late(late)
         changed = list(moved_above(self._directory, self._place, cursor, since, self._pages))
-        for base in bases(changed, self._place, survey.holders):
+        self._holders = survey.holders
+        moved = self._holders.among(changed) | self._holders.unlike(cursor.holders)
+        for base in bases(self._directory, self._place, moved):
             yield from self._entries(base, wanted)
         for entry in changed:
             self._note(self._changed(entry))
@@ -138,6 +141,8 @@ class Scan:
     def _entries(self, base: str, filter_: str) -> Iterator[Batch]:
         for page in self._pages(base, filter_, self._requested()):
             self._start(page)
+            if not self._is_delta:
+                self._holders.add(page)
             events = map(self._event, page)
             yield [event for event in events if event is not None]
 
@@ -254,6 +259,7 @@ class Scan:
             by=self._clock,
             scope=self._scope(),
             shared=tuple(self._shared),
+            holders=self._holders.text,
         ).text
 
     def _since(self, text: str) -> tuple[Cursor, str]:
