@@ -26,11 +26,11 @@ from hypersync.connectors.ad.sign_in import in_words
 from hypersync.connectors.ad.write import AdWriter
 from hypersync.connectors.directory.address import is_tls as is_tls_url
 from hypersync.connectors.directory.session import DirectorySession, lost_is_unreachable
-from hypersync.connectors.directory.wire import Wire
+from hypersync.connectors.directory.wire import Busy, Wire
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import SiloBusy, SiloRefused, SiloUnreachable
 from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
@@ -113,7 +113,10 @@ class AdSession(DirectorySession[AdDirectory, AdPlace]):
             wire.close()
 
     def _look_at_server(self) -> AdDirectory:
-        return AdDirectory.of(self.wire, self._schemas)
+        try:
+            return AdDirectory.of(self.wire, self._schemas)
+        except Busy as error:  # a request to wait is no refusal
+            raise SiloBusy(error.message) from error
 
     def scope(self, types: Sequence[ObjectType]) -> str:
         """Return the fingerprint of bases, filters and attributes."""

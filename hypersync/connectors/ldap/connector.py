@@ -21,7 +21,7 @@ from hypersync.connectors.directory.session import (
     lost_is_unreachable,
 )
 from hypersync.connectors.directory.tree import ANY, Directory, Place
-from hypersync.connectors.directory.wire import Wire
+from hypersync.connectors.directory.wire import Busy, Wire
 from hypersync.connectors.discovery import discover_by_scan
 from hypersync.connectors.ldap.discover import other_kinds
 from hypersync.connectors.ldap.options import LdapOptions, filter_of, place_of, scope_of
@@ -29,6 +29,7 @@ from hypersync.connectors.ldap.scan import EXACT, Scan
 from hypersync.connectors.ldap.write import LdapWriter
 from hypersync.connectors.registry import connector
 from hypersync.connectors.settings import SiloOptions, SiloSettings, fingerprint
+from hypersync.errors import SiloBusy
 from hypersync.model.discovery import FoundType
 from hypersync.model.mistake import Level, Mistake
 from hypersync.model.objects import (
@@ -85,7 +86,10 @@ class LdapSession(DirectorySession[Directory, Place]):
         self._options = options
 
     def _look_at_server(self) -> Directory:
-        return Directory.read(self.wire)
+        try:
+            return Directory.read(self.wire)
+        except Busy as error:  # a request to wait is no refusal
+            raise SiloBusy(error.message) from error
 
     def scope(self, types: Sequence[ObjectType]) -> str:
         """Return the fingerprint of bases, filters and attributes."""

@@ -23,7 +23,7 @@ from hypersync.connectors.msgraph.answers import BUSY, Answer, NotGraph
 from hypersync.connectors.msgraph.patience import IMPATIENT, Patience
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step, batch_content
 from hypersync.connectors.msgraph.values import BATCH, Json
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import SiloBusy, SiloRefused, SiloUnreachable
 
 Group: TypeAlias = Sequence[Step]
 """Steps of one batch that are carried out one after the other, each only if the one before was."""
@@ -128,11 +128,12 @@ class Wire:
             raise SiloUnreachable(f"{self._root} did not answer: {error}") from error
 
     def believe(self, answer: Answer) -> None:
-        """Raise `SiloUnreachable` or `SiloRefused` for an answer that is none."""
+        """Raise `SiloBusy`, `SiloUnreachable` or `SiloRefused` for an answer that is none."""
         if answer.is_good:
             return
         if answer.status in (408, 429) or answer.status >= 500:
-            raise SiloUnreachable(f"{self._root} does not serve us now: {answer.sentence}")
+            raised = SiloBusy if answer.status in BUSY else SiloUnreachable
+            raise raised(f"{self._root} does not serve us now: {answer.sentence}")
         raise SiloRefused(f"{self._root} refuses: {answer.sentence}")
 
     def all_items(self, first: str) -> Iterator[Json]:

@@ -17,7 +17,7 @@ from hypersync.connectors.scim.schema import Features, Shape, features, shape_of
 from hypersync.connectors.scim.standard import standard_schemas
 from hypersync.connectors.scim.values import Reader, Resource
 from hypersync.connectors.scim.wire import Answer, Elsewhere, Wire, segment
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import SiloBusy, SiloRefused, SiloUnreachable
 from hypersync.model.objects import ObjectType, SiloObject
 
 _WITHOUT: Final = (400, 403, 404, 405, 501)
@@ -176,13 +176,15 @@ def one_resource(answer: Answer, doing: str, anchor: str) -> dict[str, Any]:
 
 
 def require_good(answer: Answer, doing: str) -> None:
-    """Raise `SiloUnreachable` when the service failed or is busy, `SiloRefused` when it refused.
+    """Raise `SiloBusy` when the service asks to wait, `SiloUnreachable` when it failed.
 
-    `Elsewhere` is raised when it does not know us.
+    `SiloRefused` is raised when it refused, and `Elsewhere` when it does not know us.
     """
     if answer.is_good:
         return
     problem = f"{doing}: {answer.sentence}"
-    if answer.status >= 500 or answer.asks_to_wait:
+    if answer.asks_to_wait:
+        raise SiloBusy(problem)
+    if answer.status >= 500:
         raise SiloUnreachable(problem)
     raise Elsewhere(problem) if answer.status == 401 else SiloRefused(problem)
