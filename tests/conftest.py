@@ -1,5 +1,6 @@
 """The fixtures that several test modules share; each lives in the module of its subject."""
 
+import gc
 import os
 
 from hypothesis import HealthCheck, settings
@@ -38,3 +39,9 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("usual")
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the thousands of tests that were found."""
+    gc.collect()
+    gc.freeze()
