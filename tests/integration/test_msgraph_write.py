@@ -279,6 +279,7 @@ def test_a_value_that_stays_as_it_was_is_not_known_to_be_written(graph: GraphSer
     written = one(connector, update(connector, ann, {"jobTitle": "Clerk"}, {"jobTitle": "Boss"}))
     assert isinstance(written, Unknown)
     assert written.reason.endswith("still shows the old value of jobTitle")
+    assert not written.is_lost  # it answered
 
 
 def test_a_password_is_set_and_never_compared(graph: GraphService, connector: MsgraphConnector):

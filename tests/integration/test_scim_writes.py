@@ -280,6 +280,7 @@ def test_a_create_of_which_nothing_is_to_be_found_is_unknown(scim: ScimServer, s
     scim.instead = instead
     outcome = create(connect(scim.url), {"userName": "new"})
     assert outcome == Unknown("it was created, and the service does not say under which id")
+    assert not outcome.is_lost  # it answered
 
 
 def test_a_password_is_written_and_neither_shown_nor_compared(scim: ScimServer):
@@ -377,6 +378,7 @@ def test_what_the_service_accepts_and_does_not_do_is_unknown(scim: ScimServer):
     scim.instead = on("PATCH", lambda r: Response("", 204))
     outcome = boss(connect(scim.url), ann)
     assert outcome == Unknown("the service accepted it and does not show it: title")
+    assert not outcome.is_lost  # it answered
 
 
 def test_a_service_without_patch_is_written_by_put(scim: ScimServer):

@@ -124,10 +124,11 @@ def said(result: Result) -> str:
 def _failed(job: Job, result: Result, now: Callable[[], datetime]) -> Outcome:
     if isinstance(result, NotAnswered):
         if not result.is_sent:
-            return RetryAfter(LATER, result.why)
+            return RetryAfter(LATER, result.why, is_lost=True)
         return Unknown(f"nobody knows whether it was done: {result.why}")
     if result.is_good:
-        return Unknown("it was done, and the answer does not say which object it made")
+        text = "it was done, and the answer does not say which object it made"
+        return Unknown(text, is_lost=False)
     if result.status == 404 and job.change.operation is Operation.ADD_MEMBER:
         job.is_waiting_for_member = True
     elif result.status == 404 and job.is_restored:

@@ -188,7 +188,8 @@ def _outcome(job: Job, read: Read, moved: Sequence[Job]) -> Outcome:
         return Unknown(f"written, and could not be read back: {read.message}")
     if old := _still_old(job, read):
         names = ", ".join(old)
-        return Unknown(f"Graph accepted the change and still shows the old value of {names}")
+        text = f"Graph accepted the change and still shows the old value of {names}"
+        return Unknown(text, is_lost=False)
     there = shown(job, read.object if isinstance(read, Found) else None, moved)
     if there is None:
         return Conflict(f"{job.change.type.name} {job.anchor} is not there any more")

@@ -40,7 +40,7 @@ from hypersync.connectors.scim.patches import Dialect, patch_body
 from hypersync.connectors.scim.service import Place, Service
 from hypersync.connectors.scim.values import Reader, checked, secrets_of
 from hypersync.connectors.scim.wire import Answer, Elsewhere, Lost, NotSent, Unsure, Wire, writing
-from hypersync.errors import ScanFailed, SiloError, SiloRefused, SiloUnreachable
+from hypersync.errors import ScanFailed, SiloBusy, SiloError, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Attributes,
     Change,
@@ -99,12 +99,15 @@ class Writer:
             place = self._service.place(self._kinds[change.type.name])
             return self._operation(change)(in_its_form(change, place), place)
         except (Lost, NotSent, Elsewhere, SiloUnreachable, ScanFailed) as error:
-            self._stop = RetryAfter(_LATER, f"the service went away before this was tried: {error}")
+            text = f"the service went away before this was tried: {error}"
+            is_lost = not isinstance(error, SiloBusy | Elsewhere)
+            self._stop = RetryAfter(_LATER, text, is_lost=is_lost)
             return self._stop
         except (ValueError, SiloRefused) as error:
             return Refused(str(error))
         except Unsure as error:
-            self._stop = RetryAfter(_LATER, "the service went away before this was tried")
+            text = "the service went away before this was tried"
+            self._stop = RetryAfter(_LATER, text, is_lost=True)
             return Unknown(f"the service went away while this was written: {error}")
 
     def _operation(self, change: Change) -> Callable[[Change, Place], Outcome | _Written]:
@@ -131,10 +134,11 @@ class Writer:
                 return Unknown(f"written, and could not be read back: {error}")
         found = self._objects[key]
         if found is None:
-            return Unknown("written, and gone when it was read back")
+            return Unknown("written, and gone when it was read back", is_lost=False)
         left = unshown(written.change, written.place, found)
         if left:
-            return Unknown(f"the service accepted it and does not show it: {', '.join(left)}")
+            text = f"the service accepted it and does not show it: {', '.join(left)}"
+            return Unknown(text, is_lost=False)
         return Succeeded(found)
 
     # --- one operation each --------------------------------------------------------------------
@@ -180,7 +184,8 @@ class Writer:
         if anchor is None:
             anchor = self._id_of_created(change, place)
         if anchor is None:
-            return Unknown("it was created, and the service does not say under which id")
+            text = "it was created, and the service does not say under which id"
+            return Unknown(text, is_lost=False)
         self._keep(answer, change, place, anchor)
         return _Written(place, anchor, change)
 

@@ -51,6 +51,7 @@ class Broken(Exception):
     def __init__(self, found: Trouble) -> None:
         super().__init__(found.sentence)
         self.sentence = found.sentence
+        self.is_lost = found.meaning is Meaning.GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,9 @@ class Batch:
             try:
                 read = each.source.object(self._connection, each.anchor)
             except SiloRefused as error:
-                found[key] = Unknown(f"written, and could not be read back: {error}")
+                found[key] = Unknown(f"written, and could not be read back: {error}", is_lost=False)
             else:
-                gone = Unknown("written, and not there when it was read back")
+                gone = Unknown("written, and not there when it was read back", is_lost=False)
                 found[key] = gone if read is None else Succeeded(read)
         outcome = found[key]
         return replace(outcome, made=each.made) if isinstance(outcome, Succeeded) else outcome

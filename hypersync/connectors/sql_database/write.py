@@ -46,9 +46,11 @@ class Writer:
                 outcomes = batch.read_back(done)
                 refusal = _commit(connection)
         except Broken as error:
-            return _instead(done, RetryAfter(_SOON, error.sentence), len(changes))
+            later = RetryAfter(_SOON, error.sentence, is_lost=error.is_lost)
+            return _instead(done, later, len(changes))
         except SiloUnreachable as error:  # only connecting raises it, so nothing was sent
-            return _instead(done, RetryAfter(_SOON, error.message), len(changes))
+            later = RetryAfter(_SOON, error.message, is_lost=True)
+            return _instead(done, later, len(changes))
         except SiloRefused as error:  # so does this
             raise NothingWritten(error.message) from error
         if refusal is None:
