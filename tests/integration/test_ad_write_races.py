@@ -13,7 +13,7 @@ from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.directory.answers import Answer, Control, Raw, Result, Search, Step
 from hypersync.connectors.directory.ldap3_link import open_link
 from hypersync.connectors.directory.link import Link
-from hypersync.connectors.directory.wire import Code, Wire
+from hypersync.connectors.directory.wire import Code, Lost, Wire
 from hypersync.model.objects import Conflict, Operation, Outcome, RetryAfter, Succeeded, Unknown
 from tests.ad_silos import Corner, connect
 from tests.integration.test_ad_write import Silo, succeeded
@@ -190,6 +190,29 @@ def test_who_took_the_name_and_cannot_be_moved_back_is_named(silo: Silo):
     assert isinstance(outcome, Conflict)
     assert f"({bob}), which was moved to {after['dn']} and could not be moved back" in outcome.why
     assert outcome.why.endswith("move it back by hand")
+
+
+class BreakingLink(MeddledLink):
+    """A connection that breaks when somebody is to be moved back."""
+
+    moves = 0
+
+    def move(self, dn: str, rdn: str, parent: str | None, controls: Sequence[Control]) -> Result:
+        self.moves += 1
+        if self.moves > 1:
+            raise Lost("connection reset")
+        return super().move(dn, rdn, parent, controls)
+
+
+def test_who_may_not_be_back_because_the_connection_broke_is_named(silo: Silo):
+    bob = silo.corner.guid("bob")
+    after = {"dn": silo.corner.person("Ann Lee")}
+    change = silo.change(Operation.RENAME, silo.corner.guid("ann"), None, after)
+    with meddled(silo, lambda: swap(silo), BreakingLink) as (session, _):
+        (outcome,) = session.apply([change])
+    assert isinstance(outcome, Unknown)
+    assert f"({bob}), which was moved to {after['dn']} and may still be there" in outcome.reason
+    assert "connection reset" in outcome.reason
 
 
 def test_who_is_made_by_others_meanwhile_is_not_taken_for_ours(silo: Silo):

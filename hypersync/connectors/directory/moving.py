@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.wire import Entry
-from hypersync.connectors.directory.writing import writing
+from hypersync.connectors.directory.writing import Unsure, writing
 from hypersync.errors import SiloRefused
 from hypersync.model.names import split
 from hypersync.model.objects import Conflict, Unknown
@@ -30,19 +30,26 @@ def put_back(
     """Put back who was moved to ``target`` in the place of the entry that was read.
 
     ``None`` when nobody was. ``address`` says by what name a request finds an entry. Raises
-    `Unsure` when the connection breaks.
+    `Unsure` when the connection breaks, which names who was moved and may not be back.
     """
     anchor = place.anchor_of(entry)
     try:
         with writing():
             found = directory.at(place, target, ["1.1"])
             stranger = None if found is None else place.anchor_of(found)
-            if found is None or stranger is None or stranger == anchor:
-                return None
-            result = directory.wire.move(address(found, place), *split(entry.dn))
+        if found is None or stranger is None or stranger == anchor:
+            return None
+        what = f"{entry.dn} had become the name of another object ({stranger}), which was moved"
+        try:
+            with writing():
+                result = directory.wire.move(address(found, place), *split(entry.dn))
+        except Unsure as error:
+            raise Unsure(
+                f"{what} to {target} and may still be there; look, and move it back by hand "
+                f"({error})"
+            ) from error
     except SiloRefused as error:
         return Unknown(f"moved, and could not be read back: {error.message}")
-    what = f"{entry.dn} had become the name of another object ({stranger}), which was moved"
     if result.code:
         return Conflict(
             f"{what} to {target} and could not be moved back: {result.sentence}; move it back "
