@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from hypersync.connectors.changes import settled
+from hypersync.connectors.directory.answers import NOT_NOW
 from hypersync.connectors.directory.schema import Representation
 from hypersync.connectors.directory.tree import Directory, Place
 from hypersync.connectors.directory.values import compared_names
-from hypersync.connectors.directory.wire import Code, Control, Entry, Result, assertion
+from hypersync.connectors.directory.wire import Busy, Code, Control, Entry, Result, assertion
 from hypersync.connectors.directory.writing import Written, refused_or_later
+from hypersync.errors import SiloRefused
 from hypersync.model.objects import (
     Change,
     Conflict,
     Operation,
     Outcome,
+    Refused,
     SiloObject,
     Succeeded,
 )
 
 MEANWHILE: Final = "changed in the silo meanwhile"
+ELSEWHERE: Final = "{} is in no part of the tree that this server has; correct it in the rule"
 
 
 class Comparing:
@@ -47,7 +51,27 @@ class Comparing:
         return refused_or_later(result, result.sentence)
 
     def _lacks(self, place: Place, dn: str) -> bool:
-        return self._directory.at(place, dn, ["1.1"]) is None
+        return self._at(place, dn, ["1.1"]) is None
+
+    def _at(self, place: Place, dn: str, attributes: Iterable[str]) -> Entry | None:
+        """Find an entry by the name that a rule gave it."""
+        try:
+            return self._directory.at(place, dn, attributes)
+        except Busy:
+            raise
+        except SiloRefused as error:
+            if self._directory.is_elsewhere(dn):
+                raise SiloRefused(ELSEWHERE.format(dn)) from error
+            raise
+
+    def _out_of_reach(self, result: Result, dn: str) -> Refused | None:
+        """Part a name that is nowhere in the silo from a copy that refers to who may be written.
+
+        The former is a mistake in a rule, which no other server in ``url`` mends.
+        """
+        if result.code == 0 or result.is_(*NOT_NOW) or not self._directory.is_elsewhere(dn):
+            return None
+        return Refused(ELSEWHERE.format(dn))
 
     def _representation(self, change: Change, place: Place) -> Representation:
         """Return how the attributes of the change are reported, by the names it uses."""

@@ -140,6 +140,10 @@ class Directory:
         place.hide_placeholder(attributes)
         return SiloObject(place.name, anchor, attributes)
 
+    def is_elsewhere(self, dn: str) -> bool:
+        """Tell whether a name is in none of the server's naming contexts."""
+        return bool(self._suffixes) and not any(is_below(dn, each) for each in self._suffixes)
+
     def context(self, base: str) -> str:
         """Return the longest naming context that holds ``base``."""
         holding = [suffix for suffix in self._suffixes if is_below(base, suffix)]

@@ -132,7 +132,7 @@ class Writer(Comparing):
         if not isinstance(dn, str) or not dn:
             raise ValueError(f"a new {place.name} needs its place: set 'dn'")
         shown = self._representation(change, place)
-        found = self._directory.at(place, dn, self._compared(change) or ["1.1"])
+        found = self._at(place, dn, self._compared(change) or ["1.1"])
         if found is not None:
             change = replace(change, after=without_passwords(change.after))
             change = as_reported(change, shown, found)
@@ -141,7 +141,7 @@ class Writer(Comparing):
             result = self._wire.add(dn, self._new_entry(change, place, dn, shown))
         if result.code == 0:
             return Written(place, dn=dn)
-        return self._not_created(result, place, dn)
+        return self._out_of_reach(result, dn) or self._not_created(result, place, dn)
 
     def _not_created(self, result: Result, place: Place, dn: str) -> Outcome:  # noqa: ARG002 - see AD
         if result.is_(Code.ENTRY_EXISTS):
@@ -169,6 +169,8 @@ class Writer(Comparing):
             )
         if result.is_(Code.ENTRY_EXISTS):
             return Conflict(f"{target} is there already", self._whole(change, place))
+        if lost := self._out_of_reach(result, target):
+            return lost
         if result.code and is_elsewhere and self._lacks(place, parent):
             return Refused(f"there is no entry {parent} to move it to")
         if result.code == 0 and not asserted:

@@ -80,7 +80,8 @@ def refused_or_later(result: Result, sentence: str) -> Outcome:
     """Part what helps to try again from what does not.
 
     Who refers to another server for a write is a read-only copy: the next session may reach that
-    server, so nothing is lost by asking again.
+    server, so nothing is lost by asking again. (A name that no part of the tree has is told apart
+    before, by `Comparing`.)
     """
     if result.is_(Code.REFERRAL):
         return RetryAfter(LATER, f"nothing was written: {sentence}")
