@@ -6,9 +6,17 @@ import pytest
 
 from hypersync.connectors.ad.connector import AdConnector
 from hypersync.errors import ScanFailed
-from hypersync.model.objects import Complete, Deleted, DeletionKind, ScanEvent, Seen
+from hypersync.model.objects import (
+    Anchors,
+    Changed,
+    Complete,
+    Deleted,
+    DeletionKind,
+    ScanEvent,
+    Seen,
+)
 from tests.ad_silos import USER, Corner, connect, cursor_of, gone, scan, seen
-from tests.samba import USERS, Samba
+from tests.samba import PLAIN, USERS, Samba
 
 SOFT, OUT = DeletionKind.SOFT, DeletionKind.OUT_OF_SCOPE
 
@@ -201,6 +209,69 @@ def test_a_deleted_object_is_deleted_and_leaves_its_groups(silo: AdConnector, co
     assert staff["member"] == (corner.person("bob"),)
 
 
+@pytest.mark.parametrize("is_contact", [True, False])
+def test_a_deleted_member_of_no_type_leaves_its_groups_too(
+    corner: Corner, way: str, is_contact: bool
+):
+    corner.add_people("ann", "bob")
+    ann = corner.person("ann")
+    if is_contact:
+        ann = f"CN=Acme,{corner.people}"
+        corner.server.modify(f"dn: {ann}\nobjectClass: contact\n")
+    corner.add_group("staff", ["bob"])
+    corner.change(corner.group("staff"), f"add: member\nmember: {ann}")
+    kept = corner.types if is_contact else {"group": corner.types["group"]}
+    silo = connect(corner.server, kept, delta=way)
+    events = scan(silo)
+    (staff,) = seen(events, "group").values()
+    assert len(staff["member"]) == 2
+    corner.delete(ann)
+    (staff,) = seen(scan(silo, cursor_of(events)), "group").values()
+    assert staff["member"] == (corner.person("bob"),)
+
+
+def test_a_deleted_member_leaves_its_groups_where_no_deleted_object_is_shown(corner: Corner):
+    corner.add_people("ann", "bob")
+    corner.add_group("staff", ["ann", "bob"])
+    silo = connect(corner.server, corner.types, delta="usn", user=PLAIN)
+    cursor = cursor_of(scan(silo))
+    corner.delete(corner.person("ann"))
+    events = scan(silo, cursor)
+    assert any(isinstance(each, Anchors) for each in events)
+    (staff,) = seen(events, "group").values()
+    assert staff["member"] == (corner.person("bob"),)
+
+
+def test_a_deleted_manager_is_nobodys_manager(silo: AdConnector, corner: Corner):
+    corner.set("bob", "manager", corner.person("ann"))
+    corner.set("zoë", "manager", corner.person("bob"))
+    corner.add_group("north", ["bob"], managedBy=corner.person("ann"))
+    events = scan(silo)
+    known = replayed({}, events)
+    bob, north = ("user", corner.guid("bob")), ("group", corner.server.guid(corner.group("north")))
+    assert known[bob]["manager"] == known[north]["managedBy"] == corner.person("ann")
+    corner.delete(corner.person("ann"))
+    changed = scan(silo, cursor_of(events))
+    known = replayed(known, changed)
+    assert "manager" not in known[bob]
+    assert "managedBy" not in known[north]
+    assert known == replayed({}, scan(silo))
+    told = {each.anchor for each in changed if isinstance(each, Seen | Changed)}
+    assert corner.guid("zoë") not in told  # who has a manager lost none, and is not read
+
+
+def test_a_reference_with_several_values_loses_the_deleted_one(corner: Corner, way: str):
+    corner.add_people("ann", "bob", "zoë")
+    both = f"{corner.person('ann')}\nseeAlso: {corner.person('bob')}"
+    corner.change(corner.person("zoë"), f"add: seeAlso\nseeAlso: {both}")
+    types = {"user": {"base": corner.people, "attributes": ["cn", "seeAlso"]}}
+    silo = connect(corner.server, types, delta=way)
+    events = scan(silo)
+    known = replayed({}, events)
+    corner.delete(corner.person("ann"))
+    assert replayed(known, scan(silo, cursor_of(events))) == replayed({}, scan(silo))
+
+
 def test_a_restored_object_is_the_same_object(silo: AdConnector, corner: Corner):
     cursor, zoe = cursor_of(scan(silo)), corner.guid("zoë")
     corner.delete(corner.person("zoë"))
@@ -317,6 +388,10 @@ def replayed(known: dict, events: list[ScanEvent]) -> dict:
     for event in events:
         if isinstance(event, Seen):
             known[event.type, event.anchor] = event.attributes
+        elif isinstance(event, Changed):
+            assert (event.set, event.added, event.removed) == ({}, {}, {})
+            held = known[event.type, event.anchor]
+            known[event.type, event.anchor] = {n: held[n] for n in held if n not in event.cleared}
         elif isinstance(event, Deleted):
             known.pop((event.type, event.anchor), None)
         else:

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from hypersync.connectors.ad.cursor import Mark, Way
+from hypersync.connectors.ad.delta import Changes
 from hypersync.connectors.ad.dirsync import (
     OID,
     DirSync,
@@ -101,6 +102,14 @@ def test_a_restored_object_comes_with_an_empty_sign_of_deletion():
     link = Scripted(turn(entry, more=False, cookie=b"1"))
     ((found, _, _),) = DirSync(link.wire, CONTEXT, []).changes(b"0")
     assert found == [Touched(ANN, is_deleted=False, was_moved=True)]
+
+
+def test_what_a_page_says_twice_of_an_object_is_put_together(monkeypatch: pytest.MonkeyPatch):
+    taken: list[Touched] = []
+    monkeypatch.setattr(Changes, "_some", lambda _, some, **__: taken.extend(some.values()) or ())
+    page = [Touched(ANN, was_moved=True), Touched(ANN, is_deleted=True), Touched(ANN)]
+    assert list(Changes.__new__(Changes).events(page)) == []
+    assert taken == [Touched(ANN, is_deleted=True, was_moved=True)]
 
 
 @pytest.mark.parametrize(

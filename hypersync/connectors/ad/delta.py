@@ -7,8 +7,15 @@ deleted. Three changes are seen at one object and happen to others, which are th
 * a container that got another name or place: everything below it has another name;
 * an object that got another name or place, or came back: whoever refers to it (a group to its
   member, somebody to a manager) shows another name, and changes in no other way;
-* an object that was deleted: groups lose it as a member and do not change otherwise. Which ones
-  nobody says, so all groups are read.
+* an object that was deleted, of whatever type: groups lose it as a member, people as their manager,
+  and they do not change otherwise. Which ones nobody says, so all groups are read.
+
+Of other objects those that refer to nobody now are reported, with that alone: who lost the only
+value of a reference is among them, and who still has one lost none. In a domain of 100 000 this is
+a list of anchors at most, as long as that of those without a manager; all that refer to somebody
+would be most of the domain, and tell nothing. Only of references with several values, which are
+rare, whoever still has one is read again. The store knows who referred to what was deleted, but a
+connector has no store, and an object that was deleted is known by its GUID alone.
 """
 
 from __future__ import annotations
@@ -26,7 +33,7 @@ from hypersync.connectors.ad.usn import SHOW_DELETED
 from hypersync.connectors.ad.values import escaped_bytes, guid_text
 from hypersync.connectors.directory.wire import Entry, Lost, escaped
 from hypersync.errors import ScanFailed, SiloRefused
-from hypersync.model.objects import Batch, Deleted, DeletionKind, ScanEvent
+from hypersync.model.objects import Batch, Changed, Deleted, DeletionKind, ScanEvent
 
 T = TypeVar("T")
 AT_ONCE: Final = 100
@@ -36,7 +43,10 @@ _LEAVES = frozenset({"user", "computer", "inetorgperson", "contact", "group"})
 
 
 class Changes:
-    """One delta of one stream; ``owes_groups`` tells that a deletion was met."""
+    """One delta of one stream.
+
+    ``owes_groups`` tells that a deletion was met, so that `groups` and `without_reference` are due.
+    """
 
     def __init__(self, directory: AdDirectory, places: Sequence[AdPlace], reader: Reader) -> None:
         self._directory = directory
@@ -57,7 +67,9 @@ class Changes:
 
         Raises `ScanFailed`.
         """
-        by_guid = {each.guid: each for each in touched}
+        by_guid: dict[bytes, Touched] = {}
+        for each in touched:
+            by_guid[each.guid] = _joined(by_guid.get(each.guid), each)
         for some in chunks(by_guid, AT_ONCE):
             yield from self._some({guid: by_guid[guid] for guid in some}, is_below_moved=False)
 
@@ -66,6 +78,42 @@ class Changes:
         for place in self._places:
             if place.members is not None:
                 yield from self._reader.objects(place, place.filter)
+
+    def without_reference(self) -> Iterator[Batch]:
+        """Report what may have lost a reference to a deleted object; raises `ScanFailed`.
+
+        Groups are none of it: `groups` reports them whole.
+        """
+        for place in self._places:
+            names = self._references[place.name]
+            if place.members is not None or not names:
+                continue
+            kinds = self._directory.types
+            several = [name for name in names if not kinds[name.lower()].is_single]
+            if several:
+                terms = any_of([f"({name}=*)" for name in several])
+                yield from self._reader.objects(place, f"(&{place.filter}{terms})")
+            yield from self._cleared(place, names)
+
+    def _cleared(self, place: AdPlace, names: Sequence[str]) -> Iterator[Batch]:
+        """Say of the objects of a type which of these references have no value."""
+        lacking = any_of([f"(!({name}=*))" for name in names])
+        for page in self._wire.pages(
+            place.base,
+            f"(&{place.filter}{lacking})",
+            sorted({ANCHOR, *names}),
+            one_level=place.is_one_level,
+            ignore_references=True,
+        ):
+            yield [
+                Changed(
+                    place.name,
+                    anchor,
+                    cleared=tuple(name for name in names if first(each.raw, name) is None),
+                )
+                for each in page
+                if (anchor := place.anchor_of(each))
+            ]
 
     def anchors(self, place: AdPlace) -> frozenset[str]:
         """Return the anchors of all objects of a type; raises `ScanFailed`."""
@@ -92,6 +140,7 @@ class Changes:
             read[place] = self._read(place, open_)
             found |= read[place][1]
         found |= self._located([guid for guid in touched if guid not in found])
+        self.owes_groups |= any(_is_gone(each, found.get(guid)) for guid, each in touched.items())
         for place, (events, entries) in read.items():
             left = {guid: each for guid, each in touched.items() if guid not in entries}
             yield [*events, *self._not_of(place, left, found)]
@@ -136,8 +185,7 @@ class Changes:
             entry = found.get(guid)
             if not place.may_be(_classes(entry)):
                 continue
-            is_gone = change.is_deleted if entry is None else _is_deleted(entry)
-            self.owes_groups |= is_gone
+            is_gone = _is_gone(change, entry)
             kind = DeletionKind.SOFT if is_gone else DeletionKind.OUT_OF_SCOPE
             yield Deleted(place.name, guid_text(guid), kind)
 
@@ -191,6 +239,19 @@ class Changes:
 
 def _by_guid(entries: Sequence[Entry]) -> dict[bytes, Entry]:
     return {guid: each for each in entries if (guid := first(each.raw, ANCHOR)) is not None}
+
+
+def _joined(earlier: Touched | None, later: Touched) -> Touched:
+    """Return what two answers say of one object, of which each may say a part."""
+    if earlier is None:
+        return later
+    is_deleted = earlier.is_deleted or later.is_deleted
+    return Touched(later.guid, is_deleted, earlier.was_moved or later.was_moved)
+
+
+def _is_gone(change: Touched, entry: Entry | None) -> bool:
+    """Tell whether an object was deleted: what is found of it knows better than the change."""
+    return change.is_deleted if entry is None else _is_deleted(entry)
 
 
 def _is_deleted(entry: Entry) -> bool:

@@ -187,6 +187,7 @@ class Scan:
         for touched in self._numbers.changes(mark.usn):
             yield from changes.events(touched)
         if not self._numbers.sees_deleted():
+            changes.owes_groups = True  # whether anything was deleted only the store can tell
             yield [Anchors(each.name, changes.anchors(each)) for each in self._places]
         yield from self._end(changes, following)
 
@@ -199,6 +200,7 @@ class Scan:
     def _end(self, changes: Changes, following: Mark) -> Iterator[Batch]:
         if changes.owes_groups:
             yield from changes.groups()
+            yield from changes.without_reference()
         yield [Complete(self._seen(replace(following, owes_groups=False)).text)]
 
     def _seen(self, mark: Mark) -> Mark:
