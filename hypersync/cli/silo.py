@@ -51,17 +51,14 @@ def pause(invocation: Invocation, *, name: str, reason: str) -> Exit:
 def resume(invocation: Invocation, *, name: str) -> Exit:
     """Let what is written to a silo go on, with the next committing sync."""
     from hypersync.cli.started import started_app
-    from hypersync.pipeline.circuit import end_notice
+    from hypersync.pipeline.circuit import resume as let_go_on
 
     with started_app(invocation) as app:
         with app.store.begin() as unit:
-            is_paused = name in unit.silos.paused()
+            engine, now = app.engine, app.clock.now()
+            is_paused = let_go_on(unit, name, now, engine.open_request, engine.tell_end)
             if is_paused:  # also one that is not configured any more
-                unit.silos.resume(name)
                 unit.events.record(_event(app, "resume", name, {}))
-                engine = app.engine
-                now = app.clock.now()
-                end_notice(unit, name, now, engine.open_request, engine.tell_end)
         if not is_paused:
             check_known(app, name)
         document = pause_state(app, name)

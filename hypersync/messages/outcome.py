@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypersync.messages import wording
 from hypersync.messages.views import sentence_of, subject_of, words_of
 from hypersync.messages.words import Words
-from hypersync.model.requests import Answer, Request, RequestKind, RequestState
+from hypersync.model.requests import RESUMED, Answer, Request, RequestKind, RequestState
 from hypersync.model.said import Said, say
 from hypersync.ports.channel import Given, Letter
 
@@ -102,6 +102,8 @@ def _title(request: Request, given: Sequence[Given], words: Words) -> str:
 
 
 def _ended(request: Request) -> Said:
+    if request.counts.get(RESUMED):
+        return say("Resumed")
     if request.state is RequestState.VOID:
         return say("Over") if request.kind is RequestKind.INCIDENT else say("Withdrawn")
     ways = _nonzero(request)
@@ -120,6 +122,8 @@ def _nonzero(request: Request) -> set[str]:
 
 def _afterwards(request: Request, words: Words) -> str:
     counts = request.counts
+    if counts.get(RESUMED):
+        return words.say("Whether it answers, the next sync or scan finds out.")
     if request.kind is RequestKind.INCIDENT and request.state is RequestState.VOID:
         return words.say("Its cause is gone.")
     if request.kind is RequestKind.INCIDENT:

@@ -23,6 +23,10 @@ class RequestKind(Enum):
     ACKNOWLEDGEMENT = "acknowledgement"
 
 
+RESUMED = "resumed"
+"""Under which name the counts of an incident say that people ended it by resuming its silo."""
+
+
 class RequestState(Enum):
     """How far a request is."""
 

@@ -24,7 +24,7 @@ Failure direction: what cannot be read of a circuit holds the silo.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
@@ -142,7 +142,7 @@ class Circuit:
         unit.silos.close_circuit(self._silo)
         if state.is_open:
             unit.events.record(Event(kind="circuit_closed", at=now, silo=self._silo))
-            end_notice(unit, self._silo, now, self._open_request, self._tell_end)
+            self._tell(unit, {}, now, self._tell_end)
             _logger.info("silo %s answers again; it is no longer paused by the engine", self._silo)
 
     def is_spotless(self, unit: UnitOfWork) -> bool:
@@ -196,15 +196,20 @@ class Circuit:
         data = {"failures": state.failures, "because": because, "pauses": pauses}
         unit.events.record(Event(kind="circuit_opened", at=now, silo=self._silo, data=data))
         if not state.is_open:  # one that is left over would keep people from hearing of this
-            end_notice(unit, self._silo, now, self._open_request, None)
-        update_incidents(
-            unit,
-            _about(self._silo),
-            {"refused" if is_refusal else "": _notice(self._silo, state.failures, because)},
-            now,
-            open_request=self._open_request,
-        )
+            self._tell(unit, {}, now)
+        notice = _notice(self._silo, state.failures, because)
+        self._tell(unit, {"refused" if is_refusal else "": notice}, now)
         _logger.warning("silo %s: %s", self._silo, paused.sentence)
+
+    def _tell(
+        self,
+        unit: UnitOfWork,
+        found: Mapping[str, RequestDraft],
+        now: datetime,
+        tell_end: TellEnd | None = None,
+    ) -> None:
+        about, ask = _about(self._silo), self._open_request
+        update_incidents(unit, about, found, now, open_request=ask, tell_end=tell_end)
 
 
 Circuits = Callable[[str], Circuit]
@@ -226,15 +231,30 @@ def is_refusal(error: SiloError) -> bool:
     return isinstance(error, SiloRefused) or isinstance(error.__cause__, SiloRefused)
 
 
-def end_notice(
+def resume(
     unit: UnitOfWork,
     silo: str,
     now: datetime,
     open_request: OpenRequest,
     tell_end: TellEnd | None,
-) -> None:
-    """End what people were told about a silo out of reach, because it is no longer; tell them."""
-    update_incidents(unit, _about(silo), {}, now, open_request=open_request, tell_end=tell_end)
+) -> bool:
+    """Let a silo go on, whoever paused it, and end what was told of it; false if it was not paused.
+
+    What was told may be left over from a circuit that is gone.
+    """
+    is_paused = silo in unit.silos.paused()
+    if is_paused:
+        unit.silos.resume(silo)
+    update_incidents(
+        unit,
+        _about(silo),
+        {},
+        now,
+        open_request=open_request,
+        tell_end=tell_end,
+        is_resumed=True,
+    )
+    return is_paused
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from hypersync.model.requests import Request, RequestDraft, RequestKind, RequestState
+from hypersync.model.requests import RESUMED, Request, RequestDraft, RequestKind, RequestState
 from hypersync.pipeline.engine import OpenRequest, TellEnd
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.events import Event
@@ -41,11 +41,13 @@ def update_incidents(
     open_request: OpenRequest,
     lasting: Collection[str] = (),
     tell_end: TellEnd | None = None,
+    is_resumed: bool = False,
 ) -> None:
     """Open what is new among ``found``, and end what is neither found nor ``lasting``.
 
     ``about`` begins the causes of one kind; ``found`` are drafts by the rest of their cause. With
-    ``tell_end`` those who heard of an incident hear of its end.
+    ``tell_end`` those who heard of an incident hear of its end, and of one that ``is_resumed``
+    that somebody ended it, whatever became of the cause.
     """
     known = known_causes(unit, about)
     for cause, draft in found.items():
@@ -54,15 +56,22 @@ def update_incidents(
             open_request(unit, replace(draft, detail=detail), now)
     for cause, request in known.items():
         if cause not in found and cause not in lasting:
-            _end(unit, request, now, tell_end)
+            _end(unit, request, now, tell_end, {RESUMED: 1} if is_resumed else {})
 
 
-def _end(unit: UnitOfWork, request: Request, now: datetime, tell_end: TellEnd | None) -> None:
-    """Close an incident whose cause is gone."""
-    if not unit.requests.close(request.id, RequestState.VOID, {}, now):
+def _end(
+    unit: UnitOfWork,
+    request: Request,
+    now: datetime,
+    tell_end: TellEnd | None,
+    counts: Mapping[str, int],
+) -> None:
+    """Close an incident whose cause is gone, or which somebody ended."""
+    if not unit.requests.close(request.id, RequestState.VOID, counts, now):
         return
     unit.deliveries.cancel(request.id)
     if tell_end is not None:
         tell_end(unit, request.id, now)
     unit.events.record(Event(kind="void", at=now, request=request.id, silo=request.silo))
-    _logger.info("incident %s ended: its cause is gone", request.id)
+    how = "it was resumed" if counts else "its cause is gone"
+    _logger.info("incident %s ended: %s", request.id, how)

@@ -13,8 +13,9 @@ from hypersync.model.actions import ActionState
 from hypersync.model.objects import RetryAfter, Unknown
 from hypersync.model.requests import RequestState
 from hypersync.pipeline import execute
-from hypersync.pipeline.circuit import circuits_of
+from hypersync.pipeline.circuit import circuits_of, resume
 from hypersync.pipeline.outcomes import MOST_ATTEMPTS
+from hypersync.store.schema import downgrade, upgrade
 from tests.integration.test_circuit import CIRCUIT, MANY, PEOPLE, Watched, mails, watched_actions
 
 
@@ -281,6 +282,36 @@ def test_an_incident_that_is_left_over_keeps_nobody_from_hearing_of_the_next_pau
     (incident,) = opened.incidents(RequestState.OPEN)
     assert "the second outage" in incident.sentence
     assert len(mails(opened)) == 1
+
+
+def test_a_step_back_to_before_there_were_circuits_ends_what_was_told_of_them(opened):
+    engine = opened.app.store.engine
+    downgrade(engine, "0003")
+    upgrade(engine)
+    (incident,) = opened.incidents()
+    assert incident.state is RequestState.VOID
+    assert mails(opened) == []  # not sent yet, and not true any more
+
+
+def test_resuming_a_silo_that_is_not_paused_any_more_ends_what_was_told_of_it(opened):
+    mails(opened)
+    opened.execute("DELETE FROM circuit")
+    with opened.app.store.begin() as unit:
+        engine = opened.app.engine
+        resume(unit, "dir", opened.clock.now(), engine.open_request, engine.tell_end)
+    assert opened.incidents(RequestState.OPEN) == []
+
+
+def test_the_mail_about_a_resumed_silo_does_not_say_that_it_answers(opened):
+    mails(opened)
+    with opened.app.store.begin() as unit:
+        engine = opened.app.engine
+        resume(unit, "dir", opened.clock.now(), engine.open_request, engine.tell_end)
+    (message,) = mails(opened)
+    text = message.text.replace("\n", " ")
+    assert "Resumed" in text
+    assert "Its cause is gone." not in text
+    assert "the next sync or scan finds out" in text
 
 
 def test_people_hear_that_the_door_refuses_what_was_out_of_reach_before(opened):
