@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from hypersync.model.canonical import decode_mapping
+from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Attributes, Value
 from hypersync.ports.store.objects import ObjectChange, StoredObject
 from hypersync.store.bulk import read_time
@@ -67,12 +68,19 @@ def redone(attributes: Attributes, change: ObjectChange) -> Attributes:
 def _shift(
     attributes: dict[str, Value], name: str, *, add: Value = None, remove: Value = None
 ) -> None:
-    """Add members to an attribute, or remove them from it."""
-    members = {*_listed(attributes.get(name)), *_listed(add)} - {*_listed(remove)}
+    """Add members to an attribute, or remove them from it, whose values have normal forms.
+
+    What a change of long ago added or removed is in the normal form of that day.
+    """
+    members = {*_listed(attributes.get(name)), *_normal(add)} - {*_normal(remove)}
     if members:
         attributes[name] = tuple(sorted(members, key=str))
     else:
         attributes.pop(name, None)
+
+
+def _normal(value: Value) -> list[Any]:
+    return [normal_reference(each) if isinstance(each, str) else each for each in _listed(value)]
 
 
 def _listed(value: Value) -> tuple[Any, ...]:

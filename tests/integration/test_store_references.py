@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 from hypersync.store.engine import WRITE
+from hypersync.store.history import redone
 from hypersync.store.schema import downgrade, upgrade
 from hypersync.store.tables import metadata
 from tests.postgresql import both_databases
 
 OLD, NOW = r"cn=doe\2c john,dc=x", r"cn=doe\, john,dc=x"
+CHANGE = metadata.tables["object_change"]
 REFERENCE, OBJECT = metadata.tables["reference"], metadata.tables["object"]
 
 
@@ -37,6 +41,43 @@ def test_stored_references_take_the_form_in_which_they_are_compared(world):
     assert targets == [r"cn=doe\, john,dc=x", r"cn=other\+,dc=x", "cn=plain,dc=x"]
     assert NOW in named
     assert OLD not in named
+
+
+@both_databases
+def test_the_past_of_a_group_knows_members_by_the_names_of_that_day(world):
+    """What an older program wrote down of a change is in the form of that day for good."""
+    world.people(range(1))
+    world.group("all", "cn=plain,dc=x", "cn=a<b,dc=x")
+    world.run()
+    start = world.clock.now()
+    world.later(minutes=1)
+    world.group("all", "cn=plain,dc=x", OLD)
+    world.run()
+    store = world.app.store
+    with store.engine.connect() as connection:
+        connection = connection.execution_options(**{WRITE: True})
+        with connection.begin():
+            for row in connection.execute(CHANGE.select()).all():
+                values = {"before": _old(row.before), "after": _old(row.after)}
+                change = CHANGE.update().where(CHANGE.c.id == row.id)
+                connection.execute(change.values(values))
+    with store.snapshot() as unit:
+        group = unit.objects.get("dir", "group", "all")
+        then, now = unit.objects.at(group.id, start), unit.objects.whole(group)
+        history = unit.objects.history(group.id)
+    assert now.attributes["member"] == (NOW, "cn=plain,dc=x")
+    assert then.attributes["member"] == (r"cn=a\<b,dc=x", "cn=plain,dc=x")
+    assert OLD in history[0].after["+member"]
+    (change,) = [each for each in history if each.at > start]
+    assert redone(then.attributes, change)["member"] == now.attributes["member"]
+
+
+def _old(value):
+    """Return attributes of a change as an older program wrote them."""
+    if value is None:
+        return None
+    text = json.dumps(value).replace("doe\\\\,", "doe\\\\2c").replace("a\\\\<b", "a<b")
+    return json.loads(text)
 
 
 @both_databases
