@@ -112,3 +112,27 @@ def test_a_cursor_that_is_lost_for_another_reason_is_no_alarm(world: World, serv
     server.modify(f"dn: cn=bob,{PEOPLE}\nchangetype: delete\n")
     world.app.scan(["ldap"])
     assert incidents(world) == []
+
+
+def test_one_alarm_is_raised_for_a_directory_of_several_types_and_ends_though_they_are_renamed(
+    tmp_path: Path, server: Slapd
+):
+    silo = SILO.format(url=server.url, service=SERVICE, password=PASSWORD, base=PEOPLE)
+    line = next(each for each in silo.splitlines(keepends=True) if "person:" in each)
+    two = silo.replace(line, line + line.replace("person:", "staff:"))
+    world = World(tmp_path / "project", DISABLE, more=PERSON, limits=two)
+    server.stop()
+    shutil.copytree(server.folder / "data", tmp_path / "copy")
+    server.start()
+    world.scan("ldap")
+    retitle(server, "ann", "Boss")
+    world.scan("ldap")
+    set_back(server, tmp_path / "copy")
+    world.app.scan(["ldap"])
+    assert len(incidents(world)) == len(world.rows("request")) == 1
+    world.limits = two.replace("person:", "human:").replace("staff:", "member:")
+    world.rules(DISABLE)
+    world.later(days=1)
+    world.scan("ldap")
+    assert incidents(world) == []
+    world.close()
