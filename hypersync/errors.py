@@ -183,6 +183,10 @@ class SiloRefused(SiloError):
     code = "silo_refused"
 
 
+class NotShown(SiloRefused):
+    """The object is there, and what it holds is not shown to us."""
+
+
 class SiloPaused(SiloError):
     """The silo is paused by the engine, because it was not reached again and again."""
 

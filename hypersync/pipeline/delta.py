@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hypersync.errors import CursorLost
+from hypersync.errors import CursorLost, NotShown
 from hypersync.model.canonical import decode, digest, encode
 from hypersync.model.ids import ObjectId
 from hypersync.model.objects import (
@@ -128,7 +128,11 @@ class Delta:
             self._read(reading, event.anchor)
 
     def _read(self, reading: TypeReading, anchor: str) -> None:
-        found = self._session.read(reading.kind, anchor)
+        try:
+            found = self._session.read(reading.kind, anchor)
+        except NotShown as error:
+            self._spoil(Invalid(reading.kind.name, anchor, anchor, error.message))
+            return
         if found is not None:
             self._see(reading, anchor, found.attributes)
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from hypersync.errors import CursorLost
+from hypersync.errors import CursorLost, NotShown
+from hypersync.model.objects import ObjectType
 from hypersync.model.scans import Finding, Staged
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.pipeline.type_reading import TypeReading
@@ -81,7 +82,7 @@ class Missing:
         missing = self._old_enough(reading, missing)
         few = len(missing) <= READ_BACK
         for anchor in missing:
-            if few and session.read(reading.kind, anchor) is not None:
+            if few and _is_there(session, reading.kind, anchor):
                 reading.rows.append(Staged(anchor, Finding.OUT_OF_SCOPE))
                 continue
             reading.missing.append(anchor)
@@ -124,3 +125,11 @@ class Missing:
 
     def _back(self, reading: TypeReading, back: set[str]) -> None:
         reading.rows += [Staged(each, Finding.BACK, why="0") for each in sorted(back)]
+
+
+def _is_there(session: Session, kind: ObjectType, anchor: str) -> bool:
+    """Ask for an object; one that is not shown is there. Raises as `Session.read` does."""
+    try:
+        return session.read(kind, anchor) is not None
+    except NotShown:
+        return True

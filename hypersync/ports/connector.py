@@ -44,7 +44,10 @@ class Session(Protocol):
         """
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
-        """Read one object by anchor without the scope's filter; ``None`` when it is not there."""
+        """Read one object by anchor without the scope's filter; ``None`` when it is not there.
+
+        Raises `NotShown` when it is there and cannot be read, besides what every method raises.
+        """
 
     def apply(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Write the changes, each only if its ``before`` still holds; one outcome per change.

@@ -164,3 +164,39 @@ def test_a_group_told_in_parts_loses_nobody_to_a_part_that_is_not_understood(
         found, attributes = stored(desk, staff, "group")
         assert found.absence == "invalid"
         assert attributes["members"] == tuple(sorted(people[:3]))
+
+
+def test_a_group_that_hides_its_members_and_leaves_the_filter_is_out_of_scope(
+    desk: Desk, graph: GraphService, people: list[str]
+):
+    staff = graph.add_group("staff", people[:2])
+    graph.add_group("sales", people[:2])
+    types = {
+        "group": {
+            "resource": "groups",
+            "attributes": ["displayName"],
+            "filter": "startswith(displayName, 's')",
+        }
+    }
+    connector = connect(graph, types=types)
+    run(desk, connector)
+    graph.set(staff, visibility="HiddenMembership", displayName="other")
+    for _ in range(2):
+        assert run(desk, connector, full=True).state is ScanState.APPLIED
+        found, _ = stored(desk, staff, "group")
+        assert found.absence == "out_of_scope"
+
+
+def test_a_hidden_group_of_which_a_delta_tells_members_fails_no_scan(
+    desk: Desk, graph: GraphService, people: list[str]
+):
+    secret = graph.add_group("secret", people[:2], visibility="HiddenMembership")
+    connector = connect(graph)
+    run(desk, connector)
+    graph.add_group("staff")
+    told = f'{{"id":"{secret}","members@delta":[{{"id":"{people[3]}"}}]}}'
+    graph.fault("reworded", path="/groups/delta", old='"value":[', new=f'"value":[{told},')
+    report = run(desk, connector)
+    assert (report.kind, report.state) == (ScanKind.DELTA, ScanState.APPLIED)
+    found, _ = stored(desk, secret, "group")
+    assert found is None or found.absence == "invalid"

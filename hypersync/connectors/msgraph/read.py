@@ -18,7 +18,7 @@ from hypersync.connectors.msgraph.values import (
     reader_of,
 )
 from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local, page_of
-from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
+from hypersync.errors import NotShown, SiloError, SiloRefused, SiloUnreachable
 from hypersync.model.objects import Invalid, Seen, SiloObject
 
 _LARGEST_PAGE = "999"
@@ -69,7 +69,7 @@ def read_each(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[Read]:
     return out
 
 
-class HiddenMembers(SiloRefused):
+class HiddenMembers(NotShown):
     """A group shows no members, because they are hidden from us: it may have some."""
 
 
