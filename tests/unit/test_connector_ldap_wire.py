@@ -5,6 +5,7 @@ import pytest
 
 from hypersync.connectors.directory import ber
 from hypersync.connectors.directory.answers import Answer, Control, Entry, Lost, Result, Search
+from hypersync.connectors.directory.paging import MOST_EMPTY
 from hypersync.connectors.directory.wire import Wire, escaped
 from hypersync.errors import ScanFailed, SiloRefused
 
@@ -95,6 +96,29 @@ def test_an_error_on_a_later_page_fails_the_search_even_with_entries(
         pages(answer(0, b"1", "a"), answer(code, cookie, "b", said="cookie is not known"))
 
 
+def test_a_server_that_answers_with_the_same_pages_for_ever_fails_the_search():
+    round_trip = [answer(0, b"1", "a", "b"), answer(0, b"2", "c")]
+    for pages_of_it in (
+        [answer(0, b"1", "a")],
+        round_trip,
+        [answer(0, b"1")],
+        [answer(0, b"1"), answer(0, b"2")],
+    ):
+        with pytest.raises(ScanFailed, match="the same page again and again"):
+            pages(*pages_of_it * (MOST_EMPTY + 1))
+
+
+def test_a_server_that_always_gives_the_same_cookie_is_asked_on():
+    found = [
+        answer(0, b"1", "a"),
+        answer(0, b"1", "b"),
+        answer(0, b"1"),
+        answer(0, b"1"),
+        answer(0, b"", "c"),
+    ]
+    assert pages(*found) == [["a"], ["b"], [], [], ["c"]]
+
+
 def test_whatever_breaks_on_the_way_fails_the_search():
     with pytest.raises(ScanFailed, match="went away in the middle"):
         pages(answer(0, b"1", "a"), Lost("reset"))
@@ -116,7 +140,7 @@ def test_references_to_other_servers_fail_the_search_unless_they_are_to_be_ignor
 
 def test_a_referral_names_the_other_server():
     with pytest.raises(ScanFailed, match=r"it names ldap://other\.example\.org"):
-        pages(Answer([], Result(10), {}, ("ldap://other.example.org",)))
+        pages(Answer([], Result(10, referrals=("ldap://other.example.org",))))
 
 
 def test_find_tells_absence_from_refusal_and_loss():

@@ -6,11 +6,14 @@ import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Final
 
 from hypersync.connectors.directory import ber
 from hypersync.connectors.directory.answers import Answer, Control
 from hypersync.errors import ScanFailed
 
+MOST_EMPTY: Final = 1_000
+"""So many pages without entries may follow each other."""
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"
 
 
@@ -22,12 +25,27 @@ def page_after(cookie: bytes, size: int) -> Control:
 def answers(page: Callable[[bytes], Answer]) -> Iterator[Answer]:
     """Yield every page, each asked for with the cookie of the one before.
 
-    Raises `ScanFailed` when nobody knows where it goes on.
+    Raises `ScanFailed` when nobody knows where it goes on, and when it goes round in circles. The
+    same cookie may come with each page: some servers keep the place to themselves.
     """
     cookie = b""
+    met: set[tuple[bytes, str, str, int]] = set()
+    empty = 0
     while True:
         answer = page(cookie)
         cookie = _cookie_of(answer, is_first=not cookie)
+        if found := answer.entries:
+            looks = (cookie, found[0].dn, found[-1].dn, len(found))
+            is_again, empty = looks in met, 0
+            met.add(looks)
+        else:
+            empty += 1
+            is_again = empty > MOST_EMPTY
+        if cookie and is_again:
+            raise ScanFailed(
+                "the server answers with the same page again and again; look for what is wrong "
+                "with it, or for what changes answers on the way, such as a proxy"
+            )
         yield answer
         if not cookie:
             return
