@@ -101,6 +101,16 @@ def test_a_writer_that_was_not_known_is_heard(server: Slapd):
     assert "eve" in titles(scan(connector, cursor=cursor))
 
 
+def test_a_writer_that_was_not_on_the_first_page_is_not_measured_by_another(server: Slapd):
+    """What it changes on a page that was read is older than what is read of it afterwards."""
+    connector = connect(server.url, page_size=1)
+    ann, eve = one("ann", csn("130000", 1)), one("eve", csn("120005", 2))
+    replaced(server, tree(ann, one("bob", csn("100000", 2)), eve))
+    cursor = cursor_of(scan(connector))
+    replaced(server, tree(ann, one("bob", csn("120003", 2), "Boss"), eve))
+    assert titles(scan(connector, cursor=cursor))["bob"] == "Boss"
+
+
 def test_late_changes_that_are_too_many_are_read_in_full(server: Slapd):
     connector = connect(server.url)
     known = [one("ann", csn("100000", 1)), one("bob", csn("100500", 2))]

@@ -16,6 +16,8 @@ the server does not keep anchors unique.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from time import monotonic
 from typing import Final
 
 from hypersync.connectors.directory.tree import Directory
@@ -69,6 +71,7 @@ class Scan:
         self._holders = Holders()
         self._is_delta = False
         self._is_blind = False
+        self._began = monotonic()
 
     def full(self) -> Iterator[Batch]:
         """Report every entry of the type."""
@@ -247,7 +250,8 @@ class Scan:
         marks = dict(known)
         limit = max(self._started.values(), default="")
         for writer, stamp in self._newest.items():
-            mark = min(stamp, self._started.get(writer, limit))
+            otherwise = limit if self._is_delta else self._before(stamp)
+            mark = min(stamp, self._started.get(writer, otherwise))
             marks[writer] = max(mark, marks.get(writer, ""))
         if not marks:
             return None
@@ -261,6 +265,14 @@ class Scan:
             shared=tuple(self._shared),
             holders=self._holders.text,
         ).text
+
+    def _before(self, stamp: str) -> str:
+        """Return a stamp of before a full scan of a writer that was not on its first page.
+
+        What it wrote meanwhile is no older than its newest change less the time the scan took.
+        """
+        took = timedelta(seconds=monotonic() - self._began)
+        return earlier(stamp, took + self._options.overlap)
 
     def _since(self, text: str) -> tuple[Cursor, str]:
         try:
