@@ -2,7 +2,9 @@
 
 import socket
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import get_args
 
@@ -10,8 +12,9 @@ import pytest
 
 from hypersync.config.values import Secret
 from hypersync.connectors.contract import Bench, ConnectorContract
+from hypersync.connectors.directory import ber
 from hypersync.connectors.directory.address import Address, WireKind
-from hypersync.connectors.directory.wire import Code, Control, Lost, Wire
+from hypersync.connectors.directory.wire import Answer, Code, Control, Lost, Wire
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 from tests.integration.test_ldap import STAFF, bench_of, connect, scan
 from tests.slapd import PASSWORD, PEOPLE, SERVICE, SUFFIX, Slapd, entry, person, running
@@ -204,3 +207,93 @@ def test_a_connection_that_broke_does_not_go_on_as_nobody(server: Slapd, kind: W
         with pytest.raises(Lost):  # the root is for everybody to read
             wire.find("", ANY, ["namingContexts"], base_only=True)
     wire.close()
+
+
+# --- what no server should say -----------------------------------------------------------------
+
+
+def a_message(number: int, operation: bytes) -> bytes:
+    return ber.sequence(ber.integer(number), operation)
+
+
+def an_answer(tag: int, code: bytes = b"\0") -> bytes:
+    return ber.element(tag, ber.element(0x0A, code) + ber.octets(b"") + ber.octets(b""))
+
+
+def an_entry(*attributes: tuple[bytes, bytes]) -> bytes:
+    parts = (ber.sequence(ber.octets(n), ber.element(0x31, ber.octets(v))) for n, v in attributes)
+    return ber.element(0x64, ber.octets(b"cn=a") + ber.sequence(*parts))
+
+
+BIND_RESPONSE, DONE, MODIFY_RESPONSE = 0x61, 0x65, 0x67
+
+
+@contextmanager
+def a_server_that_says(*found: Callable[[int], bytes]) -> Iterator[str]:
+    """Let somebody sign in, and answer the next request with messages made of its number."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            client, _ = listening.accept()
+            with client, suppress(OSError):
+                client.sendall(a_message(_number(client), an_answer(BIND_RESPONSE)))
+                number = _number(client)
+                for each in found:
+                    client.sendall(each(number))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"ldap://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join(10)
+
+
+def _number(client: socket.socket) -> int:
+    request = client.recv(4096)
+    start, end = ber.span(request, ber.span(request, 0, ber.MESSAGE)[0], ber.INTEGER)
+    return int.from_bytes(request[start:end], "big")
+
+
+def answered(kind: WireKind, *operations: bytes) -> Answer:
+    said = [lambda number, each=each: a_message(number, each) for each in operations]
+    with a_server_that_says(*said) as url:
+        wire = Wire.connect(address(url, kind, timeout=5))
+        try:
+            return wire.search("dc=x", ANY, ["uid"])
+        finally:
+            wire.close()
+
+
+def test_an_answer_to_another_request_ends_no_search(kind: WireKind):
+    assert answered(kind, an_entry((b"uid", b"1")), an_answer(DONE)).result.code == 0
+    with pytest.raises(
+        Lost, match=r"the server answers (a searchRequest with a modif|another req)"
+    ):
+        answered(kind, an_entry((b"uid", b"1")), an_answer(MODIFY_RESPONSE))
+
+
+def test_an_answer_without_a_result_code_is_no_success():
+    with pytest.raises(Lost, match="does not say how a searchRequest ended"):
+        answered("ldap3", an_entry((b"uid", b"1")), an_answer(DONE, b""))
+
+
+@pytest.mark.parametrize("again", [b"uid", b"UID"])
+def test_an_attribute_that_stands_twice_is_not_believed(again: bytes):
+    with pytest.raises(Lost, match="an attribute stands twice"):
+        answered("ldap3", an_entry((b"uid", b"1"), (again, b"2")), an_answer(DONE))
+
+
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [
+        (b"\x30\x84\x7f\xff\xff\xff", "announces a message of 2147483647 bytes"),
+        (b"\x30\x84\x04\x00\x00\x01", "announces a message of 67108865 bytes, and 67108864 is"),
+        (b"\x30\x85\x00\x00\x00\x00\x05", "takes more than four bytes"),
+        (b"\x30\xff", "takes more than four bytes"),
+    ],
+)
+def test_a_message_beyond_all_measure_is_not_waited_for(start: bytes, why: str):
+    with a_server_that_says(lambda _: start, lambda _: b"\0" * 100) as url:
+        wire = Wire.connect(address(url, "ldap3", timeout=5))
+        with pytest.raises(Lost, match=why):
+            wire.search("dc=x", ANY, ["uid"])
+        wire.close()

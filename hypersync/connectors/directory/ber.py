@@ -20,8 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
+MOST_BYTES: Final = 64 << 20
+"""No message is longer: a group of half a million members is not."""
 MESSAGE, INTEGER, ENTRY, OCTETS, SEQUENCE, SET = 0x30, 0x02, 0x64, 0x04, 0x30, 0x31
+ENUMERATED: Final = 0x0A
 
 
 @dataclass(slots=True)
@@ -36,7 +41,7 @@ class SearchEntry:
 def message_end(data: bytes | bytearray, at: int = 0) -> int | None:
     """Return where the message that starts at ``at`` ends, ``None`` when too little is there.
 
-    Raises ``ValueError`` when no message starts there.
+    Raises ``ValueError`` when no message starts there, or one of more than `MOST_BYTES`.
     """
     if len(data) - at < 2:
         return None
@@ -46,7 +51,17 @@ def message_end(data: bytes | bytearray, at: int = 0) -> int | None:
     if length < 0x80:
         return at + 2 + length
     start = at + 2 + (length & 0x7F)
-    return None if len(data) < start else start + int.from_bytes(data[at + 2 : start], "big")
+    if start > at + 6:
+        raise ValueError("the length of a message takes more than four bytes; this is not LDAP")
+    if len(data) < start:
+        return None
+    size = int.from_bytes(data[at + 2 : start], "big")
+    if size > MOST_BYTES:
+        raise ValueError(
+            f"the server announces a message of {size} bytes, and {MOST_BYTES} is the most; name "
+            "only the 'attributes' that are needed, or look for an entry of that size"
+        )
+    return start + size
 
 
 def search_entry(data: bytes, at: int = 0, end: int | None = None) -> SearchEntry | None:
@@ -67,13 +82,27 @@ def search_entry(data: bytes, at: int = 0, end: int | None = None) -> SearchEntr
     return SearchEntry(message_id, data[start:name_end], _attributes(data, at, stop))
 
 
+def says_result(data: bytes, at: int = 0) -> bool:
+    """Tell whether the message at ``at``, the last answer to a request, has a result code.
+
+    Raises ``ValueError`` or ``IndexError`` when something else stands there.
+    """
+    at, _ = span(data, at, MESSAGE)
+    _, at = span(data, at, INTEGER)
+    at, _ = span(data, at, data[at])
+    start, end = span(data, at, ENUMERATED)
+    return start < end
+
+
 def _attributes(data: bytes, at: int, stop: int) -> dict[str, list[bytes]]:
     """Read the attributes from ``at`` to ``stop``; nearly all are short and have one short value.
 
     Of such a one, every length is one byte: the sequence, the name, the set, the value.
     """
     found: dict[str, list[bytes]] = {}
+    count = 0
     while at < stop:
+        count += 1
         end = at + 2 + data[at + 1]
         name_end = at + 4 + data[at + 3]
         value = name_end + 4
@@ -91,7 +120,15 @@ def _attributes(data: bytes, at: int, stop: int) -> dict[str, list[bytes]]:
             found[name] = found_values
     if at != stop:
         raise ValueError("the attributes have another length than they say")
+    if count != len(found) or not _differ(tuple(found)):
+        raise ValueError("an attribute stands twice in an entry")
     return found
+
+
+@lru_cache(maxsize=1_000)
+def _differ(names: tuple[str, ...]) -> bool:
+    """Tell whether no two names differ in case only; entries of one type have the same names."""
+    return len({name.lower() for name in names}) == len(names)
 
 
 def _attribute(data: bytes, at: int) -> tuple[str, list[bytes], int]:

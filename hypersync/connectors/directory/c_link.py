@@ -6,6 +6,11 @@ waiting for TLS none can be set; and after a connection broke, the next request 
 without signing in, so that a search would find what nobody may see and call that all. So every
 option is ours, every wait has its end, a link that broke stays broken, and before TLS is left to
 the library, the default one tries whether it comes about (which also says why it does not).
+
+What it hides from us, and the default wire refuses: an attribute that stands twice in an entry (it
+gives the values of one of them for both), what stands in an entry behind its attributes, an answer
+to a request that was not sent, a result code without a number (which it takes for success), and
+how long a message says it is (which it waits for, whatever it takes).
 """
 
 from __future__ import annotations
@@ -140,13 +145,14 @@ class CLink:
         if not search.filter:  # to the library it means everything
             raise SiloRefused("this is not LDAP: the filter is empty")
         found, result, controls = self._ask(
+            ldap.RES_SEARCH_RESULT,
             lambda: self._connection.search_ext(
                 search.base,
                 search.scope,
                 search.filter,
                 list(search.attributes) or [_NOTHING],
                 serverctrls=_sent(search.controls),
-            )
+            ),
         )
         entries = [Entry(dn, raw) for dn, raw in found if dn is not None]
         references = [uri for dn, uris in found if dn is None for uri in uris]
@@ -155,7 +161,9 @@ class CLink:
     def add(self, dn: str, attributes: Raw, controls: Sequence[Control]) -> Result:
         """Add an entry."""
         values = [(name, list(each)) for name, each in attributes.items()]
-        return self._write(lambda: self._connection.add_ext(dn, values, _sent(controls)))
+        return self._write(
+            ldap.RES_ADD, lambda: self._connection.add_ext(dn, values, _sent(controls))
+        )
 
     def modify(
         self, dn: str, changes: Mapping[str, Sequence[Step]], controls: Sequence[Control]
@@ -166,27 +174,32 @@ class CLink:
             for name, each in changes.items()
             for kind, values in each
         ]
-        return self._write(lambda: self._connection.modify_ext(dn, steps, _sent(controls)))
+        return self._write(
+            ldap.RES_MODIFY, lambda: self._connection.modify_ext(dn, steps, _sent(controls))
+        )
 
     def move(self, dn: str, rdn: str, parent: str | None, controls: Sequence[Control]) -> Result:
         """Rename an entry."""
         return self._write(
-            lambda: self._connection.rename(dn, rdn, parent, 1, _sent(controls))  # 1: drop the old
+            ldap.RES_MODRDN,
+            lambda: self._connection.rename(dn, rdn, parent, 1, _sent(controls)),  # 1: drop the old
         )
 
     def delete(self, dn: str, controls: Sequence[Control]) -> Result:
         """Delete an entry."""
-        return self._write(lambda: self._connection.delete_ext(dn, _sent(controls)))
+        return self._write(
+            ldap.RES_DELETE, lambda: self._connection.delete_ext(dn, _sent(controls))
+        )
 
     def close(self) -> None:
         """Say goodbye; never raises."""
         _close(self._connection)
 
-    def _write(self, send: Callable[[], int]) -> Result:
-        return self._ask(send)[1]
+    def _write(self, answer: int, send: Callable[[], int]) -> Result:
+        return self._ask(answer, send)[1]
 
-    def _ask(self, send: Callable[[], int]) -> tuple[Any, Result, dict[str, bytes]]:
-        """Send a request and wait for the answer: data, result and controls."""
+    def _ask(self, answer: int, send: Callable[[], int]) -> tuple[Any, Result, dict[str, bytes]]:
+        """Send a request and wait for its kind of answer: data, result and controls."""
         if self._broken:
             raise Lost(self._broken)
         try:
@@ -196,7 +209,7 @@ class CLink:
         except ldap.LDAPError as error:
             raise self._lost(error) from error
         try:
-            _, data, _, controls, _, _ = self._connection.result4(
+            kind, data, _, controls, _, _ = self._connection.result4(
                 number, timeout=self._timeout, resp_ctrl_classes=_AnyControl()
             )
         except (ldap.LDAPError, ValueError) as error:
@@ -204,6 +217,8 @@ class CLink:
             if result is None:
                 raise self._lost(error) from error
             return [], result, {}
+        if kind != answer:
+            raise self._lost(ValueError("the server answers another request than ours"))
         return data, Result(0), {each.controlType: each.encodedControlValue for each in controls}
 
     def _lost(self, error: Exception) -> Lost:

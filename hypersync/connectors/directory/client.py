@@ -13,7 +13,7 @@ from typing import Any
 
 from hypersync.connectors.directory.address import Address
 from hypersync.connectors.directory.answers import Entry
-from hypersync.connectors.directory.ber import message_end, search_entry
+from hypersync.connectors.directory.ber import message_end, says_result, search_entry
 
 with warnings.catch_warnings():
     # ldap3 2.9 uses old names of pyasn1 while it is imported
@@ -51,6 +51,15 @@ LOCAL_ERRORS = (
 """What the library raises before it sends anything."""
 
 _UNFINISHED = ("searchResRef", "intermediateResponse")
+_ANSWERS = {
+    "bindRequest": "bindResponse",
+    "searchRequest": "searchResDone",
+    "modifyRequest": "modifyResponse",
+    "addRequest": "addResponse",
+    "delRequest": "delResponse",
+    "modDNRequest": "modDNResponse",
+    "extendedReq": "extendedResp",
+}
 _OCTETS = 4
 _RECEIVE_SIZE = 1 << 18
 
@@ -103,7 +112,9 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
             if general["messageID"] != message_id:  # a notice of disconnection, or nonsense
                 break
             found.append(self._decoded(general))
-            if found[-1]["type"] not in _UNFINISHED:
+            kind = found[-1]["type"]
+            if kind not in _UNFINISHED:
+                self._insist(kind, data, start)
                 self._rest = data[end:]
                 return [*found, RESPONSE_COMPLETE]
         return SESSION_TERMINATED_BY_SERVER  # type: ignore[no-any-return] # a text
@@ -133,6 +144,14 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
             data += more
             end = message_end(data)
         return bytes(data)
+
+    def _insist(self, kind: str, data: bytes, start: int) -> None:
+        """Raise ``ValueError`` unless this answers what was asked and says how it ended."""
+        asked = self.connection.request["type"]
+        if kind != _ANSWERS.get(asked):
+            raise ValueError(f"the server answers a {asked} with a {kind}")
+        if not says_result(data, start):
+            raise ValueError(f"the server does not say how a {asked} ended")
 
     def _decoded(self, general: Any) -> dict[str, Any]:  # noqa: ANN401 - the library has no types
         """Decode a message, its controls as they came: the library misreads some of them."""
