@@ -436,6 +436,17 @@ def test_a_delta_reads_what_changed_and_all_ids(scim: ScimServer):
     assert cursor_of(scan(connector, cursor=cursor)) == cursor
 
 
+def test_a_resource_without_an_id_may_be_anybody_in_a_delta_too(scim: ScimServer):
+    ann, bob = scim.add_user("ann"), scim.add_user("bob")
+    cursor = cursor_of(scan(connect(scim.url)))
+    found = [{"id": ann}, {"userName": "bob"}, {"id": ""}]
+    scim.instead = lambda r: listed(found) if r.args.get("attributes") == "id" else None
+    events = scan(connect(scim.url), cursor=cursor)
+    nameless = Invalid("user", None, "/Users", "a resource has no id")
+    assert events[-4:-1] == [nameless, nameless, Anchors("user", frozenset({ann}))]
+    assert bob not in anchors(events[-4:])
+
+
 def test_what_changes_after_it_was_read_comes_with_the_next_delta(scim: ScimServer):
     """Although something that was read later changed later."""
     for name in ("ann", "bob", "zoë"):

@@ -61,7 +61,7 @@ class Scan:
                 yield batch
         except FilterRefused as error:
             raise CursorLost(error.message) from error
-        anchors = self._anchors()
+        anchors, nameless = self._anchors()
         if owner in anchors and owner not in found:
             raise CursorLost(
                 f"the service's filter by {_CHANGED} does not find what changed last; "
@@ -69,13 +69,16 @@ class Scan:
             )
         if self._latest is None or self._latest[0] < since:
             self._latest = since, owner
-        yield [Anchors(self._kind, anchors), Complete(self._cursor())]
+        yield [*nameless, Anchors(self._kind, anchors), Complete(self._cursor())]
 
-    def _anchors(self) -> frozenset[str]:
+    def _anchors(self) -> tuple[frozenset[str], list[Invalid]]:
+        """Return all ids, and what is said of resources without one, which may be anybody's."""
         query = {"attributes": "id", **_filtered(self._filter)}
         pages = Pages(self._service, self._place.endpoint, query)
-        ids = (resource.get("id") for page in pages for resource in page)
-        return frozenset(each for each in ids if isinstance(each, str) and each)
+        ids = [resource.get("id") for page in pages for resource in page]
+        there = frozenset(each for each in ids if isinstance(each, str) and each)
+        without = sum(not isinstance(each, str) or not each for each in ids)
+        return there, [self._nameless()] * without
 
     def _objects(self, filter_: str) -> Iterator[Batch]:
         query = {**self._service.selection(self._place), **_filtered(filter_)}
@@ -87,13 +90,16 @@ class Scan:
     def _event(self, resource: Resource) -> ScanEvent:
         found = self._place.object(resource)
         if found is None:
-            return Invalid(self._kind, None, self._place.endpoint, "a resource has no id")
+            return self._nameless()
         changed = _changed(resource)
         if changed is None:
             self._is_dated = False
         elif self._latest is None or changed > self._latest[0]:
             self._latest = changed, found.anchor
         return Seen(self._kind, found.anchor, found.attributes)
+
+    def _nameless(self) -> Invalid:
+        return Invalid(self._kind, None, self._place.endpoint, "a resource has no id")
 
     def _scope(self) -> str:
         return fingerprint("scim", self._service.options.url, scope_of(self._place.kind))
