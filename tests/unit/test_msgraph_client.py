@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,9 +12,9 @@ from threading import Event, Thread
 import pytest
 from azure.core.credentials import AccessToken
 
-from hypersync.connectors.msgraph.client import Client, Target
+from hypersync.connectors.msgraph.client import MOST_MEGABYTES, Client, Target
 from hypersync.connectors.msgraph.options import MsgraphOptions
-from hypersync.connectors.msgraph.requests import Request
+from hypersync.connectors.msgraph.requests import Lost, Request
 from hypersync.connectors.msgraph.sign_in import SignIn
 
 SECONDS = 20
@@ -28,6 +29,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked, self.go_on = Event(), Event()
+        self.body, self.encoding = b"{}", "identity"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,9 +39,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.set()
         self.server.go_on.wait(SECONDS)
         self.send_response(200)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.send_header("Content-Encoding", self.server.encoding)
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(self.server.body)
 
     def log_message(self, *arguments: object) -> None:
         """Say nothing."""
@@ -102,4 +105,24 @@ def test_an_answer_does_not_wait_for_the_token_of_another_request(service: Servi
         assert waiting.result(SECONDS).status == 200
     finally:
         sign_in.go_on.set()
+        client.close()
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_an_answer_has_no_more_bytes_than_one_can_hold(service: Service, encoding: str):
+    url = f"http://127.0.0.1:{service.server_port}"
+    client = Client(Target(root=url, host="127.0.0.1", sign_in=None, timeout_seconds=SECONDS))
+    service.go_on.set()
+    service.encoding = encoding
+    try:
+        for megabytes in (MOST_MEGABYTES, MOST_MEGABYTES + 1):
+            body = b"{" + b" " * (megabytes * 1_000_000 - 2) + b"}"
+            service.body = body if encoding == "identity" else gzip.compress(body, 1)
+            answer = client.send(Request(url=f"{url}/all"))
+            if megabytes == MOST_MEGABYTES:
+                assert answer.result(SECONDS).json() == {}
+                continue
+            with pytest.raises(Lost, match="the answer has more than 64 MB"):
+                answer.result(SECONDS)
+    finally:
         client.close()

@@ -4,7 +4,8 @@ One event loop in one thread serves all sessions of a connector. From the SDK co
 middleware (retries of reads, telemetry headers) and claims challenges; bodies are raw JSON, because
 its models read a thirtieth as fast and cannot tell null from absent. What is changed: redirects are
 not followed, writes are not tried again by it (a create whose answer was lost may have been done),
-every wait is bounded, and certificates are checked with the file that the configuration names.
+every wait and the size of every answer are bounded, and certificates are checked with the file that
+the configuration names.
 """
 
 from __future__ import annotations
@@ -33,11 +34,18 @@ from hypersync.connectors.msgraph.requests import Lost, NotSent, Request
 from hypersync.connectors.msgraph.sign_in import SignIn
 
 RETRIES: Final = 3
+MOST_MEGABYTES: Final = 64
+"""The most that one answer may have as it is unpacked."""
+_MEGABYTE = 1_000_000
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _NOT_SIGNED_IN = 401
 _NO_REDIRECT = RedirectHandlerOption(should_redirect=False)
 _AGAIN = RetryHandlerOption(delay=0, max_retries=RETRIES)
 _ONCE = RetryHandlerOption(delay=0, max_retries=0, should_retry=False)
+
+
+class TooLarge(httpx.StreamError):
+    """An answer has more than `MOST_MEGABYTES`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +75,7 @@ class Client:
             base_url=target.root,
             timeout=httpx.Timeout(target.timeout_seconds),
             verify=certificates,
+            event_hooks={"response": [_read_bounded]},
         )
         # the SDK puts its own transport around these and never closes them
         self._transports = [self._http._transport, *self._http._mounts.values()]
@@ -124,6 +133,16 @@ class Client:
             self._sign_in.forget()
         headers = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, headers, response.content)
+
+
+async def _read_bounded(response: httpx.Response) -> None:
+    """Read the body of an answer before the library does, which would not stop; `TooLarge`."""
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > MOST_MEGABYTES * _MEGABYTE:
+            raise TooLarge(f"the answer has more than {MOST_MEGABYTES} MB")
+    response._content = bytes(body)
 
 
 def _certificates(target: Target) -> ssl.SSLContext | bool:
