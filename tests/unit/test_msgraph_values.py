@@ -35,7 +35,7 @@ from hypersync.model.objects import (
     Seen,
     SiloObject,
 )
-from hypersync.ports.connector import recreates
+from hypersync.ports.connector import lag, recreates
 from tests.graphing import connect
 
 Item = dict[str, object]
@@ -358,6 +358,10 @@ def test_the_clouds_are_those_of_the_sdk():
     known = {AzureAuthorityHosts.AZURE_PUBLIC_CLOUD, AzureAuthorityHosts.AZURE_GOVERNMENT}
     known.add(AzureAuthorityHosts.AZURE_CHINA)
     assert {each.authority for each in CLOUDS.values()} == {f"https://{host}" for host in known}
+
+
+def test_graph_may_lag_behind_itself():
+    assert lag(connect("http://127.0.0.1:1")) == timedelta(minutes=15)
 
 
 def test_deleted_users_come_back_and_groups_may_not():

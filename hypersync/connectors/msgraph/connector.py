@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
@@ -59,6 +60,7 @@ MISSING_EXTRA: Final = (
     "the connector msgraph needs libraries that are not installed: "
     "install hypersync[msgraph], for instance with pip"
 )
+_LAG: Final = timedelta(minutes=15)
 
 
 @connector("msgraph")
@@ -79,6 +81,14 @@ class MsgraphConnector:
         self._client: Client | None = None
         self._sign_in: SignIn | None = None
         self._sessions = 0
+
+    @property
+    def lag(self) -> timedelta:
+        """For how long one server of Graph may not know what another one does, as far as is told.
+
+        Graph promises no time; most is there within seconds, memberships within minutes.
+        """
+        return _LAG
 
     @property
     def recreates(self) -> frozenset[str]:
