@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,13 +17,15 @@ from hypersync.config.load import load_configuration
 from hypersync.errors import ScanFailed
 from hypersync.model.circuit import CircuitTerms
 from hypersync.model.objects import Complete
+from hypersync.model.runs import Run
 from hypersync.model.scans import ScanState
 from hypersync.pipeline.circuit import Circuit
 from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
-from hypersync.ports.connector import Connector
+from hypersync.ports.connector import Connector, Session
 from tests.cutting import CuttableWire
 from tests.databases import open_store
+from tests.ldap_proxy import relaying
 from tests.postgresql import Server
 from tests.processes import free_port
 from tests.scanning import Desk
@@ -108,6 +112,11 @@ class Project:
         with self.app.store.snapshot() as unit:
             return [each.sentence for each in unit.requests.open()]
 
+    def attempts(self, run: Run) -> set[tuple[str, int]]:
+        """How far the actions of a run are, and how often they were tried."""
+        with self.app.store.snapshot() as unit:
+            return {(each.state.value, each.attempts) for each in unit.actions.of_run(run.id)}
+
     def _write(self, name: str, text: str) -> None:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,6 +184,50 @@ def test_a_directory_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
     check_that_it_is_paused_and_goes_on(
         directory, slapd.stop, slapd.start, lambda: titles_of(slapd)
     )
+
+
+def test_a_directory_that_lets_in_and_then_breaks_off_is_paused_and_its_actions_wait(
+    tmp_path: Path, slapd: Slapd
+):
+    with relaying(slapd.port) as proxy:
+        target = LDAP.format(url=proxy.url, password=PASSWORD)
+        project = Project(tmp_path / "project", target, "employeeNumber")
+        project.sync()
+        project.retitle("new")
+        usual = project.app
+        project.app = broken_off(usual, proxy.cut)
+        run = project.sync()
+        project.sync()
+        assert project.paused == ""
+        project.sync()
+        assert "went away" in project.paused
+        assert project.attempts(run) == {("queued", 0)}
+        project.app = usual
+        project.later(minutes=15)
+        project.sync()
+        assert titles_of(slapd) == {"new"}
+        project.close()
+
+
+def broken_off(app: App, cut: Callable[[], None]) -> App:
+    """Return the application with a target whose sessions break off as soon as they are open."""
+    inner = app.connectors["target"]
+
+    class Door:
+        can_write = True
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(inner, name)
+
+        @contextmanager
+        def open(self) -> Iterator[Session]:
+            with inner.open() as session:
+                cut()
+                yield session
+
+    connectors = {**app.connectors, "target": Door()}
+    silos = replace(app.engine.silos, connectors=connectors)
+    return replace(app, connectors=connectors, engine=replace(app.engine, silos=silos))
 
 
 def test_a_directory_that_refuses_the_password_is_asked_once_and_no_more(
@@ -275,7 +328,11 @@ def test_a_database_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
     def titles() -> set[str]:
         return {title for (title,) in crm.rows("SELECT title FROM users")}
 
-    check_that_it_is_paused_and_goes_on(project, server.stop, server.resume, titles)
+    def stop() -> None:
+        crm.run("CHECKPOINT")  # the servers of the tests lose what was committed a moment ago
+        server.stop()
+
+    check_that_it_is_paused_and_goes_on(project, stop, server.resume, titles)
     project.close()
 
 
