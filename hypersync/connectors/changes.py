@@ -21,6 +21,7 @@ from hypersync.model.objects import (
     SiloObject,
     Succeeded,
     Value,
+    not_yet,
 )
 
 MEMBER = "member"
@@ -112,7 +113,8 @@ def _members_attribute(change: Change) -> str:
 def settled(change: Change, current: SiloObject | None) -> Outcome | None:
     """Decide what can be decided before writing; ``None`` means that the change may be written.
 
-    ``current`` is the object as the silo has it now, ``None`` when it is not there.
+    ``current`` is the object as the silo has it now, ``None`` when it is not there. What is done
+    already, as far as a server knows that may lag behind, is tried again later.
     """
     try:
         match change.operation:
@@ -140,7 +142,7 @@ def _settled_create(change: Change, current: SiloObject | None) -> Outcome | Non
 
 def _settled_delete(change: Change, current: SiloObject | None) -> Outcome | None:
     if current is None:
-        return Succeeded(None)
+        return not_yet(change) or Succeeded(None)
     return _changed_meanwhile(change, current)
 
 
@@ -148,7 +150,7 @@ def _settled_update(change: Change, current: SiloObject | None) -> Outcome | Non
     if current is None:
         return _gone(change)
     if not differing(change.after or {}, current.attributes):
-        return Succeeded(current)
+        return not_yet(change) or Succeeded(current)
     return _changed_meanwhile(change, current)
 
 
@@ -157,7 +159,7 @@ def _settled_member(change: Change, current: SiloObject | None) -> Outcome | Non
         return _gone(change)
     is_member = reference(change) in member_values(change, current.attributes)
     is_wanted = change.operation is Operation.ADD_MEMBER
-    return Succeeded(current) if is_member == is_wanted else None
+    return (not_yet(change) or Succeeded(current)) if is_member == is_wanted else None
 
 
 def _gone(change: Change) -> Conflict:

@@ -197,6 +197,8 @@ class Change:
     silo stores: a DN for LDAP, the anchor elsewhere. ``member`` tells the member by its anchor too:
     a DN may be another object's since it was read, so a silo that stores one has to find out whose
     it is; without a ``member`` the reference is all that is known. ``key`` is the idempotency key.
+    For ``fresh_for`` from now a server that lags may still know the object as it was before its
+    last change: till then that a change is done already is not believed (`not_yet`).
     """
 
     key: str
@@ -206,6 +208,7 @@ class Change:
     before: Attributes | None
     after: Attributes | None
     member: Member | None = None
+    fresh_for: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +262,18 @@ class Unknown:
 
 
 Outcome: TypeAlias = Succeeded | Conflict | Refused | RetryAfter | Unknown
+
+
+def not_yet(change: Change) -> RetryAfter | None:
+    """Return when to try again what is said to be done already; ``None`` when that is believed.
+
+    A server that lags says of what was just made that it is not there, and of a member that was
+    just added that it is none.
+    """
+    if not change.fresh_for:
+        return None
+    why = "done already, it seems, but the object changed just now and the server may lag behind"
+    return RetryAfter(change.fresh_for, why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,8 @@ from hypersync.model.objects import (
 NOT_DONE = timedelta(0)
 """What was not done may be done at once."""
 
+LAGS = "it seems to be done, but a server that lags behind would say the same; tried again"
+
 
 def judge_read_back(
     change: Change,
@@ -34,6 +36,8 @@ def judge_read_back(
     """
     if change.operation is Operation.CREATE or change.operation is Operation.DELETE:
         done = (found is None) == (change.operation is Operation.DELETE)
+        if found is None and done and change.fresh_for:
+            return RetryAfter(NOT_DONE, LAGS)
         return Succeeded(found) if done else RetryAfter(NOT_DONE, "it had not been done")
     if found is None:
         return Conflict("the object is gone")
@@ -67,7 +71,7 @@ def _judge_membership(
     names |= set() if is_added else {written}
     is_member = not listed.isdisjoint(map(normal_reference, names))
     if is_member == is_added:
-        return Succeeded(found)
+        return RetryAfter(NOT_DONE, LAGS) if change.fresh_for else Succeeded(found)
     return RetryAfter(NOT_DONE, "it had not been done")
 
 

@@ -97,7 +97,21 @@ class Reach:
             before=before,
             after=after,
             member=member,
+            fresh_for=self._fresh_for(unit, action),
         )
+
+    def _fresh_for(self, unit: UnitOfWork, action: Action) -> timedelta:
+        """Return for how long a server may not know the object as it was left last.
+
+        A time that is still to come was written before the clock was set back, and says nothing.
+        """
+        settle, now = self._silos.settle.get(action.silo), action.started_at
+        if not settle or now is None or action.anchor is None:
+            return timedelta(0)
+        stored = unit.objects.get(action.silo, action.type, action.anchor)
+        if stored is None or stored.changed_at > now:
+            return timedelta(0)
+        return max(stored.changed_at + settle - now, timedelta(0))
 
     def _member(self, action: Action) -> Member | None:
         """Return the member by its anchor, which stays its own whatever happens to its DN."""

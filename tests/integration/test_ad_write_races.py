@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -298,6 +299,25 @@ def test_a_controller_that_may_only_be_read_names_another_one_and_is_asked_again
         (outcome,) = session.apply([change])
     assert isinstance(outcome, RetryAfter)
     assert "it names ldap://dc1.hs.test" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("operation", "who"), [(Operation.REMOVE_MEMBER, "ann"), (Operation.ADD_MEMBER, "bob")]
+)
+def test_a_controller_may_not_know_yet_what_was_done_to_a_group_elsewhere(
+    silo: Silo, operation: Operation, who: str
+):
+    corner = silo.corner
+    corner.add_group("staff", ["bob"])
+    staff = corner.server.guid(corner.group("staff"))
+    member = {"member": corner.person(who)}
+    sides = (None, member) if operation is Operation.ADD_MEMBER else (member, None)
+    change = silo.change(operation, staff, *sides, kind="group")
+    assert [type(each) for each in silo.apply(change)] == [Succeeded]
+    fresh = replace(change, fresh_for=timedelta(minutes=7))
+    (outcome,) = silo.apply(fresh)
+    assert isinstance(outcome, RetryAfter)
+    assert outcome.span == timedelta(minutes=7)
 
 
 class BusyLink(MeddledLink):

@@ -37,7 +37,15 @@ from hypersync.connectors.directory.wire import Code, Entry, Result, Step
 from hypersync.connectors.directory.write import Writer
 from hypersync.connectors.directory.writing import Written, refused_or_later
 from hypersync.model.names import split
-from hypersync.model.objects import Attributes, Change, Conflict, Operation, Outcome, Refused
+from hypersync.model.objects import (
+    Attributes,
+    Change,
+    Conflict,
+    Operation,
+    Outcome,
+    Refused,
+    not_yet,
+)
 
 _CLASS = "objectClass"
 
@@ -126,7 +134,7 @@ class AdWriter(Writer):
         if result.code == 0:
             return Written(place, change.anchor)
         if is_added and lists(self._wire, self._address(entry, place), place, member):
-            return Written(place, change.anchor)
+            return not_yet(change) or Written(place, change.anchor)
         return self._no_member(result, change, _ad(place), entry, member)
 
     def _no_member(
@@ -139,7 +147,7 @@ class AdWriter(Writer):
             return Conflict(f"there is no entry {member}; it was moved, renamed or deleted")
         if self._is_primary(group, place, found[0]):
             if is_added and place.primary_members:
-                return Written(place, change.anchor)
+                return not_yet(change) or Written(place, change.anchor)
             return Refused(
                 f"{group.dn} is the primary group of {member}; give it another primary group first"
                 if not is_added
@@ -147,7 +155,7 @@ class AdWriter(Writer):
                 f"say 'primary_members: true' of the type {place.name!r}"
             )
         if not is_added and not lists(self._wire, self._address(group, place), place, member):
-            return Written(place, change.anchor)
+            return not_yet(change) or Written(place, change.anchor)
         return self._refused(result)
 
     def _is_primary(self, group: Entry, place: AdPlace, member: Entry) -> bool:

@@ -59,6 +59,7 @@ from hypersync.model.objects import (
     RetryAfter,
     Succeeded,
     Unknown,
+    not_yet,
 )
 
 
@@ -218,7 +219,7 @@ class Writer(Comparing):
             told = reference(change)
             if not is_same(told, member) and lists(self._wire, entry.dn, place, told):
                 return Conflict(f"{entry.dn} lists {told}, the old name of {member}")
-            return Written(place, change.anchor)
+            return not_yet(change) or Written(place, change.anchor)
         return self._answer(result, change, place)
 
     def _modify_members(self, entry: Entry, place: Place, steps: Sequence[Step]) -> Result:
