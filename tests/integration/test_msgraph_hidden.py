@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hypersync.errors import SiloRefused
-from hypersync.model.objects import Invalid, Operation, Refused, ScanEvent, Seen
+from hypersync.model.objects import Invalid, Operation, Refused, ScanEvent, Seen, Succeeded
 from tests.graphing import apply, change, connect, cursor_of, kinds, scan
 from tests.services.graph.permissions import EVERYTHING
 
@@ -111,3 +111,23 @@ def test_members_of_a_group_that_hides_them_are_not_written_over(graph: GraphSer
     assert isinstance(outcome, Refused)
     assert "Member.Read.Hidden" in outcome.reason
     assert graph.members(secret) == {ann}
+
+
+@pytest.mark.parametrize("operation", [Operation.ADD_MEMBER, Operation.REMOVE_MEMBER])
+def test_nobody_joins_or_leaves_a_group_of_which_that_could_not_be_seen(
+    graph: GraphService, operation: Operation
+):
+    ann, bob = graph.add_user("ann"), graph.add_user("bob")
+    secret = graph.add_group("secret", [ann], visibility=HIDDEN)
+    who = {"member": bob if operation is Operation.ADD_MEMBER else ann}
+    sides = (None, who) if operation is Operation.ADD_MEMBER else (who, None)
+    (outcome,) = apply(
+        connect(graph, types=TYPES),
+        change(connect(graph, types=TYPES), operation, secret, *sides, kind="group"),
+    )
+    assert isinstance(outcome, Refused)
+    assert "grant the application the permission Member.Read.Hidden" in outcome.reason
+    assert graph.members(secret) == {ann}
+    allowed = permitted(graph, types=TYPES)
+    (outcome,) = apply(allowed, change(allowed, operation, secret, *sides, kind="group"))
+    assert isinstance(outcome, Succeeded)

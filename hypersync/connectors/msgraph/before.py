@@ -9,10 +9,10 @@ from hypersync.connectors.msgraph.answers import LATER
 from hypersync.connectors.msgraph.find import find_each
 from hypersync.connectors.msgraph.job import Job
 from hypersync.connectors.msgraph.properties import MEMBERS
-from hypersync.connectors.msgraph.read import Found, Read, path_of
+from hypersync.connectors.msgraph.read import Found, Read, hide_members, path_of
 from hypersync.connectors.msgraph.reads import Reads
 from hypersync.connectors.msgraph.steps import Steps, ids_of
-from hypersync.connectors.msgraph.values import compared
+from hypersync.connectors.msgraph.values import HIDDEN, compared
 from hypersync.connectors.msgraph.wire import Wire
 from hypersync.errors import SiloError, SiloUnreachable
 from hypersync.model.objects import (
@@ -34,6 +34,7 @@ class Before:
         self._wire = wire
         self._steps = steps
         self._reads = reads
+        self._shown: set[str] = set()
 
     def look(self, jobs: Sequence[Job]) -> None:
         """Look at all of them."""
@@ -41,8 +42,21 @@ class Before:
         known = [job for job in jobs if job.is_open and job.anchor and not job.is_membership]
         for job, read in zip(known, self._reads.each(known, whole=False), strict=True):
             self._compare(job, read)
+        self._join([job for job in jobs if job.is_open and job.is_membership])
+
+    def _join(self, jobs: Sequence[Job]) -> None:
+        """Refuse memberships that could not be seen afterwards: nobody would know what became."""
+        groups = {job.anchor or "": job.place for job in jobs if job.anchor not in self._shown}
+        hidden = hide_members(self._wire, [(place, each) for each, place in groups.items()])
+        found = dict(zip(groups, hidden, strict=True))
+        self._shown |= {anchor for anchor, is_hidden in found.items() if is_hidden is False}
         for job in jobs:
-            if job.is_open and job.is_membership:
+            is_hidden = found.get(job.anchor or "", False)
+            if isinstance(is_hidden, SiloError):
+                job.outcome = not_read(is_hidden)
+            elif is_hidden:
+                job.outcome = Refused(f"of the group {job.anchor}: {HIDDEN}")
+            else:
                 job.steps = [self._steps.member(job.change, job.place)]
 
     def _find(self, jobs: Sequence[Job]) -> None:

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from hypersync.connectors.msgraph.answers import Answer, NotGraph
 from hypersync.connectors.msgraph.options import Place
-from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS
+from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS, VISIBILITY
 from hypersync.connectors.msgraph.requests import Step, quoted
 from hypersync.connectors.msgraph.values import (
     HIDDEN,
@@ -112,6 +112,16 @@ def read_members(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[list[s
     query = {"$select": "id", "$top": _LARGEST_PAGE}
     steps = [Step(path=local(f"{path_of(*each)}/members", query)) for each in wanted]
     return [_members(wire, result) for result in wire.reads(steps)]
+
+
+def hide_members(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[bool | SiloError]:
+    """Tell which groups hide their members from us; what is not there hides nothing."""
+    if wire.sees_hidden:
+        return [False for _ in wanted]
+    query = {"$select": f"id,{VISIBILITY}"}
+    steps = [Step(path=local(path_of(*each), query)) for each in wanted]
+    items = [_item(wire, result) for result in wire.reads(steps)]
+    return [hides_members(each) if isinstance(each, dict) else each or False for each in items]
 
 
 def read_managers(wire: Wire, wanted: Sequence[tuple[Place, str]]) -> list[Json]:
