@@ -17,6 +17,7 @@ from hypersync.pipeline.circuit import circuits_of, resume
 from hypersync.pipeline.outcomes import MOST_ATTEMPTS
 from hypersync.store.schema import downgrade, upgrade
 from tests.integration.test_circuit import CIRCUIT, MANY, PEOPLE, Watched, mails, watched_actions
+from tests.postgresql import both_databases
 
 
 class Hooked:
@@ -65,8 +66,8 @@ def hook(world, **hooks) -> Hooked:
 
 
 @pytest.fixture
-def watched(tmp_path):
-    made = Watched(tmp_path, MANY, more=PEOPLE, limits=CIRCUIT)
+def watched(tmp_path, database_url):
+    made = Watched(tmp_path, MANY, more=PEOPLE, limits=CIRCUIT, database=database_url)
     made.people(range(6), title="old")
     for number in range(6):
         made.account(number, title="old")
@@ -123,6 +124,7 @@ def test_a_scan_over_an_old_session_opens_no_door_that_a_refusal_shut(watched):
     assert watched.events() == ["circuit_opened"]
 
 
+@both_databases
 def test_of_tries_that_overlap_the_last_one_closes(opened):
     first, last = (circuits_of(opened.app.engine)("dir") for _ in range(2))
     for each in (first, last):
@@ -175,6 +177,7 @@ def test_a_try_that_is_asked_to_wait_ends_the_pause(opened):
     assert opened.titles().count("new") == 5
 
 
+@both_databases
 def test_a_try_in_which_no_session_was_asked_for_is_given_back(opened, monkeypatch):
     held = []
 
@@ -284,6 +287,7 @@ def test_an_incident_that_is_left_over_keeps_nobody_from_hearing_of_the_next_pau
     assert len(mails(opened)) == 1
 
 
+@both_databases
 def test_a_step_back_to_before_there_were_circuits_ends_what_was_told_of_them(opened):
     engine = opened.app.store.engine
     downgrade(engine, "0003")

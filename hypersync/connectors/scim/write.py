@@ -100,7 +100,7 @@ class Writer:
             return self._operation(change)(in_its_form(change, place), place)
         except (Lost, NotSent, Elsewhere, SiloUnreachable, ScanFailed) as error:
             text = f"the service went away before this was tried: {error}"
-            is_lost = not isinstance(error, SiloBusy | Elsewhere)
+            is_lost = not isinstance(error, SiloBusy | Elsewhere | ScanFailed)
             self._stop = RetryAfter(_LATER, text, is_lost=is_lost)
             return self._stop
         except (ValueError, SiloRefused) as error:
