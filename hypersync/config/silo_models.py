@@ -84,8 +84,8 @@ class SourceGuardConfig(Located):
     canaries: tuple[Filled, ...] = ()
     """Anchors of objects that every complete scan must see."""
     grace: WholeNumber | None = None
-    """How many more complete scans must miss an object before its absence is believed; `1` for a \
-silo of several servers, else `0`."""
+    """How many more complete scans, each `settle` later at least, must miss an object before its \
+absence is believed; `1` for a silo of several servers, else `0`."""
 
 
 class SiloLimitsConfig(Located):
