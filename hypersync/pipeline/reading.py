@@ -124,7 +124,9 @@ class Reading:
             reading.healed[anchor] = row
             return
         if before is None and absence is None:
-            reading.counts.created += anchor not in reading.written
+            if anchor not in reading.written:
+                reading.counts.created += 1
+                reading.seems_new.add(anchor)
         else:
             reading.counts.updated += 1
         reading.written.add(anchor)
@@ -216,9 +218,28 @@ class Reading:
             if reading.fresh:
                 load(unit, self.target(reading), reading.fresh)
             if reading.rows:
+                self._drop_repeated(unit, reading)
                 self._count_rekeyed(unit, reading)
                 unit.scans.stage(self._scan, reading.silo_type.id, reading.rows)
         reading.rows, reading.fresh = [], []
+        reading.seems_new.clear()
+
+    def _drop_repeated(self, unit: UnitOfWork, reading: TypeReading) -> None:
+        """Drop what was seen before as it is stored, which left no trace, and is no new object."""
+        if not reading.silo_type.is_loaded or not reading.seems_new:
+            return
+        found = unit.objects.current(reading.silo_type.id, reading.seems_new)
+        live = {anchor: each for anchor, each in found.items() if each.absence is None}
+        again = [row for row in reading.rows if row.anchor in live and row.finding is Finding.SEEN]
+        last = {row.anchor: row.hash for row in again}
+        same = {anchor for anchor in last if last[anchor] == live[anchor].hash}
+        reading.counts.seen -= len(again)
+        reading.counts.created -= len(last)
+        reading.counts.updated += len(last) - len(same)
+        reading.written -= same
+        reading.rows = [
+            row for row in reading.rows if row.anchor not in same or row.finding is not Finding.SEEN
+        ]
 
     def _count_rekeyed(self, unit: UnitOfWork, reading: TypeReading) -> None:
         seen = {row.anchor: row for row in reading.rows if row.finding is Finding.SEEN}

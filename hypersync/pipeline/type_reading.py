@@ -28,6 +28,7 @@ class TypeReading:
         self.missed: dict[str, Away] = {}
         self.healed: dict[str, Staged] = {}
         self.spoilt: set[str] = set()
+        self.seems_new: set[str] = set()
         self.written: set[str] = set()
         self.rows: list[Staged] = []
         self.fresh: list[Fresh] = []

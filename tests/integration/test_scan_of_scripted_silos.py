@@ -247,6 +247,17 @@ def test_what_is_invalid_and_seen_counts_once(desk, ad):
     assert (counts.seen, counts.created, counts.invalid) == (40, 0, 1)
 
 
+def test_what_is_seen_twice_is_one_object_and_not_a_new_one(desk, ad):
+    run(desk, ad)
+    more = [seen(3), seen(4), seen(4, a="1"), seen(5, a="1"), seen(5), seen(40), seen(6)]
+    ad.full = [*ad.full, *more]
+    report = run(desk, ad, full=True)
+    assert report.types["user"] == TypeCounts(seen=41, created=1, updated=1)
+    assert user(desk, "u4").attributes == {"number": "4", "a": "1"}
+    assert user(desk, "u5").attributes == {"number": "5"}
+    assert user(desk, "u3").changed_at == user(desk, "u7").changed_at
+
+
 # --- CSV files ---------------------------------------------------------------------------------
 
 
