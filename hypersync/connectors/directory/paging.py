@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from threading import Lock
 from typing import Final
 
 from hypersync.connectors.directory import ber
@@ -14,6 +15,7 @@ from hypersync.errors import ScanFailed
 
 MOST_EMPTY: Final = 1_000
 """So many pages without entries may follow each other."""
+_SLOW_SECONDS = 0.5
 _PAGED_RESULTS = "1.2.840.113556.1.4.319"
 
 
@@ -51,25 +53,67 @@ def answers(page: Callable[[bytes], Answer]) -> Iterator[Answer]:
             return
 
 
+class _Cycles:
+    """Whether Python looks for reference cycles: not while lists make many objects that go alone.
+
+    It is the whole process that does not, so of several lists the last one lets it look again, and
+    so does one that waits for a slow server. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._lists = 0
+        self._was_looking = False
+
+    @contextmanager
+    def left_alone(self) -> Iterator[None]:
+        """Look for none meanwhile."""
+        self._begin()
+        try:
+            yield
+        finally:
+            self._end()
+
+    @contextmanager
+    def looked_for(self) -> Iterator[None]:
+        """Look for them again meanwhile, within `left_alone`."""
+        self._end()
+        try:
+            yield
+        finally:
+            self._begin()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if not self._lists:
+                self._was_looking = gc.isenabled()
+                gc.disable()
+            self._lists += 1
+
+    def _end(self) -> None:
+        with self._lock:
+            self._lists -= 1
+            if not self._lists and self._was_looking:
+                gc.enable()
+
+
+_CYCLES: Final = _Cycles()
+
+
 def in_advance(found: Iterator[Answer]) -> Iterator[Answer]:
     """Fetch each answer, in another thread, while the one before is worked on."""
-    with ThreadPoolExecutor(1, thread_name_prefix="pages") as thread, _no_cycles():
+    with ThreadPoolExecutor(1, thread_name_prefix="pages") as thread, _CYCLES.left_alone():
         coming = thread.submit(next, found, None)
-        while (answer := coming.result()) is not None:
+        while (answer := _awaited(coming)) is not None:
             coming = thread.submit(next, found, None)
             yield answer
 
 
-@contextmanager
-def _no_cycles() -> Iterator[None]:
-    """Look for no reference cycles: a list makes many objects that go by themselves."""
-    was_looking = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_looking:
-            gc.enable()
+def _awaited(coming: Future[Answer | None]) -> Answer | None:
+    if not wait([coming], _SLOW_SECONDS).done:
+        with _CYCLES.looked_for():
+            wait([coming])
+    return coming.result()
 
 
 def _cookie_of(answer: Answer, *, is_first: bool) -> bytes:
