@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +16,7 @@ from hypersync.connectors.contract import Bench, ConnectorContract
 from hypersync.connectors.directory import ber
 from hypersync.connectors.directory.address import Address, WireKind
 from hypersync.connectors.directory.wire import Answer, Code, Control, Lost, Wire
-from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
+from hypersync.errors import ScanFailed, SiloBusy, SiloRefused, SiloUnreachable
 from tests.integration.test_ldap import STAFF, bench_of, connect, scan
 from tests.slapd import PASSWORD, PEOPLE, SERVICE, SUFFIX, Slapd, entry, person, running
 
@@ -229,15 +230,15 @@ BIND_RESPONSE, DONE, MODIFY_RESPONSE = 0x61, 0x65, 0x67
 
 
 @contextmanager
-def a_server_that_says(*found: Callable[[int], bytes]) -> Iterator[str]:
-    """Let somebody sign in, and answer the next request with messages made of its number."""
+def a_server_that_says(*found: Callable[[int], bytes], sign_in: bytes = b"\0") -> Iterator[str]:
+    """Answer somebody who signs in, and the next request with messages made of its number."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
             client, _ = listening.accept()
             with client, suppress(OSError):
-                client.sendall(a_message(_number(client), an_answer(BIND_RESPONSE)))
-                number = _number(client)
+                client.sendall(a_message(_number(client), an_answer(BIND_RESPONSE, sign_in)))
+                number = _number(client) if found else 0
                 for each in found:
                     client.sendall(each(number))
 
@@ -261,6 +262,17 @@ def answered(kind: WireKind, *operations: bytes) -> Answer:
             return wire.search("dc=x", ANY, ["uid"])
         finally:
             wire.close()
+
+
+@pytest.mark.parametrize("code", [b"\x33", b"\x34"], ids=["busy", "unavailable"])
+def test_a_server_that_asks_to_wait_at_the_door_is_busy(kind: WireKind, code: bytes):
+    with a_server_that_says(sign_in=code) as url, pytest.raises(SiloBusy, match="is not available"):
+        Wire.connect(address(url, kind, timeout=5))
+    with a_server_that_says(sign_in=code) as url:
+        both = replace(address(url, kind, timeout=5), urls=("ldap://127.0.0.1:1", url))
+        with pytest.raises(SiloUnreachable) as found:
+            Wire.connect(both)
+    assert type(found.value) is SiloUnreachable  # one of them does not answer
 
 
 def test_an_answer_to_another_request_ends_no_search(kind: WireKind):

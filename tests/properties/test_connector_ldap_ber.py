@@ -106,11 +106,14 @@ def test_entries_that_are_alike_are_not_decoded_one_by_one(monkeypatch: pytest.M
     assert len(decoded) == 1
 
 
-def test_an_attribute_that_stands_there_twice_is_read_as_any_other():
-    twice = message(1, b"cn=a", {"a": [b"x"], "b": [b"y"]}).replace(b"b", b"a")
+def test_an_attribute_that_stands_there_twice_is_refused_however_often_it_comes():
+    once = message(1, b"cn=a", {"a": [b"x"], "b": [b"y"]})
+    twice = once.replace(b"b", b"a")
     alike = Alike()
     for _ in range(2):
-        assert alike.search_entry(twice, 0, len(twice)) == search_entry(twice)
+        assert alike.search_entry(once, 0, len(once)) == search_entry(once)
+        with pytest.raises(ValueError, match="stands twice"):
+            alike.search_entry(twice, 0, len(twice))
 
 
 @given(name=VALUE, raw=RAW.filter(bool))

@@ -90,7 +90,7 @@ class Restorer:
             with writing():
                 live = self._live()
             if live is None:
-                return Unknown("restored, and gone when it was read back")
+                return Unknown("restored, and gone when it was read back", is_lost=False)
             outcome = self._finished(live)
         except (ValueError, SiloRefused) as error:
             return Unknown(f"restored, and could not be finished: {error}")

@@ -53,9 +53,7 @@ class Alike:
         if entry is not None and all(len(values) == 1 for values in entry.raw.values()):
             if len(self._known) == _MOST:
                 self._known.clear()
-            pattern = _pattern(data[at:end])
-            if pattern.groups == 2 + len(entry.raw):  # else an attribute stands there twice
-                self._known[end - at] = (pattern, tuple(entry.raw))
+            self._known[end - at] = (_pattern(data[at:end]), tuple(entry.raw))
         return entry
 
 

@@ -36,7 +36,7 @@ from hypersync.connectors.directory.answers import (
     Search,
     Step,
 )
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import SiloBusy, SiloRefused, SiloUnreachable
 
 _KINDS = {"delete": ldap.MOD_DELETE, "add": ldap.MOD_ADD, "replace": ldap.MOD_REPLACE}
 _UNSENT = (
@@ -119,7 +119,7 @@ def _sign_in(connection: Any, url: str, address: Address) -> None:  # noqa: ANN4
         if result is None:
             raise _unreachable(error, url, address) from error
         if result.is_(Code.BUSY, Code.UNAVAILABLE):
-            raise SiloUnreachable(f"{url} is not available: {result.sentence}") from error
+            raise SiloBusy(f"{url} is not available: {result.sentence}") from error
         raise SiloRefused(f"{url} refuses {address.who}: {result.sentence}") from error
 
 

@@ -32,7 +32,7 @@ from hypersync.connectors.directory.client import (
     ldap3,
 )
 from hypersync.connectors.directory.tls import context_of, why
-from hypersync.errors import SiloRefused, SiloUnreachable
+from hypersync.errors import SiloBusy, SiloRefused, SiloUnreachable
 
 _SCOPES = {BASE: ldap3.BASE, ONE_LEVEL: ldap3.LEVEL, SUBTREE: ldap3.SUBTREE}
 _KINDS = {
@@ -99,7 +99,7 @@ def _sign_in(connection: Any, url: str, address: Address) -> None:  # noqa: ANN4
         connection.bind(read_server_info=False)
     result = _result(connection)
     if result.is_(Code.BUSY, Code.UNAVAILABLE):
-        raise SiloUnreachable(f"{url} is not available: {result.sentence}")
+        raise SiloBusy(f"{url} is not available: {result.sentence}")
     if result.code:
         raise SiloRefused(f"{url} refuses {address.who}: {result.sentence}")
 

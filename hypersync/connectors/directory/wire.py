@@ -34,7 +34,7 @@ from hypersync.connectors.directory.answers import (
 )
 from hypersync.connectors.directory.link import Link
 from hypersync.connectors.directory.paging import answers, in_advance, page_after
-from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
+from hypersync.errors import ScanFailed, SiloBusy, SiloRefused, SiloUnreachable
 
 __all__ = [
     "ASSERTION",
@@ -86,21 +86,22 @@ class Wire:
     def connect(cls, address: Address) -> Wire:
         """Connect to the first server that answers, and sign in.
 
-        Raises `SiloUnreachable` when none does, and `SiloRefused` as soon as one refuses us: a
-        wrong password that is tried everywhere locks the account.
+        Raises `SiloUnreachable` when none does (`SiloBusy` when all ask to wait), and `SiloRefused`
+        as soon as one refuses us: a wrong password that is tried everywhere locks the account.
         """
         module = _link_module(address.wire)
-        failed: list[str] = []
+        failed: list[SiloUnreachable] = []
         for url in address.urls:
             try:
                 link = module.open_link(url, address)
             except SiloUnreachable as error:
-                failed.append(error.message)
+                failed.append(error)
                 continue
             if failed:
-                _log.warning("using %s, because %s", url, "; ".join(failed))
+                _log.warning("using %s, because %s", url, _said(failed))
             return cls(link, url)
-        raise SiloUnreachable("; ".join(failed))
+        is_busy = all(isinstance(each, SiloBusy) for each in failed)
+        raise (SiloBusy if is_busy else SiloUnreachable)(_said(failed))
 
     def close(self) -> None:
         """Say goodbye; never raises."""
@@ -269,3 +270,7 @@ def _link_module(kind: WireKind) -> _LinkModule:
 def escaped(value: str) -> str:
     """Return a value as it may stand in a filter (RFC 4515)."""
     return value.translate(_ESCAPED)
+
+
+def _said(errors: Sequence[SiloUnreachable]) -> str:
+    return "; ".join(each.message for each in errors)

@@ -65,7 +65,7 @@ class ReadBack:
                 return Unknown(f"written, and could not be read back: {error}")
         found = self._objects[written]
         if not found:
-            return Unknown("written, and gone when it was read back")
+            return Unknown("written, and gone when it was read back", is_lost=False)
         return Succeeded(found, made=written.made)
 
     def _object(self, written: Written) -> SiloObject | None:
