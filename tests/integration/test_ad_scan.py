@@ -9,7 +9,7 @@ from hypersync.connectors.ad.connector import AdConnector
 from hypersync.connectors.directory.wire import Wire
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.mistake import Level
-from hypersync.model.objects import Batch, Checkpoint, Complete, Invalid, ScanEvent, Seen
+from hypersync.model.objects import Anchors, Batch, Checkpoint, Complete, Invalid, ScanEvent, Seen
 from tests.ad_scripted import LikeWindows
 from tests.ad_silos import BIG, company, connect, cursor_of, load, scan, seen
 from tests.samba import DISABLED, DOMAIN, PLAIN, Samba, started
@@ -172,10 +172,12 @@ def test_an_account_that_is_shown_no_deleted_objects_tells_all_anchors(big: Samb
     cursor = cursor_of(scan(connector))
     guid = big.guid(f"CN=p1999,{BIG}")
     big.modify(f"dn: CN=p1999,{BIG}\nchangetype: delete\n")
-    users, groups, _ = scan(connector, cursor)[-3:]
-    assert len(users.anchors) == PEOPLE - 1  # type: ignore[union-attr] # the anchors
-    assert guid not in users.anchors  # type: ignore[union-attr]
-    assert len(groups.anchors) == GROUPS  # type: ignore[union-attr]
+    told = [event for event in scan(connector, cursor) if isinstance(event, Anchors)]
+    anchors = {event.type: event.anchors for event in told}
+    assert len(told) == len(anchors) == 2
+    assert len(anchors["user"]) == PEOPLE - 1
+    assert guid not in anchors["user"]
+    assert len(anchors["group"]) == GROUPS
 
 
 def test_check_names_the_right_that_is_missing(big: Samba):
