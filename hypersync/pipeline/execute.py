@@ -82,10 +82,13 @@ def execute(
     open_silos = [silo for silo in (*sorted(silos.connectors), "") if silo not in resting]
     with store.snapshot() as unit:
         due = unit.actions.due(clock())
-    shown.start("executing", due)
-    for silo in open_silos if due else ():
-        with ExitStack() as stack:
-            _Worker(store, silos, circuits(silo), silo, terms, shown, report, stack).work()
+    shown.start("executing", sum(due.values()))
+    for silo in open_silos:
+        operations = {operation for owner, operation in due if owner == silo}
+        if operations:
+            with ExitStack() as stack:
+                parts = (circuits(silo), silo, terms, shown, report, stack)
+                _Worker(store, silos, *parts).work(operations)
     return report
 
 
@@ -124,15 +127,15 @@ class _Worker:
         self._lanes = Lanes(silos, silo, stack)
         self._recorder = Recorder(silos, silo, terms.worker, report)
 
-    def work(self) -> None:
-        """Carry out what is queued, phase by phase."""
-        for operations in PHASES:
-            for batch in self._batches(operations):
+    def work(self, due: Collection[Operation]) -> None:
+        """Carry out what is queued, phase by phase; ``due`` are the operations there is any of."""
+        for phase in PHASES:
+            for batch in self._batches([each for each in phase if each in due]):
                 if not self._carry_out(batch):
                     return
 
     def _batches(self, operations: Collection[Operation]) -> Iterator[Sequence[Action]]:
-        while batch := self._claimed(operations):
+        while operations and (batch := self._claimed(operations)):
             yield batch
 
     def _claimed(self, operations: Collection[Operation]) -> Sequence[Action]:

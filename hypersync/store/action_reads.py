@@ -264,17 +264,18 @@ class ActionReads:
         """Return the actions of a silo whose outcome is unknown."""
         return self._where(_ACTION.c.state == ActionState.UNKNOWN, _ACTION.c.silo == silo)
 
-    def due(self, now: datetime) -> int:
-        """Return how many queued actions could be executed now."""
+    def due(self, now: datetime) -> Mapping[tuple[str, Operation], int]:
+        """Count the queued actions that could be executed now, by silo and operation."""
         query = (
-            select(func.count())
-            .select_from(_ACTION)
+            select(_ACTION.c.silo, _ACTION.c.operation, func.count())
             .where(
                 _ACTION.c.state == ActionState.QUEUED,
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
             )
+            .group_by(_ACTION.c.silo, _ACTION.c.operation)
         )
-        return self._connection.execute(query).scalar_one()
+        rows = self._connection.execute(query)
+        return {(silo, operation): count for silo, operation, count in rows}
 
     def let_through(
         self, rules: Collection[str], since: datetime, *, written: bool = False

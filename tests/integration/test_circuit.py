@@ -15,7 +15,7 @@ from hypersync.insight.dashboard import silos_now
 from hypersync.insight.notices import notices
 from hypersync.model.actions import ActionState
 from hypersync.model.circuit import CircuitTerms
-from hypersync.model.objects import Refused, RetryAfter, Unknown
+from hypersync.model.objects import Operation, Refused, RetryAfter, Unknown
 from hypersync.model.requests import RequestKind, RequestState
 from hypersync.model.scans import ScanState
 from hypersync.pipeline.circuit import circuits_of
@@ -131,7 +131,8 @@ def test_a_silo_that_fails_again_and_again_is_paused_and_its_actions_wait(opened
     assert opened.door.opened == before
     assert set(opened.titles()) == {"old"}
     with opened.app.store.snapshot() as unit:
-        assert unit.actions.due(opened.clock.now() + timedelta(days=1)) == 6
+        due = unit.actions.due(opened.clock.now() + timedelta(days=1))
+    assert due == {("dir", Operation.UPDATE): 6}
 
 
 def test_an_answer_in_between_begins_the_count_anew(watched):

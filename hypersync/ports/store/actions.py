@@ -260,8 +260,8 @@ class Actions(Protocol):
     def unknown(self, silo: str) -> Sequence[Action]:
         """Return the actions of a silo whose outcome is unknown."""
 
-    def due(self, now: datetime) -> int:
-        """Return how many queued actions could be executed now."""
+    def due(self, now: datetime) -> Mapping[tuple[str, Operation], int]:
+        """Count the queued actions that could be executed now, by silo and operation."""
 
     def finish(
         self,
