@@ -47,5 +47,7 @@ def pause_text(state: Mapping[str, object]) -> str:
     """Say whether a silo is paused."""
     if not state["paused"]:
         return f"{state['silo']} is not paused"
-    reason = f": {state['reason']}" if state["reason"] else ""
-    return f"{state['silo']} is paused{reason}"
+    reason = str(state["reason"] or "")
+    if reason.startswith("paused "):  # the engine says the whole of it
+        return f"{state['silo']} is {reason}"
+    return f"{state['silo']} is paused{f': {reason}' if reason else ''}"
