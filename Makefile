@@ -10,6 +10,9 @@ REQUIREMENTS := requirements/uv.txt $(PINNED)
 # An environment that was made elsewhere, or whose Python is gone, is made anew.
 STALE := $(shell { test "$$(cat $(VENV)/base.stamp)" = "$(CURDIR)" && $(BIN)/python -c ''; } 2>/dev/null || echo stale)
 
+# Programs start again and again in the tests: what Python compiled is kept, whoever forbids it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test prove check bench docs messages format pictures clean stale
 .DEFAULT_GOAL := demo
 
