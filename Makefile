@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# One more than there are cores: tests wait for servers and browsers a tenth of their time.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 PINNED := $(addprefix requirements/,base.txt dev.txt mariadb.txt msgraph.txt postgresql.txt scim.txt)
 REQUIREMENTS := requirements/uv.txt $(PINNED)
 
@@ -36,7 +38,7 @@ demo: $(VENV)/base.stamp
 	@$(BIN)/hypersync demo $(ARGS)
 
 test: check $(VENV)/apt.stamp
-	$(BIN)/python -m pytest -n auto --dist worksteal --durations=15 $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15 $(ARGS)
 
 # Everything `make test` samples, in full: about an hour on two cores. ARGS: --steps, --seed, --jobs.
 prove: $(VENV)/apt.stamp
