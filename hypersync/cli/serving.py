@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import waitress
+from waitress import wasyncore
 
 from hypersync.cli.one_at_a_time import OneAtATime
 from hypersync.config.sign_in_models import is_this_machine
@@ -129,13 +130,20 @@ def serving(application: WSGIApplication, listening: socket.socket) -> Iterator[
             server.task_dispatcher.shutdown(timeout=PATIENCE)
             server.trigger.pull_trigger(lambda: _close(server))
             thread.join(PATIENCE)
+            if not thread.is_alive() and not server.task_dispatcher.threads:
+                server.trigger.close()
 
 
 def _close(server: Any) -> None:  # noqa: ANN401 - waitress has no types
-    """Close in the server's own thread; its loop ends when the last answer has gone out."""
+    """Close in the server's own thread; its loop ends when the last answer has gone out.
+
+    The pipe that wakes the loop leaves it and stays open: whoever called this may still be about
+    to write to it, and its number must not belong to another file by then.
+    """
     for channel in list(server.active_channels.values()):
         channel.close_when_flushed = True
-    server.close()
+    server.trigger.del_channel()
+    wasyncore.dispatcher.close(server)
 
 
 @contextmanager

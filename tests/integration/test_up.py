@@ -7,10 +7,12 @@ import json
 import signal
 import socket
 import sqlite3
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
+from waitress.trigger import trigger
 
 from hypersync import cli
 from hypersync.cli.frame import Exit
@@ -233,5 +235,26 @@ def test_what_is_being_answered_is_finished_before_the_pages_stop():
         answer += part
     client.close()
     assert answer.endswith(b"done")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_what_wakes_the_pages_may_be_written_to_until_they_have_stopped(monkeypatch):
+    """The thread that stops them can be late: another may wake their loop before it does."""
+
+    def late(waker):
+        wake(waker)
+        for _ in range(500):
+            if not waker.thunks:
+                break
+            time.sleep(0.01)
+        wake(waker)
+
+    wake = trigger._physical_pull
+    monkeypatch.setattr(trigger, "_physical_pull", late)
+    taken = listen("127.0.0.1", 0)
+    port = taken.getsockname()[1]
+    with serving(lambda _environment, _start: [], taken):
+        pass
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
