@@ -123,40 +123,12 @@ def engine_of(
         for stream in connector.streams()
         for kind in stream
     }
-    guards = configuration.guards
     return Engine(
         store=store,
         rulebook=rulebook,
-        silos=Silos(
-            connectors=connectors,
-            types=types,
-            joins=Joins(rulebook.joins),
-            slots=MappingProxyType({s.name: (s.silo, s.type) for s in rulebook.slots}),
-            events=Webhooks(configuration.webhooks.allow, configuration.webhooks.private),
-            settle={
-                name: silo.settle if silo.settle is not None else lag(connectors[name])
-                for name, silo in configuration.silos.items()
-            },
-            read_only=frozenset(n for n, silo in configuration.silos.items() if not silo.write),
-            parallel={name: silo.parallel for name, silo in configuration.silos.items()},
-            vaults={
-                name: CommandVault(
-                    given.command, configuration.root, given.timeout, given.environment
-                )
-                for name, silo in configuration.silos.items()
-                if (given := silo.initial_password) is not None
-            },
-        ),
+        silos=_silos(configuration, rulebook, connectors, types),
         types=_types(configuration, types),
-        guards=GuardSettings(
-            simulate=guards.simulate,
-            release_any=guards.release == "any",
-            vip_memory=guards.vip_memory,
-            reject_hold=guards.reject_hold,
-            delta_duration=guards.delta.max_duration,
-            delta_identities=guards.delta.max_identities,
-            unsaid=_unsaid(configuration),
-        ),
+        guards=_guards(configuration),
         limits={
             name: limits
             for name, silo in configuration.silos.items()
@@ -184,6 +156,33 @@ def engine_of(
     )
 
 
+def _silos(
+    configuration: Configuration,
+    rulebook: Rulebook,
+    connectors: Mapping[str, Connector],
+    types: Mapping[tuple[str, str], ObjectType],
+) -> Silos:
+    silos = configuration.silos
+    return Silos(
+        connectors=connectors,
+        types=types,
+        joins=Joins(rulebook.joins),
+        slots=MappingProxyType({s.name: (s.silo, s.type) for s in rulebook.slots}),
+        events=Webhooks(configuration.webhooks.allow, configuration.webhooks.private),
+        settle={
+            name: silo.settle if silo.settle is not None else lag(connectors[name])
+            for name, silo in silos.items()
+        },
+        read_only=frozenset(name for name, silo in silos.items() if not silo.write),
+        parallel={name: silo.parallel for name, silo in silos.items()},
+        vaults={
+            name: CommandVault(given.command, configuration.root, given.timeout, given.environment)
+            for name, silo in silos.items()
+            if (given := silo.initial_password) is not None
+        },
+    )
+
+
 def _types(configuration: Configuration, types: Mapping[tuple[str, str], ObjectType]) -> Types:
     anchors = {
         (silo, kind): type_config.anchor
@@ -206,6 +205,19 @@ def _bind_user(silo: SiloConfig) -> str | None:
     bind = silo.options.get("bind")
     user = bind.get("user") if isinstance(bind, Mapping) else None
     return user if isinstance(user, str) else None
+
+
+def _guards(configuration: Configuration) -> GuardSettings:
+    guards = configuration.guards
+    return GuardSettings(
+        simulate=guards.simulate,
+        release_any=guards.release == "any",
+        vip_memory=guards.vip_memory,
+        reject_hold=guards.reject_hold,
+        delta_duration=guards.delta.max_duration,
+        delta_identities=guards.delta.max_identities,
+        unsaid=_unsaid(configuration),
+    )
 
 
 def _silo_limits(silo: SiloConfig) -> SiloLimits | None:
