@@ -50,15 +50,33 @@ def _search() -> SearchPage:
     )
 
 
-def _node(x: float, kind: str, name: str, text: str, address: str) -> NodeView:
-    return NodeView(
-        x=x, y=14, width=172, height=42, kind=kind, name=name, text=text, address=address
+def _identity() -> IdentityPage:
+    return IdentityPage(
+        title="Ada Cole",
+        address=_ADDRESS,
+        facts=[("Identity", "1007"), ("Join value", "e1007"), ("Objects", "2")],
+        notes=["No rule runs: two objects want the slot account"],
+        graph=_graph(),
+        objects=[_object()],
+        history=[_change()],
+        has_more_history=True,
+        vips=[RuleView(name="executives", result="false", notes=[], values=[])],
+        rules=[
+            RuleView(
+                name="disable-leaver",
+                result="true",
+                notes=["rejected; it holds until 2026-04-01 08:30 UTC"],
+                values=[("hr.status == 'left'", "true"), ("hr.status", "left")],
+            )
+        ],
+        actions=[_action()],
+        has_more_actions=False,
+        sync=f"{_ADDRESS}/sync",
     )
 
 
-def _identity() -> IdentityPage:
-    action = question().actions[0]
-    graph = GraphView(
+def _graph() -> GraphView:
+    return GraphView(
         width=692,
         height=70,
         text="The identity in the middle, 2 objects by silo, 1 tie to objects of others.",
@@ -71,73 +89,64 @@ def _identity() -> IdentityPage:
         groups=[GroupView("hr", 14, 10)],
         lines=[("hr: E1007", "person", "#object-1")],
     )
-    return IdentityPage(
-        title="Ada Cole",
-        address=_ADDRESS,
-        facts=[("Identity", "1007"), ("Join value", "e1007"), ("Objects", "2")],
-        notes=["No rule runs: two objects want the slot account"],
-        graph=graph,
-        objects=[
-            ObjectView(
-                id="object-1",
-                title="hr/person/E1007",
-                state="",
-                facts=[("Slot", "hr")],
-                attributes=[
-                    AttributeView(
-                        name="title",
-                        value="Clerk",
-                        is_hidden=False,
-                        origin=f"by our rule flow-title, {_WHEN}",
-                        address=f"/report/runs/{RUN}",
-                    ),
-                    AttributeView(
-                        name="userPassword",
-                        value="",
-                        is_hidden=True,
-                        origin=f"first seen {_WHEN}",
-                        address="",
-                    ),
-                ],
-                members=[("member", "cn=ada cole,ou=people")],
-                notes=["It has more members than are listed."],
-            )
-        ],
-        history=[
-            HistoryView(
-                when=_WHEN,
-                where="hr/person/E1007",
-                origin=f"found by the full scan of hr, {_WHEN}",
+
+
+def _node(x: float, kind: str, name: str, text: str, address: str) -> NodeView:
+    return NodeView(
+        x=x, y=14, width=172, height=42, kind=kind, name=name, text=text, address=address
+    )
+
+
+def _object() -> ObjectView:
+    return ObjectView(
+        id="object-1",
+        title="hr/person/E1007",
+        state="",
+        facts=[("Slot", "hr")],
+        attributes=[
+            AttributeView(
+                name="title",
+                value="Clerk",
+                is_hidden=False,
+                origin=f"by our rule flow-title, {_WHEN}",
+                address=f"/report/runs/{RUN}",
+            ),
+            AttributeView(
+                name="userPassword",
+                value="",
+                is_hidden=True,
+                origin=f"first seen {_WHEN}",
                 address="",
-                then=f"{_ADDRESS}/past",
-                changes=[ChangeView("title", "Clerk", "Boss")],
-                absence="came back",
-            )
+            ),
         ],
-        has_more_history=True,
-        vips=[RuleView(name="executives", result="false", notes=[], values=[])],
-        rules=[
-            RuleView(
-                name="disable-leaver",
-                result="true",
-                notes=["rejected; it holds until 2026-04-01 08:30 UTC"],
-                values=[("hr.status == 'left'", "true"), ("hr.status", "left")],
-            )
-        ],
-        actions=[
-            AboutView(
-                row=row_view(action),
-                rule=action.rule,
-                state="suspended",
-                when=_WHEN,
-                decided="",
-                error="",
-                run=f"/report/runs/{RUN}",
-                is_open=True,
-            )
-        ],
-        has_more_actions=False,
-        sync=f"{_ADDRESS}/sync",
+        members=[("member", "cn=ada cole,ou=people")],
+        notes=["It has more members than are listed."],
+    )
+
+
+def _change() -> HistoryView:
+    return HistoryView(
+        when=_WHEN,
+        where="hr/person/E1007",
+        origin=f"found by the full scan of hr, {_WHEN}",
+        address="",
+        then=f"{_ADDRESS}/past",
+        changes=[ChangeView("title", "Clerk", "Boss")],
+        absence="came back",
+    )
+
+
+def _action() -> AboutView:
+    action = question().actions[0]
+    return AboutView(
+        row=row_view(action),
+        rule=action.rule,
+        state="suspended",
+        when=_WHEN,
+        decided="",
+        error="",
+        run=f"/report/runs/{RUN}",
+        is_open=True,
     )
 
 
