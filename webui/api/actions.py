@@ -17,7 +17,7 @@ from hypersync.model.ids import ActionId, IdentityId
 from hypersync.model.objects import Operation
 from hypersync.pipeline.why import Trace
 from hypersync.ports.store.listing import ActionsWanted
-from webui.api.answers import Page, Paged, answer, page, text_key
+from webui.api.answers import Page, Paged, answer, page_from, text_key
 from webui.api.routes import Routes
 from webui.api.words import ById, Values, Word, value_json, values
 
@@ -137,8 +137,9 @@ def _text(value: object) -> str:
 
 def action_page(found: Sequence[Action], limit: int, hidden: Hidden) -> Response:
     """Return a page of actions, of which one more than the page has was read."""
-    shown = [action_out(hidden.of_action(each)) for each in found[:limit]]
-    return page(ActionPage, shown, shown[-1].id if len(found) > limit else None)
+    return page_from(
+        ActionPage, found, limit, lambda each: action_out(hidden.of_action(each)), lambda a: a.id
+    )
 
 
 def action_out(action: Action) -> ActionOut:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from webui.api.problems import ProblemError
 
 MOST = 200
 T = TypeVar("T", bound=BaseModel)
+R = TypeVar("R")
 
 
 class Sent(BaseModel):
@@ -47,6 +48,19 @@ def answer(model: BaseModel, status: int = 200) -> Response:
         found.add_etag()
         found.make_conditional(request.environ)
     return found
+
+
+def page_from(
+    kind: type[Page[T]],
+    read: Sequence[R],
+    limit: int,
+    shown: Callable[[R], T],
+    key: Callable[[R], str | int],
+) -> Response:
+    """Return a page of at most ``limit`` of what was read: one more, when another page follows."""
+    items = read[:limit]
+    following = key(items[-1]) if len(read) > limit else None
+    return page(kind, [shown(each) for each in items], following)
 
 
 def page(kind: type[Page[T]], items: Sequence[T], following: str | int | None) -> Response:

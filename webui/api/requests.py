@@ -23,7 +23,7 @@ from hypersync.ports.store.listing import ActionsWanted, RequestsWanted
 from hypersync.ports.store.requests import Vote
 from hypersync.ports.store.waiting import Slip
 from webui.api.actions import ActionPage, action_page
-from webui.api.answers import Page, Paged, answer, page, text_key
+from webui.api.answers import Page, Paged, answer, page_from, text_key
 from webui.api.routes import Routes
 from webui.api.words import ById, Word
 from webui.visitors import visitor
@@ -132,8 +132,7 @@ def add_to(routes: Routes) -> None:
             found = unit.listing.requests(
                 wanted, after=None if after is None else RequestId(after), limit=query.limit + 1
             )
-        shown = [request_out(each) for each in found[: query.limit]]
-        return page(RequestPage, shown, shown[-1].id if len(found) > query.limit else None)
+        return page_from(RequestPage, found, query.limit, request_out, lambda each: each.id)
 
     @routes.get("/requests/<id>", RequestDetail, tag="requests")
     def get_request(path: ById) -> Response:

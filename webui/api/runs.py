@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -15,11 +14,11 @@ from hypersync.insight.hidden import hidden_of
 from hypersync.model.actions import ActionState
 from hypersync.model.ids import ActionId, RunId
 from hypersync.model.objects import Operation
-from hypersync.model.runs import Counts, Run, RunKind, RunMode, RunState
+from hypersync.model.runs import Counts, RuleReport, Run, RunError, RunKind, RunMode, RunState
 from hypersync.ports.store import UnitOfWork
-from hypersync.ports.store.ledger import ActionsWanted, RunsWanted
+from hypersync.ports.store.ledger import ActionsWanted, RunsWanted, VerdictRow
 from webui.api.actions import ActionPage, action_page
-from webui.api.answers import Page, Paged, answer, number_key, page, text_key
+from webui.api.answers import Page, Paged, answer, number_key, page_from, text_key
 from webui.api.routes import Routes
 from webui.api.words import ById, Moment, Word
 
@@ -146,34 +145,6 @@ class PutOffQuery(OfRuleQuery):
 
 def add_to(routes: Routes) -> None:
     """Add the calls that look at runs."""
-    _lists(routes)
-    app = routes.app
-    hidden = hidden_of(app.engine)
-
-    @routes.get("/runs/<id>", RunDetail, tag="runs")
-    def get_run(path: ById) -> Response:
-        """Return one run, and what each rule did in it."""
-        with app.store.snapshot() as unit:
-            run = hidden.of_run(_run(unit, path.id))
-        shown = run_out(run).model_dump()
-        rules = [
-            RuleReportOut(
-                rule=name,
-                counts=_counts(report.counts),
-                limit=report.limit,
-                limit_text=report.limit_text,
-                population=report.population,
-                lookback=report.lookback,
-                reason=report.reason,
-                cause=report.cause,
-            )
-            for name, report in run.rules.items()
-        ]
-        count = app.irreversible(run).count
-        return answer(RunDetail(**shown, rules=rules, scans=list(run.scans), irreversible=count))
-
-
-def _lists(routes: Routes) -> None:
     app = routes.app
     hidden = hidden_of(app.engine)
 
@@ -193,7 +164,24 @@ def _lists(routes: Routes) -> None:
             found = unit.ledger.runs(
                 wanted, after=None if after is None else RunId(after), limit=query.limit + 1
             )
-        return page(RunPage, [run_out(r) for r in found[: query.limit]], _next(found, query.limit))
+        return page_from(RunPage, found, query.limit, run_out, lambda run: run.id)
+
+    @routes.get("/runs/<id>", RunDetail, tag="runs")
+    def get_run(path: ById) -> Response:
+        """Return one run, and what each rule did in it."""
+        with app.store.snapshot() as unit:
+            run = hidden.of_run(_run(unit, path.id))
+        shown = run_out(run).model_dump()
+        rules = [_rule(name, report) for name, report in run.rules.items()]
+        count = app.irreversible(run).count
+        return answer(RunDetail(**shown, rules=rules, scans=list(run.scans), irreversible=count))
+
+    _add_lists_of_one(routes)
+
+
+def _add_lists_of_one(routes: Routes) -> None:
+    app = routes.app
+    hidden = hidden_of(app.engine)
 
     @routes.get("/runs/<id>/actions", ActionPage, tag="runs")
     def list_run_actions(path: ById, query: RunActionQuery) -> Response:
@@ -218,12 +206,13 @@ def _lists(routes: Routes) -> None:
         with app.store.snapshot() as unit:
             run = _run(unit, path.id)
             found = unit.ledger.errors(run.id, rule=query.rule, after=after, limit=query.limit + 1)
-        shown = [
-            ErrorOut(rule=e.rule, identity=e.identity, code=e.code, message=e.message)
-            for e in (hidden.of_error(error) for _, error in found[: query.limit])
-        ]
-        following = found[query.limit - 1][0] if len(found) > query.limit else None
-        return page(ErrorPage, shown, following)
+        return page_from(
+            ErrorPage,
+            found,
+            query.limit,
+            lambda numbered: _error(hidden.of_error(numbered[1])),
+            lambda numbered: numbered[0],
+        )
 
     @routes.get("/runs/<id>/put-off", PutOffPage, tag="runs")
     def list_run_put_off(path: ById, query: PutOffQuery) -> Response:
@@ -238,16 +227,7 @@ def _lists(routes: Routes) -> None:
                 after=after,
                 limit=query.limit + 1,
             )
-        shown = [
-            PutOffOut(rule=v.rule, identity=v.identity, verdict=v.verdict, text=v.text)
-            for v in found[: query.limit]
-        ]
-        following = found[query.limit - 1].number if len(found) > query.limit else None
-        return page(PutOffPage, shown, following)
-
-
-def _next(found: Sequence[Run], limit: int) -> str | None:
-    return found[limit - 1].id if len(found) > limit else None
+        return page_from(PutOffPage, found, query.limit, _put_off, lambda row: row.number)
 
 
 def _run(unit: UnitOfWork, name: str) -> Run:
@@ -275,5 +255,28 @@ def run_out(run: Run) -> RunOut:
     )
 
 
+def _rule(name: str, report: RuleReport) -> RuleReportOut:
+    return RuleReportOut(
+        rule=name,
+        counts=_counts(report.counts),
+        limit=report.limit,
+        limit_text=report.limit_text,
+        population=report.population,
+        lookback=report.lookback,
+        reason=report.reason,
+        cause=report.cause,
+    )
+
+
 def _counts(counts: Counts) -> CountsOut:
     return CountsOut(**asdict(counts))
+
+
+def _error(error: RunError) -> ErrorOut:
+    return ErrorOut(
+        rule=error.rule, identity=error.identity, code=error.code, message=error.message
+    )
+
+
+def _put_off(row: VerdictRow) -> PutOffOut:
+    return PutOffOut(rule=row.rule, identity=row.identity, verdict=row.verdict, text=row.text)
