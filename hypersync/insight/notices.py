@@ -58,11 +58,7 @@ def notices(
     yield from unlocked(unit, engine, now)
     yield from _broken(unit, now)
     yield from _errors(unit)
-    reasons = unit.silos.reasons()
-    for silo in sorted(unit.silos.paused()):
-        why = f": {reasons[silo]}" if reasons.get(silo) else ""
-        text = f"The silo {silo} is paused; nothing is written to it{why}"
-        yield Notice(severity=Severity.WARNING, text=text)
+    yield from _paused(unit)
     if engine.guards.simulate:
         text = "Simulation: runs plan and report only; nothing is asked, released or executed"
         yield Notice(severity=Severity.WARNING, text=text)
@@ -72,6 +68,18 @@ def notices(
     if not has_sign_in:
         text = "No sign-in is configured: these pages are shown on this machine only"
         yield Notice(severity=Severity.NOTE, text=text)
+
+
+def _paused(unit: UnitOfWork) -> Iterator[Notice]:
+    """Yield which silos are paused: by people nothing is written, by the engine nothing read."""
+    reasons, circuits = unit.silos.reasons(), unit.silos.circuits()
+    for silo in sorted(unit.silos.paused()):
+        why = reasons.get(silo, "")
+        if silo in circuits and why == circuits[silo].sentence:
+            text = f"The silo {silo} is {why}; until then nothing is read from it or written to it"
+        else:
+            text = f"The silo {silo} is paused; nothing is written to it{why and f': {why}'}"
+        yield Notice(severity=Severity.WARNING, text=text)
 
 
 def _broken(unit: UnitOfWork, now: datetime) -> Iterator[Notice]:

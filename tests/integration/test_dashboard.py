@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from hypersync.insight.dashboard import guarded
+from hypersync.model.circuit import CircuitState
 from hypersync.model.limit import parse_limit
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.ports.store.scans import Stretch
@@ -219,7 +220,18 @@ def test_a_silo_that_is_paused_is_said_on_every_page_with_its_reason(world):
         unit.silos.pause("dir", "moving \u202ehouse")
     said = "The silo dir is paused; nothing is written to it: moving [U+202E]house"
     assert ("warning", said) in banners(world)
-    assert "paused: moving [U+202E]house" in page(world)
+    assert "<p>moving [U+202E]house</p>" in page(world)
+
+
+def test_a_silo_that_the_engine_paused_is_neither_read_nor_written_until_it_is_tried(world):
+    state = CircuitState(failures=1, pauses=1, opened_at=NOON, until=NOON, because="no answer")
+    with world.app.store.begin() as unit:
+        unit.silos.count_failure("dir")
+        unit.silos.open_circuit("dir", state)
+    assert (
+        "warning",
+        f"The silo dir is {state.sentence}; until then nothing is read from it or written to it",
+    ) in banners(world)
 
 
 def test_a_blackout_is_said_while_it_is_in_force(tmp_path):

@@ -81,14 +81,11 @@ def _silo(silo: SiloNow, now: datetime, zone: str) -> SiloView:
     live = ", ".join(
         f"{wording.number(each.live)} {wording.visible(each.name, 40)}" for each in silo.types
     )
-    paused = ""
-    if silo.is_paused:
-        why = wording.visible(silo.paused_because, 200)
-        paused = f"paused: {why}" if why else "paused"
     return SiloView(
         name=wording.visible(silo.name, 60),
         live=live or "never scanned",
-        paused=paused,
+        is_paused=silo.is_paused,
+        paused_because=wording.visible(silo.paused_because, 300),
         scans=[_scan(each, silo, now, zone) for each in silo.scans],
     )
 

@@ -24,11 +24,12 @@ class ScanView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiloView:
-    """One silo with its last scans; ``paused`` says why nothing is written, empty when it is."""
+    """One silo with its last scans; ``paused_because`` is empty where nobody said."""
 
     name: str
     live: str
-    paused: str
+    is_paused: bool
+    paused_because: str
     scans: Sequence[ScanView]
 
 

@@ -28,7 +28,8 @@ def views() -> dict[str, object]:
             SiloView(
                 name="hr",
                 live="2 000 person",
-                paused="paused: moving house",
+                is_paused=True,
+                paused_because="moving house",
                 scans=[
                     ScanView(
                         stream="person",
