@@ -81,12 +81,14 @@ def _silo(silo: SiloNow, now: datetime, zone: str) -> SiloView:
     live = ", ".join(
         f"{wording.number(each.live)} {wording.visible(each.name, 40)}" for each in silo.types
     )
+    scans = [_scan(each, silo, now, zone) for each in silo.scans]
+    why = wording.visible(silo.paused_because, 300)
     return SiloView(
         name=wording.visible(silo.name, 60),
         live=live or "never scanned",
         is_paused=silo.is_paused,
-        paused_because=wording.visible(silo.paused_because, 300),
-        scans=[_scan(each, silo, now, zone) for each in silo.scans],
+        paused_because="" if any(why == each.reason for each in scans) else why,
+        scans=scans,
     )
 
 

@@ -24,7 +24,7 @@ class ScanView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiloView:
-    """One silo with its last scans; ``paused_because`` is empty where nobody said."""
+    """One silo with its last scans; ``paused_because`` is empty where a scan says it."""
 
     name: str
     live: str
