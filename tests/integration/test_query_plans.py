@@ -177,3 +177,14 @@ def test_a_walk_through_a_table_would_be_found(world):
     world.run()
     query = "SELECT id FROM object WHERE attributes = '{}'"
     assert walks(world, [query]) == {("object", query)}
+
+
+def test_a_delta_looks_again_at_what_was_missed_by_an_index_of_nothing_else(world):
+    world.run()
+    with traced(world) as statements, world.app.store.snapshot() as unit:
+        unit.objects.missed(1)
+    (asked,) = (each for each in statements if "misses > 0" in each)
+    with world.app.store.engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        steps = [row[3] for row in raw.execute(f"EXPLAIN QUERY PLAN {asked}")]
+    assert steps == ["SEARCH object USING INDEX ix_object_missed (silo_type=?)"]
