@@ -7,8 +7,8 @@ import json
 import signal
 import socket
 import sqlite3
-import time
 from datetime import timedelta
+from threading import Event, Timer
 from urllib.parse import urlsplit
 
 import pytest
@@ -220,8 +220,6 @@ def test_what_is_being_answered_is_finished_before_the_pages_stop():
         start("200 OK", [("Content-Type", "text/plain")])
         return [b"done"]
 
-    from threading import Event, Timer
-
     arrived, may_go_on = Event(), Event()
     taken = listen("127.0.0.1", 0)
     port = taken.getsockname()[1]
@@ -243,11 +241,10 @@ def test_what_wakes_the_pages_may_be_written_to_until_they_have_stopped(monkeypa
     """The thread that stops them can be late: another may wake their loop before it does."""
 
     def late(waker):
+        done = Event()
+        waker.thunks.append(done.set)
         wake(waker)
-        for _ in range(500):
-            if not waker.thunks:
-                break
-            time.sleep(0.01)
+        done.wait(5)
         wake(waker)
 
     wake = trigger._physical_pull
