@@ -151,6 +151,14 @@ def test_lists_are_pages_that_follow_each_other(ann):
     assert 'rel="next"' not in last.headers["Link"]
 
 
+def test_a_page_that_is_just_full_is_the_last(ann):
+    for number in range(3):
+        asked(ann, 1, rule=f"rule-{number}", first=number)
+    found = ann.get("/requests", limit=3).json
+    assert len(found["items"]) == 3
+    assert found["next"] is None
+
+
 def test_a_cursor_is_of_its_list(ann):
     asked(ann, 3)
     cursor = ann.get("/actions", limit=1).json["next"]
