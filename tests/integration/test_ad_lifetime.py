@@ -11,11 +11,13 @@ from hypersync.connectors.ad.lifetime import oldest_cursor
 from hypersync.connectors.ad.values import moment_of
 from hypersync.connectors.directory.wire import Busy, Entry
 from hypersync.errors import CursorLost
+from hypersync.model.objects import ScanEvent
 from tests.ad_scripted import Scripted, answer
 from tests.ad_silos import Corner, connect, cursor_of, scan
 from tests.samba import CONFIGURATION, Samba
 
 SERVICE = f"CN=Directory Service,CN=Windows NT,CN=Services,{CONFIGURATION}"
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,10 @@ def test_a_cursor_is_lost_before_the_domain_forgets_what_was_deleted(
     corner: Corner, silo: AdConnector, tombstones: str, deleted: str, hours: int
 ):
     remember(corner.server, tombstones, deleted)
-    assert_good_until(silo, timedelta(hours=hours))
+    span = timedelta(hours=hours)
+    assert scan_from(silo, span - HOUR)
+    with pytest.raises(CursorLost, match=f"more than {span.days} days ago"):
+        scan_from(silo, span + HOUR)
 
 
 def test_where_the_lifetime_may_not_be_read_fifty_days_are_old_enough(
@@ -54,7 +59,9 @@ def test_where_the_lifetime_may_not_be_read_fifty_days_are_old_enough(
 ):
     remember(corner.server, "180", "")
     corner.server.tool("dsacl", "set", f"--objectdn={SERVICE}", "--sddl=(D;;RPLCLO;;;AU)")
-    assert_good_until(silo, timedelta(days=50))
+    assert scan_from(silo, timedelta(days=50) - HOUR)
+    with pytest.raises(CursorLost, match="more than 50 days ago"):
+        scan_from(silo, timedelta(days=50) + HOUR)
 
 
 def remember(server: Samba, tombstones: str, deleted: str) -> None:
@@ -66,15 +73,11 @@ def remember(server: Samba, tombstones: str, deleted: str) -> None:
     server.modify(f"dn: {SERVICE}\nchangetype: modify\n{lines}")
 
 
-def assert_good_until(silo: AdConnector, span: timedelta) -> None:
+def scan_from(silo: AdConnector, age: timedelta) -> list[ScanEvent]:
+    """Scan from a cursor that is so old."""
     mark = Mark.read(cursor_of(scan(silo)))
-    assert scan(silo, aged(mark, span - timedelta(hours=1)))
-    with pytest.raises(CursorLost, match=f"more than {span.days} days ago"):
-        scan(silo, aged(mark, span + timedelta(hours=1)))
-
-
-def aged(mark: Mark, span: timedelta) -> str:
-    return replace(mark, time=f"{moment_of(mark.time) - span:%Y%m%d%H%M%S}.0Z").text
+    then = f"{moment_of(mark.time) - age:%Y%m%d%H%M%S}.0Z"
+    return scan(silo, replace(mark, time=then).text)
 
 
 # --- what Samba does not answer ----------------------------------------------------------------

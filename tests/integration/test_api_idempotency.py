@@ -103,6 +103,7 @@ def test_what_failed_here_may_be_sent_again(ann):
 def test_a_key_that_is_none_is_refused(ann, key):
     _, address, body = asked(ann)
     problem(ann.post(f"{address}/approve", body, key=key), 422, "invalid")
+    assert ann.world.rows("decision") == []
 
 
 def test_keys_are_not_stored(ann):

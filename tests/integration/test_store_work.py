@@ -126,6 +126,8 @@ def test_leases_of_other_names_are_free(store):
     with store.begin() as unit:
         unit.leases.take("sync", "ann", NOW)
         unit.leases.take("scan:hr", "bob", NOW)
+        holders = [unit.leases.holder(name, NOW) for name in ("sync", "scan:hr", "scan:crm")]
+    assert holders == ["ann", "bob", None]
 
 
 def test_a_lease_is_free_when_it_was_given_back_or_ran_out(store):

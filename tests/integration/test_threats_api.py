@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -222,12 +223,16 @@ def test_S14_a_form_is_not_json(tmp_path):
     browser = pages(tmp_path)
     account(browser.world, "ann")
     enter(browser, "ann")
+    ids = browser.world.suspend(2)
+    address = f"/api/v1/requests/{browser.world.ask(ids).id}"
+    given = json.dumps({"digest": browser.open(address).json["digest"]})
     headers = {**browser.headers, "X-CSRF-Token": browser.form("/report/runs")["csrf"]}
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
         sent = browser.client().post(
-            "/api/v1/actions/approve", data=b"{}", content_type=kind, headers=headers
+            f"{address}/approve", data=given, content_type=kind, headers=headers
         )
         problem(sent, 415, "unsupported_media_type")
+    assert browser.world.states(ids) == [SUSPENDED] * 2
 
 
 def test_S15_S17_no_answer_is_framed_and_the_host_is_ours(ann):
