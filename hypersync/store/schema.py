@@ -1,68 +1,59 @@
 """The schema's version: upgrade it, and refuse what this program does not know.
 
-Migrations run from code; there is no ``alembic.ini`` to lose.
+A database that is at the newest revision, as it is at almost every start, is opened without
+Alembic, whose import takes a fifth of such a start: it is imported where something is to be done.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 
 from hypersync.errors import StoreNewer, StoreOlder
 from hypersync.shipped import shipped
 from hypersync.store.engine import refusals
 
-
-def _config(engine: Engine) -> Config:
-    config = _settings()
-    config.attributes["engine"] = engine
-    return config
-
-
-def _settings() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
-    return config
-
-
-@cache
-def _scripts() -> ScriptDirectory:
-    """Return the migrations, each of them a file that is compiled and run when it is read."""
-    return ScriptDirectory.from_config(_settings())
+_VERSION = "alembic_version"
 
 
 def current(engine: Engine) -> str | None:
-    """Return the revision the database is at, ``None`` when it is empty."""
+    """Return the revision the database is at, ``None`` when it is empty.
+
+    Several, which no program of ours writes, are returned in one text, which is no revision.
+    """
     with refusals(), engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table(_VERSION):
+            return None
+        found = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSION}").scalars()  # noqa: S608 - our own
+        return ", ".join(sorted(found)) or None
 
 
-def newest() -> str | None:
-    """Return the revision this program wants."""
-    return _scripts().get_current_head()
+@cache
+def newest() -> str:
+    """Return the revision this program wants: its migrations are files by number."""
+    return max(path.name for path in shipped("migrations").glob("versions/[0-9]*_*.py"))[:4]
 
 
 def upgrade(engine: Engine) -> None:
     """Bring the database to the newest revision; raises `StoreNewer` when it is beyond that."""
-    _refuse_newer(engine)
+    _refuse_newer(current(engine))
     _upgrade(engine)
 
 
 def _upgrade(engine: Engine) -> None:
+    from hypersync.store import migrating
+
     with refusals():
-        command.upgrade(_config(engine), "head")
+        migrating.upgrade(engine)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take the database back to an older revision, with its data where the older one has room."""
+    from hypersync.store import migrating
+
     with refusals():
-        command.downgrade(_config(engine), revision)
+        migrating.downgrade(engine, revision)
 
 
 def prepare(engine: Engine) -> None:
@@ -75,7 +66,7 @@ def prepare(engine: Engine) -> None:
     if found is None:
         _upgrade(engine)
         return
-    _refuse_newer(engine)
+    _refuse_newer(found)
     if found != newest():
         raise StoreOlder(
             f"the database is at revision {found}, this program needs {newest()}; "
@@ -83,14 +74,13 @@ def prepare(engine: Engine) -> None:
         )
 
 
-def _refuse_newer(engine: Engine) -> None:
-    found = current(engine)
-    if found is None:
+def _refuse_newer(found: str | None) -> None:
+    if found in (None, newest()):
         return
-    try:
-        _scripts().get_revision(found)
-    except CommandError as error:
+    from hypersync.store import migrating
+
+    if not migrating.knows(found):
         raise StoreNewer(
             f"the database is at revision {found}, which this program does not know; it was "
             "written by a newer HyperSync: install that version or restore a backup"
-        ) from error
+        )

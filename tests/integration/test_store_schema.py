@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -11,6 +13,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import StatementError
 
 from hypersync.errors import StoreError, StoreNewer
+from hypersync.store import migrating
 from hypersync.store.engine import WRITE, open_engine
 from hypersync.store.schema import current, downgrade, newest, prepare, upgrade
 from hypersync.store.tables import metadata, run
@@ -79,6 +82,31 @@ def test_a_database_from_a_newer_version_is_refused(engine):
     write(engine, "UPDATE alembic_version SET version_num = '9999'")
     for ready in (prepare, upgrade):
         with pytest.raises(StoreNewer, match="9999"):
+            ready(engine)
+
+
+def test_the_newest_revision_is_the_last_of_the_migrations():
+    assert newest() == migrating.scripts().get_current_head()
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_what_migrates_it(engine):
+    prepare(engine)
+    opening = (
+        "import sys; from hypersync.store.engine import open_engine; "
+        "from hypersync.store.schema import prepare; prepare(open_engine(sys.argv[1])); "
+        "sys.exit('alembic' in sys.modules)"
+    )
+    url = engine.url.render_as_string()
+    done = subprocess.run([sys.executable, "-c", opening, url], timeout=60)  # noqa: S603 - our own
+    assert done.returncode == 0
+
+
+@both_databases_empty
+def test_a_database_at_two_revisions_at_once_is_refused(engine):
+    prepare(engine)
+    write(engine, "INSERT INTO alembic_version VALUES ('0001')")
+    for ready in (prepare, upgrade):
+        with pytest.raises(StoreNewer, match=f"0001, {newest()}"):
             ready(engine)
 
 
