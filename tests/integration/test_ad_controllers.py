@@ -78,6 +78,22 @@ def test_an_old_copy_of_the_directory_is_noticed_however_many_changes_came_since
     assert seen(scan(silo))[corner.guid("ann")]["title"] == "Clerk"
 
 
+@pytest.mark.parametrize("way", ["dirsync", "usn"])
+def test_a_cursor_that_was_made_after_a_session_began_is_no_sign_of_a_controller_set_back(
+    domain_controller: Samba, way: str
+):
+    corner = _with_people(domain_controller)
+    silo = connect(domain_controller, corner.types, delta=way)
+    (types,) = silo.streams()
+    with silo.open() as session:
+        assert session.schema()  # it looks at the controller
+        corner.set("bob", "title", "Head")
+        cursor = cursor_of(scan(silo))
+        corner.set("ann", "title", "Boss")
+        found = seen([event for batch in session.scan(types, cursor) for event in batch])
+        assert found[corner.guid("ann")]["title"] == "Boss"
+
+
 def test_a_restored_backup_is_noticed_by_its_new_invocation(corner: Corner):
     server = corner.server
     silo = connect(server, corner.types)

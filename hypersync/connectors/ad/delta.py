@@ -26,12 +26,14 @@ from typing import Final, TypeVar
 from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.dirsync import Touched
 from hypersync.connectors.ad.members import number_of
-from hypersync.connectors.ad.place import ANCHOR, AdPlace, any_of, chunks, first, guid_filter
+from hypersync.connectors.ad.place import ANCHOR, AdPlace, any_of, chunks, first
 from hypersync.connectors.ad.reading import Reader
 from hypersync.connectors.ad.representation import references_of
 from hypersync.connectors.ad.usn import SHOW_DELETED
-from hypersync.connectors.ad.values import escaped_bytes, guid_text
-from hypersync.connectors.directory.wire import Entry, Lost, escaped
+from hypersync.connectors.ad.values import guid_text
+from hypersync.connectors.directory.answers import escaped_bytes
+from hypersync.connectors.directory.tree import ANY
+from hypersync.connectors.directory.wire import Among, Entry, Lost, escaped
 from hypersync.errors import ScanFailed, SiloRefused
 from hypersync.model.objects import Batch, Changed, Deleted, DeletionKind, ScanEvent
 
@@ -158,9 +160,11 @@ class Changes:
     ) -> tuple[list[ScanEvent], dict[bytes, Entry]]:
         if not guids:
             return [], {}
-        filter_ = f"(&{place.filter}{any_of([guid_filter(each) for each in guids])})"
         wanted = sorted({*place.requested, *self._besides})
-        entries = self._asked(lambda: self._wire.find(place.base, filter_, wanted))
+        among = Among(ANCHOR, guids)
+        entries = self._asked(
+            lambda: self._wire.find(place.base, place.filter, wanted, among=among)
+        )
         if place.is_one_level:
             entries = [each for each in entries if place.holds(each.dn)]
         return self._asked(lambda: self._reader.events(place, entries)), _by_guid(entries)
@@ -169,9 +173,11 @@ class Changes:
         """Find objects wherever they are now, deleted or not."""
         if not guids:
             return {}
-        filter_ = any_of([guid_filter(each) for each in guids])
+        among = Among(ANCHOR, guids)
         entries = self._asked(
-            lambda: self._wire.find(self._context, filter_, _FOUND, controls=[SHOW_DELETED])
+            lambda: self._wire.find(
+                self._context, ANY, _FOUND, controls=[SHOW_DELETED], among=among
+            )
         )
         for entry in entries:
             self._reader.remember(entry)

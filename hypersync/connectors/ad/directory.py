@@ -98,6 +98,7 @@ class AdDirectory(Directory):
 
     def __init__(self, wire: Wire, types: dict[str, AttributeType], root: Raw) -> None:
         super().__init__(wire, types, _values(root, "namingContexts"), has_assertions=False)
+        self._fresh: Raw | None = root
         self.has_dirsync = DIRSYNC in _values(root, "supportedControl")
 
     @classmethod
@@ -114,8 +115,11 @@ class AdDirectory(Directory):
         return kind is not None and kind.is_read_only and kind.name.lower() in COMPUTED
 
     def controller(self) -> Controller:
-        """Ask who the server is and how far it is; raises `Lost` and `SiloRefused`."""
-        root = _root(self.wire)
+        """Ask who the server is and how far it is; raises `Lost` and `SiloRefused`.
+
+        The first time how far it was when it was looked at, which is told by the same entry.
+        """
+        root, self._fresh = self._fresh or _root(self.wire), None
         service = _values(root, "dsServiceName")[0]
         found = self.wire.find(service, ANY, ["invocationId"], base_only=True)
         invocation = first(found[0].raw, "invocationId") if found else None

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from hypersync.connectors.ad.options import AdTypeOptions, naming_context
 from hypersync.connectors.ad.values import (
     ACCOUNT_ENABLED,
     CONTROL,
-    escaped_bytes,
     guid_bytes,
     guid_text,
 )
-from hypersync.connectors.directory.answers import Raw
+from hypersync.connectors.directory.answers import Raw, escaped_bytes
 from hypersync.connectors.directory.tree import Place
 from hypersync.connectors.directory.wire import Entry
 from hypersync.model.names import is_below, normal, split
@@ -123,8 +123,15 @@ def first(raw: Raw, name: str) -> bytes | None:
     """Return the first value of an attribute, whatever the case of its name."""
     values = raw.get(name)
     if values is None:
-        values = next((raw[each] for each in raw if each.lower() == name.lower()), ())
+        spelled = _spelled(name, tuple(raw))
+        values = () if spelled is None else raw[spelled]
     return values[0] if values else None
+
+
+@lru_cache(maxsize=1_000)
+def _spelled(name: str, names: tuple[str, ...]) -> str | None:
+    """Return how a name is spelled among others; entries of one type have the same names."""
+    return next((each for each in names if each.lower() == name.lower()), None)
 
 
 def guid_filter(raw: bytes) -> str:

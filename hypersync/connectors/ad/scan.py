@@ -23,12 +23,12 @@ from hypersync.connectors.ad.delta import Changes
 from hypersync.connectors.ad.directory import AdDirectory, Controller
 from hypersync.connectors.ad.dirsync import RIGHT, DirSync, NoRight
 from hypersync.connectors.ad.lifetime import UNASKED, oldest_cursor
-from hypersync.connectors.ad.place import AdPlace, first, guid_filter
+from hypersync.connectors.ad.place import ANCHOR, AdPlace, first
 from hypersync.connectors.ad.reading import Reader
 from hypersync.connectors.ad.usn import SHOW_DELETED, Numbers
 from hypersync.connectors.ad.values import guid_bytes, moment_of
 from hypersync.connectors.directory.tree import ANY
-from hypersync.connectors.directory.wire import Lost
+from hypersync.connectors.directory.wire import Among, Lost
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused
 from hypersync.model.objects import Anchors, Batch, Checkpoint, Complete
 
@@ -74,6 +74,8 @@ class Scan:
     def delta(self, mark: Mark) -> Iterator[Batch]:
         """Report what changed; raises `ScanFailed` and `CursorLost`."""
         controller = self._controller()
+        if controller.usn < mark.usn:  # that may be how far it was before the mark was made
+            controller = self._controller()
         self._verify(mark, controller)
         self._check_bases()
         following = replace(mark, usn=controller.usn, time=controller.time, url=controller.url)
@@ -147,9 +149,11 @@ class Scan:
         if mark.witness is None:
             return
         anchor, number = mark.witness
-        filter_ = guid_filter(guid_bytes(anchor))
+        among = Among(ANCHOR, [guid_bytes(anchor)])
         found = _asked(
-            lambda: self._wire.find(self._context, filter_, ["uSNChanged"], controls=[SHOW_DELETED])
+            lambda: self._wire.find(
+                self._context, ANY, ["uSNChanged"], controls=[SHOW_DELETED], among=among
+            )
         )
         known = first(found[0].raw, "uSNChanged") if found else None
         if known is None:

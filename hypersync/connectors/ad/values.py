@@ -166,8 +166,3 @@ def is_enabled(control: bytes) -> bool:
 def with_enabled(control: int, *, enabled: bool) -> int:
     """Return ``userAccountControl`` with our bit changed and every other bit kept."""
     return control & ~ACCOUNT_DISABLED if enabled else control | ACCOUNT_DISABLED
-
-
-def escaped_bytes(raw: bytes) -> str:
-    """Return raw bytes as they stand in a filter."""
-    return "".join(f"\\{each:02x}" for each in raw)

@@ -151,11 +151,19 @@ class Control(NamedTuple):
     value: bytes | None = None
 
 
+class Among(NamedTuple):
+    """Values as they are stored, one at least, of which an entry has to have one."""
+
+    name: str
+    values: Sequence[bytes]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """What is searched for; ``scope`` is what RFC 4511 numbers 0 to 2.
 
-    ``are_alike`` says that the entries will differ in few values, which may be read sooner.
+    Where ``among`` is said, entries have to fit that and the filter. ``are_alike`` says that the
+    entries will differ in few values, which may be read sooner.
     """
 
     base: str
@@ -163,7 +171,21 @@ class Search:
     attributes: Sequence[str]
     scope: int
     controls: Sequence[Control] = ()
+    among: Among | None = None
     are_alike: bool = False
+
+    @property
+    def whole_filter(self) -> str:
+        """The filter as text, with ``among`` in it."""
+        if self.among is None:
+            return self.filter
+        terms = (f"({self.among.name}={escaped_bytes(each)})" for each in self.among.values)
+        return f"(&{self.filter}(|{''.join(terms)}))"
+
+
+def escaped_bytes(raw: bytes) -> str:
+    """Return raw bytes as they stand in a filter."""
+    return "".join(f"\\{each:02x}" for each in raw)
 
 
 BASE, ONE_LEVEL, SUBTREE = 0, 1, 2

@@ -149,7 +149,7 @@ class CLink:
             lambda: self._connection.search_ext(
                 search.base,
                 search.scope,
-                search.filter,
+                search.whole_filter,
                 list(search.attributes) or [_NOTHING],
                 serverctrls=_sent(search.controls),
             ),

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ssl
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
+from hypersync.connectors.directory import ber
 from hypersync.connectors.directory.address import Address
 from hypersync.connectors.directory.answers import Entry
 from hypersync.connectors.directory.ber import message_end, says_result, search_entry
@@ -26,11 +28,13 @@ with warnings.catch_warnings():
         LDAPInvalidFilterError,
         LDAPInvalidValueError,
         LDAPObjectClassError,
+        LDAPSocketOpenError,
     )
+    from ldap3.operation.search import compile_filter, parse_filter
     from ldap3.protocol.sasl.sasl import send_sasl_negotiation
     from ldap3.strategy.base import RESPONSE_COMPLETE, SESSION_TERMINATED_BY_SERVER
     from ldap3.strategy.sync import SyncStrategy
-    from ldap3.utils.asn1 import decode_message_fast
+    from ldap3.utils.asn1 import decode_message_fast, encode
 
 __all__ = [
     "LOCAL_ERRORS",
@@ -38,6 +42,7 @@ __all__ = [
     "Tls",
     "connection_to",
     "decode_message_fast",
+    "filter_of",
     "ldap3",
     "send_sasl_negotiation",
 ]
@@ -60,6 +65,9 @@ _ANSWERS = {
     "modDNRequest": "modDNResponse",
     "extendedReq": "extendedResp",
 }
+_SEARCH = {"type": "searchRequest"}
+_FILTERS = 200
+"""So many filters are remembered as they are sent; those of the object types come each time."""
 _OCTETS = 4
 _RECEIVE_SIZE = 1 << 18
 
@@ -80,6 +88,19 @@ class _RawStrategy(SyncStrategy):  # type: ignore[misc] # the library has no typ
     def has_more(self) -> bool:
         """Tell whether more came than was asked for."""
         return bool(self._rest)
+
+    def ask(self, request: bytes) -> tuple[list[Any], dict[str, Any]]:
+        """Send a search request that is written already; return what it found, and the result.
+
+        Raises what the library does.
+        """
+        if not self.connection.listening:
+            raise LDAPSocketOpenError("unable to send message, socket is not open")
+        number = self.connection.server.next_message_id()
+        self.connection.request = self._outstanding[number] = _SEARCH
+        self.connection.socket.sendall(ber.sequence(ber.integer(number), request))
+        found: tuple[list[Any], dict[str, Any]] = self.get_response(number)
+        return found
 
     def _open_socket(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
         try:
@@ -200,6 +221,14 @@ class Tls(ldap3.Tls):  # type: ignore[misc] # the library has no types
         except (OSError, ValueError) as error:
             self.failure = error
             raise
+
+
+@lru_cache(maxsize=_FILTERS)
+def filter_of(text: str) -> bytes:
+    """Return a filter as it is sent; raises what the library does when it is none."""
+    parsed = parse_filter(text, None, True, None, None, False)
+    written: bytes = encode(compile_filter(parsed.elements[0]))
+    return written
 
 
 def connection_to(url: str, address: Address, tls: Tls) -> Any:  # noqa: ANN401 - the library has no types

@@ -10,9 +10,6 @@ from hypersync.connectors.directory import kerberos
 from hypersync.connectors.directory.address import Address
 from hypersync.connectors.directory.alike import Alike
 from hypersync.connectors.directory.answers import (
-    BASE,
-    ONE_LEVEL,
-    SUBTREE,
     Answer,
     Code,
     Control,
@@ -29,12 +26,13 @@ from hypersync.connectors.directory.client import (
     LDAPException,
     Tls,
     connection_to,
+    filter_of,
     ldap3,
 )
+from hypersync.connectors.directory.requests import search_request
 from hypersync.connectors.directory.tls import context_of, why
 from hypersync.errors import SiloBusy, SiloRefused, SiloUnreachable
 
-_SCOPES = {BASE: ldap3.BASE, ONE_LEVEL: ldap3.LEVEL, SUBTREE: ldap3.SUBTREE}
 _KINDS = {
     "delete": ldap3.MODIFY_DELETE,
     "add": ldap3.MODIFY_ADD,
@@ -131,23 +129,16 @@ class Ldap3Link:
         read_entry = self._alike.search_entry if search.are_alike else search_entry
         self._connection.strategy.read_entry = read_entry
         with _broken_becomes_lost():
-            self._connection.search(
-                search.base,
-                search.filter,
-                search_scope=_SCOPES[search.scope],
-                attributes=list(search.attributes),
-                controls=_sent(search.controls),
-            )
-        found = self._connection.response or ()
-        last = self._connection.result
+            found, last = self._connection.strategy.ask(search_request(search, filter_of))
+        result = _result_of(last)
         references = [
             uri for each in found if not isinstance(each, Entry) for uri in each.get("uri") or ()
         ]
         return Answer(
             [each for each in found if isinstance(each, Entry)],
-            _result(self._connection),
+            result,
             last["controls"],
-            (*references, *_result(self._connection).referrals),
+            (*references, *result.referrals),
         )
 
     def add(self, dn: str, attributes: Raw, controls: Sequence[Control]) -> Result:
@@ -205,6 +196,9 @@ def _sent(controls: Sequence[Control]) -> list[Control] | None:
 
 
 def _result(connection: Any) -> Result:  # noqa: ANN401 - the library has no types
-    found = connection.result
+    return _result_of(connection.result)
+
+
+def _result_of(found: Mapping[str, Any]) -> Result:
     referrals = tuple(map(str, found.get("referrals") or ()))
     return Result(int(found["result"]), str(found["message"] or ""), referrals)

@@ -22,6 +22,7 @@ from hypersync.connectors.directory.answers import (
     NOT_NOW,
     ONE_LEVEL,
     SUBTREE,
+    Among,
     Answer,
     Code,
     Control,
@@ -38,6 +39,7 @@ from hypersync.errors import ScanFailed, SiloBusy, SiloRefused, SiloUnreachable
 
 __all__ = [
     "ASSERTION",
+    "Among",
     "Answer",
     "Busy",
     "Code",
@@ -176,13 +178,16 @@ class Wire:
         *,
         base_only: bool = False,
         controls: Sequence[Control] = (),
+        among: Among | None = None,
     ) -> list[Entry]:
         """Search for a few entries; none when ``base`` is not there.
 
         Raises `Lost`, `Busy`, and `SiloRefused` for every other answer but success and no such
         object.
         """
-        answer = self.search(base, filter_, attributes, base_only=base_only, controls=controls)
+        answer = self.search(
+            base, filter_, attributes, base_only=base_only, controls=controls, among=among
+        )
         if answer.result.is_(Code.NO_SUCH_OBJECT):
             return []
         if answer.result.code:
@@ -198,11 +203,19 @@ class Wire:
         *,
         base_only: bool = False,
         controls: Sequence[Control] = (),
+        among: Among | None = None,
     ) -> Answer:
         """Search once and return whatever comes, the controls of the answer too; raises `Lost`."""
         scope = BASE if base_only else SUBTREE
         return self._search(
-            Search(base=base, filter=filter_, attributes=attributes, scope=scope, controls=controls)
+            Search(
+                base=base,
+                filter=filter_,
+                attributes=attributes,
+                scope=scope,
+                controls=controls,
+                among=among,
+            )
         )
 
     def _search(self, search: Search) -> Answer:
