@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,96 +15,14 @@ from hypersync.insight.notices import notices
 from hypersync.model.actions import ActionState
 from hypersync.model.circuit import CircuitTerms
 from hypersync.model.objects import Operation, Refused, RetryAfter, Unknown
-from hypersync.model.requests import RequestKind, RequestState
+from hypersync.model.requests import RequestState
 from hypersync.model.scans import ScanState
 from hypersync.pipeline.circuit import circuits_of
 from hypersync.pipeline.outcomes import MOST_ATTEMPTS
-from tests.asking import Stopped
-from tests.pages import Browser
+from tests.circuits import CIRCUIT, MANY, Watched, mails, watched, watched_actions, with_door
 from tests.postgresql import both_databases
-from tests.worlds import TITLES, World
 
-PEOPLE = "people: {ann: {name: Ann, email: ann@example.org, roles: [approver]}}"
-MANY = TITLES.replace("limit: 2", "limit: 90")
-CIRCUIT = "    circuit: {failures: 3, pause: 10m, longest: 30m}\n"
-
-
-class Counted:
-    """A connector that counts how often somebody opens a session."""
-
-    def __init__(self, inner) -> None:
-        self._inner = inner
-        self.opened = 0
-        self.can_write = True
-
-    def __getattr__(self, name):
-        return getattr(self._inner, name)
-
-    @contextmanager
-    def open(self):
-        self.opened += 1
-        with self._inner.open() as session:
-            yield session
-
-
-class Watched(World):
-    """A world that counts how often its directory is opened."""
-
-    def _started(self):
-        started = super()._started()
-        self.door = Counted(started.connectors["dir"])
-        connectors = {**started.connectors, "dir": self.door}
-        silos = replace(started.engine.silos, connectors=connectors)
-        return replace(started, connectors=connectors, engine=replace(started.engine, silos=silos))
-
-    @property
-    def state(self):
-        with self.app.store.snapshot() as unit:
-            return unit.silos.circuit("dir")
-
-    @property
-    def paused(self):
-        with self.app.store.snapshot() as unit:
-            return unit.silos.paused()
-
-    def incidents(self, state=None):
-        with self.app.store.snapshot() as unit:
-            found = [unit.requests.get(row[0]) for row in self.rows("request")]
-        return [
-            each
-            for each in found
-            if each.kind is RequestKind.INCIDENT and (state is None or each.state is state)
-        ]
-
-    def events(self):
-        with self.app.store.snapshot() as unit:
-            found = reversed(unit.events.recent(200))
-        return [each.kind for each in found if each.kind.startswith("circuit")]
-
-    def retitle(self, title: str) -> None:
-        for number in range(6):
-            self.change(number, title=title)
-        self.scan("hr")
-
-    def titles(self) -> list[str]:
-        return [self.get(number).get("title") for number in range(6)]
-
-    def try_to_write(self, times: int) -> None:
-        """Sync so many times, far enough apart for what was put off to be due."""
-        for _ in range(times):
-            self.later(minutes=2)
-            self.sync()
-
-
-@pytest.fixture
-def watched(tmp_path, database_url):
-    made = Watched(tmp_path, MANY, more=PEOPLE, limits=CIRCUIT, database=database_url)
-    made.people(range(6), title="old")
-    for number in range(6):
-        made.account(number, title="old")
-    made.run()
-    yield made
-    made.close()
+__all__ = ["watched"]
 
 
 @pytest.fixture
@@ -245,9 +162,7 @@ class NeverBegun:
 def test_what_was_not_begun_waits_and_is_not_in_doubt(watched, error, is_paused):
     watched.retitle("new")
     app = watched.app
-    door = NeverBegun(app.connectors["dir"], error)
-    silos = replace(app.engine.silos, connectors={**app.connectors, "dir": door})
-    watched.app = replace(app, engine=replace(app.engine, silos=silos))
+    watched.app = with_door(app, "dir", NeverBegun(app.connectors["dir"], error))
     watched.try_to_write(1)
     assert {each.state for each in watched_actions(watched)} == {ActionState.QUEUED}
     assert bool(watched.paused) is is_paused
@@ -339,11 +254,6 @@ def test_what_lost_its_outcome_is_read_back_by_the_try(watched):
     assert {row.state for row in watched_actions(watched)} == {ActionState.SUCCEEDED}
 
 
-def watched_actions(world):
-    with world.app.store.snapshot() as unit:
-        return unit.actions.get([row[1] for row in world.rows("action")])
-
-
 @both_databases
 def test_of_several_processes_one_tries(opened):
     opened.later(minutes=11)
@@ -432,13 +342,6 @@ def test_other_silos_go_on(opened):
 
 
 # --- people --------------------------------------------------------------------------------------
-
-
-def mails(world):
-    stopped = Stopped(store=world.app.store, settings=world.app.settings)
-    browser = Browser(stopped, time=world.clock.time)
-    browser.post_office()
-    return browser.bag.messages
 
 
 def test_people_get_one_mail_however_often_the_silo_is_paused_again(opened):

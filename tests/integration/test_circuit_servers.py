@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from hypersync.pipeline.circuit import Circuit
 from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.ports.connector import Connector, Session
+from tests.circuits import with_door
 from tests.cutting import CuttableWire
 from tests.databases import open_store
 from tests.ldap_proxy import relaying
@@ -123,24 +124,38 @@ class Project:
         path.write_text(text, encoding="utf-8")
 
 
-def check_that_it_is_paused_and_goes_on(project: Project, stop, start, titles) -> None:
-    """Stop the server until it is paused, start it, and see that everything is written."""
+@dataclass(frozen=True)
+class Stoppable:
+    """A project, and its target's real server, which can be stopped."""
+
+    project: Project
+    stop: Callable[[], None]
+    start: Callable[[], None]
+    titles: Callable[[], set[str]]
+
+
+@pytest.mark.parametrize("kind", ["directory", "database"])
+def test_a_server_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
+    request: pytest.FixtureRequest, kind: str
+):
+    server: Stoppable = request.getfixturevalue(f"stoppable_{kind}")
+    project = server.project
     project.sync()
     project.retitle("new")
-    stop()
+    server.stop()
     project.sync(2)
     assert project.paused == ""
     project.sync()
     assert project.paused.startswith("paused by the engine since 2026-03-02 08:0")
     assert len(project.incidents) == 1
-    start()
+    server.start()
     project.start()  # another process
     project.sync(2)  # it answers, and is left alone until the pause is over
-    assert titles() == {"old"}
+    assert server.titles() == {"old"}
     project.later(minutes=15)
     run = project.sync()
     assert run.counts.errors == 0
-    assert titles() == {"new"}
+    assert server.titles() == {"new"}
     assert (project.paused, project.incidents) == ("", [])
 
 
@@ -178,12 +193,9 @@ def titles_of(slapd: Slapd) -> set[str]:
     }
 
 
-def test_a_directory_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
-    directory: Project, slapd: Slapd
-):
-    check_that_it_is_paused_and_goes_on(
-        directory, slapd.stop, slapd.start, lambda: titles_of(slapd)
-    )
+@pytest.fixture
+def stoppable_directory(directory: Project, slapd: Slapd) -> Stoppable:
+    return Stoppable(directory, slapd.stop, slapd.start, lambda: titles_of(slapd))
 
 
 def test_a_directory_that_lets_in_and_then_breaks_off_is_paused_and_its_actions_wait(
@@ -225,9 +237,7 @@ def broken_off(app: App, cut: Callable[[], None]) -> App:
                 cut()
                 yield session
 
-    connectors = {**app.connectors, "target": Door()}
-    silos = replace(app.engine.silos, connectors=connectors)
-    return replace(app, connectors=connectors, engine=replace(app.engine, silos=silos))
+    return with_door(app, "target", Door())
 
 
 def test_a_directory_that_refuses_the_password_is_asked_once_and_no_more(
@@ -267,12 +277,12 @@ def read_until_it_breaks(connector: Connector, cut: Callable[[], None]) -> None:
                 cut()
 
 
-def check_that_it_counts(project: Project, error: ScanFailed) -> None:
-    """See that the error of a scan is taken for a session that was lost."""
+def paused_by(project: Project, error: ScanFailed) -> str:
+    """Tell the circuit of the error of a scan, and return why the target is paused then."""
     circuit = Circuit("target", CircuitTerms(failures=1), project.app.engine.open_request)
     with project.app.store.begin() as unit:
         circuit.broke(unit, error, project.clock.now())
-    assert project.paused
+    return project.paused
 
 
 def test_a_scan_whose_directory_dies_is_a_session_that_was_lost(tmp_path: Path):
@@ -282,7 +292,7 @@ def test_a_scan_whose_directory_dies_is_a_session_that_was_lost(tmp_path: Path):
         project = Project(tmp_path / "project", target, "employeeNumber")
         with pytest.raises(ScanFailed) as caught:
             read_until_it_breaks(project.app.connectors["target"], slapd.kill)
-    check_that_it_counts(project, caught.value)
+    assert paused_by(project, caught.value)
     project.close()
 
 
@@ -319,9 +329,8 @@ def crm(server: Server) -> Sql:
     return made
 
 
-def test_a_database_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
-    tmp_path: Path, server: Server, crm: Sql
-):
+@pytest.fixture
+def stoppable_database(tmp_path: Path, server: Server, crm: Sql) -> Iterator[Stoppable]:
     target = SQL.format(url=crm.url.replace("+psycopg", ""))
     project = Project(tmp_path / "project", target, "number")
 
@@ -332,7 +341,7 @@ def test_a_database_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
         crm.run("CHECKPOINT")  # the servers of the tests lose what was committed a moment ago
         server.stop()
 
-    check_that_it_is_paused_and_goes_on(project, stop, server.resume, titles)
+    yield Stoppable(project, stop, server.resume, titles)
     project.close()
 
 
@@ -345,7 +354,7 @@ def test_a_scan_whose_wire_breaks_is_a_session_that_was_lost(
         project = Project(tmp_path / "project", target, "number")
         with pytest.raises(ScanFailed) as caught:
             read_until_it_breaks(project.app.connectors["target"], wire.cut)
-    check_that_it_counts(project, caught.value)
+    assert paused_by(project, caught.value)
     project.close()
 
 

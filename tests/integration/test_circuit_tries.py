@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,8 +15,10 @@ from hypersync.pipeline import execute
 from hypersync.pipeline.circuit import circuits_of, resume
 from hypersync.pipeline.outcomes import MOST_ATTEMPTS
 from hypersync.store.schema import downgrade, upgrade
-from tests.integration.test_circuit import CIRCUIT, MANY, PEOPLE, Watched, mails, watched_actions
+from tests.circuits import mails, watched, watched_actions, with_door
 from tests.postgresql import both_databases
+
+__all__ = ["watched"]
 
 
 class Hooked:
@@ -57,23 +58,9 @@ class Hooked:
 
 def hook(world, **hooks) -> Hooked:
     """Put a hooked connector in the place of the directory's."""
-    app = world.app
-    door = Hooked(app.connectors["dir"], **hooks)
-    connectors = {**app.connectors, "dir": door}
-    silos = replace(app.engine.silos, connectors=connectors)
-    world.app = replace(app, connectors=connectors, engine=replace(app.engine, silos=silos))
+    door = Hooked(world.app.connectors["dir"], **hooks)
+    world.app = with_door(world.app, "dir", door)
     return door
-
-
-@pytest.fixture
-def watched(tmp_path, database_url):
-    made = Watched(tmp_path, MANY, more=PEOPLE, limits=CIRCUIT, database=database_url)
-    made.people(range(6), title="old")
-    for number in range(6):
-        made.account(number, title="old")
-    made.run()
-    yield made
-    made.close()
 
 
 @pytest.fixture
