@@ -375,7 +375,9 @@ rules:
     world.close()
 
 
-def test_a_membership_tells_the_anchor_of_its_member_beside_its_name(tmp_path):
+@pytest.fixture
+def joining(tmp_path):
+    """One account that is to be a member of one group."""
     rules = """\
 ruleset: staff
 defaults: {throttle: 1s, threshold: {limit: 50}}
@@ -387,36 +389,28 @@ rules:
     world.people(range(1))
     world.account(0, dn="cn=e0,ou=people,dc=x")
     world.group("all", "x")
-    (join,) = world.actions(world.run())
-    silos = world.app.engine.silos
-    with ExitStack() as stack, world.app.store.snapshot() as unit:
+    yield world
+    world.close()
+
+
+def test_a_membership_tells_the_anchor_of_its_member_beside_its_name(joining):
+    (join,) = joining.actions(joining.run())
+    silos = joining.app.engine.silos
+    with ExitStack() as stack, joining.app.store.snapshot() as unit:
         change = Reach(silos, join.silo, stack).change(unit, join)
     assert change.after == {"member": "cn=e0,ou=people,dc=x"}
     assert change.member == Member(silos.types["dir", "account"], join.after["member"])
-    world.close()
 
 
-def test_a_membership_of_unknown_outcome_is_not_believed_for_who_has_the_name_now(tmp_path):
-    rules = """\
-ruleset: staff
-defaults: {throttle: 1s, threshold: {limit: 50}}
-rules:
-  - {id: join, kind: membership, group: {slot: team, where: "cn == 'all'"}, member: account,
-     when: "hr.status == 'active'", mode: additive}
-"""
-    world = World(tmp_path, rules)
-    world.people(range(1))
-    world.account(0, dn="cn=e0,ou=people,dc=x")
-    world.group("all", "x")
-    world.dir.faults.outcomes.append(Unknown("no answer"))
-    (join,) = world.actions(world.run())
+def test_a_membership_of_unknown_outcome_is_not_believed_for_who_has_the_name_now(joining):
+    joining.dir.faults.outcomes.append(Unknown("no answer"))
+    (join,) = joining.actions(joining.run())
     assert join.state is S.UNKNOWN
-    world.account(0, dn="cn=another,ou=people,dc=x")
-    world.group("all", "x", "cn=e0,ou=people,dc=x")
-    world.dir.faults.outcomes.append(Refused("asked again"))
-    world.sync("delta")
-    assert world.again(join).error == "asked again"
-    world.close()
+    joining.account(0, dn="cn=another,ou=people,dc=x")
+    joining.group("all", "x", "cn=e0,ou=people,dc=x")
+    joining.dir.faults.outcomes.append(Refused("asked again"))
+    joining.sync("delta")
+    assert joining.again(join).error == "asked again"
 
 
 # --- rest ------------------------------------------------------------------------------------
