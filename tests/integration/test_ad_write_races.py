@@ -177,42 +177,40 @@ class OnceMovingLink(MeddledLink):
 
     def move(self, dn: str, rdn: str, parent: str | None, controls: Sequence[Control]) -> Result:
         self.moves += 1
-        if self.moves > 1:
-            return Result(Code.INSUFFICIENT_ACCESS.value)
-        return super().move(dn, rdn, parent, controls)
+        return super().move(dn, rdn, parent, controls) if self.moves == 1 else self.moved_back()
+
+    def moved_back(self) -> Result:
+        return Result(Code.INSUFFICIENT_ACCESS.value)
+
+
+class BreakingLink(OnceMovingLink):
+    """A connection that breaks when somebody is to be moved back."""
+
+    def moved_back(self) -> Result:
+        raise Lost("connection reset")
+
+
+def renamed_meanwhile(silo: Silo, dn: str, link: type[MeddledLink]) -> Outcome:
+    """Rename ann, while somebody gives her name to bob; return what became of it."""
+    change = silo.change(Operation.RENAME, silo.corner.guid("ann"), None, {"dn": dn})
+    with meddled(silo, lambda: swap(silo), link) as (session, _):
+        (outcome,) = session.apply([change])
+    return outcome
 
 
 def test_who_took_the_name_and_cannot_be_moved_back_is_named(silo: Silo):
-    bob = silo.corner.guid("bob")
-    after = {"dn": silo.corner.person("Ann Lee")}
-    change = silo.change(Operation.RENAME, silo.corner.guid("ann"), None, after)
-    with meddled(silo, lambda: swap(silo), OnceMovingLink) as (session, _):
-        (outcome,) = session.apply([change])
+    bob, dn = silo.corner.guid("bob"), silo.corner.person("Ann Lee")
+    outcome = renamed_meanwhile(silo, dn, OnceMovingLink)
     assert isinstance(outcome, Conflict)
-    assert f"({bob}), which was moved to {after['dn']} and could not be moved back" in outcome.why
+    assert f"({bob}), which was moved to {dn} and could not be moved back" in outcome.why
     assert outcome.why.endswith("move it back by hand")
 
 
-class BreakingLink(MeddledLink):
-    """A connection that breaks when somebody is to be moved back."""
-
-    moves = 0
-
-    def move(self, dn: str, rdn: str, parent: str | None, controls: Sequence[Control]) -> Result:
-        self.moves += 1
-        if self.moves > 1:
-            raise Lost("connection reset")
-        return super().move(dn, rdn, parent, controls)
-
-
 def test_who_may_not_be_back_because_the_connection_broke_is_named(silo: Silo):
-    bob = silo.corner.guid("bob")
-    after = {"dn": silo.corner.person("Ann Lee")}
-    change = silo.change(Operation.RENAME, silo.corner.guid("ann"), None, after)
-    with meddled(silo, lambda: swap(silo), BreakingLink) as (session, _):
-        (outcome,) = session.apply([change])
+    bob, dn = silo.corner.guid("bob"), silo.corner.person("Ann Lee")
+    outcome = renamed_meanwhile(silo, dn, BreakingLink)
     assert isinstance(outcome, Unknown)
-    assert f"({bob}), which was moved to {after['dn']} and may still be there" in outcome.reason
+    assert f"({bob}), which was moved to {dn} and may still be there" in outcome.reason
     assert "connection reset" in outcome.reason
 
 
