@@ -34,6 +34,18 @@ class Place:
     circle: Callable[[str], str]
 
 
+def anew(
+    remove: Callable[[str], None], add: Callable[[str, str], str]
+) -> Callable[[str, str], None]:
+    """Return the ``remake`` of a silo that gives whoever is added again another anchor itself."""
+
+    def remake(name: str, number: str) -> None:
+        remove(name)
+        add(name, number)
+
+    return remake
+
+
 def settings_of(kind: type[Connector], folder: Path, options: dict[str, Any]) -> SiloSettings:
     """Return settings as the configuration would give them."""
     model: type[BaseModel] = kind.options

@@ -15,7 +15,7 @@ import pytest
 
 from hypersync.connectors.ldap.connector import LdapConnector
 from tests import ad_silos, graphing, slapd
-from tests.place import GROUP, USER, Place, settings_of
+from tests.place import GROUP, USER, Place, anew, settings_of
 from tests.real_files import in_csv, in_ldif
 from tests.sql import Sql
 
@@ -42,10 +42,6 @@ def in_slapd(folder: Path) -> Iterator[Place]:
         def remove(name: str) -> None:
             server.modify(f"dn: cn={name},{slapd.PEOPLE}\nchangetype: delete\n")
 
-        def remake(name: str, number: str) -> None:
-            remove(name)
-            add(name, number)
-
         def circle(member: str) -> str:
             loop = f"cn=loop,{slapd.GROUPS}"
             server.modify(slapd.group("loop", [loop, member]))
@@ -56,7 +52,7 @@ def in_slapd(folder: Path) -> Iterator[Place]:
             connector=LdapConnector(settings_of(LdapConnector, folder, options)),
             number="employeeNumber",
             add=add,
-            remake=remake,
+            remake=anew(remove, add),
             remove=remove,
             circle=circle,
         )
@@ -74,10 +70,6 @@ def in_domain(server: Samba) -> Place:
     def remove(name: str) -> None:
         corner.delete(corner.person(name))
 
-    def remake(name: str, number: str) -> None:
-        remove(name)
-        add(name, number)
-
     def circle(member: str) -> str:
         corner.add_group("loop")
         loop = corner.group("loop")
@@ -90,7 +82,7 @@ def in_domain(server: Samba) -> Place:
         connector=ad_silos.connect(server, types, write=True),
         number="employeeNumber",
         add=add,
-        remake=remake,
+        remake=anew(remove, add),
         remove=remove,
         circle=circle,
     )
@@ -110,10 +102,6 @@ def in_graph(graph: GraphService) -> Place:
     def remove(name: str) -> None:
         graph.delete(ids.pop(name), for_good=True)
 
-    def remake(name: str, number: str) -> None:
-        remove(name)
-        add(name, number)
-
     def circle(member: str) -> str:
         loop = graph.add_group("loop", [member])
         graph.join(loop, loop)
@@ -124,7 +112,7 @@ def in_graph(graph: GraphService) -> Place:
         connector=graphing.connect(graph, types=types),
         number="employeeId",
         add=add,
-        remake=remake,
+        remake=anew(remove, add),
         remove=remove,
         circle=circle,
     )
@@ -142,10 +130,6 @@ def in_scim(server: ScimServer) -> Place:
     def remove(name: str) -> None:
         server.call("DELETE", f"/Users/{ids.pop(name)}")
 
-    def remake(name: str, number: str) -> None:
-        remove(name)
-        add(name, number)
-
     def circle(member: str) -> str:
         loop = server.add_group("loop", [member])
         there = {"op": "add", "path": "members", "value": [{"value": loop}]}
@@ -157,7 +141,7 @@ def in_scim(server: ScimServer) -> Place:
         connector=connect(server.url),
         number="externalId",
         add=add,
-        remake=remake,
+        remake=anew(remove, add),
         remove=remove,
         circle=circle,
     )
