@@ -11,9 +11,10 @@ whether an approval ran out, whether an hour has passed since something was let 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -218,16 +219,20 @@ def take(state: State, step: Step) -> State:
 # --- others, time and people -----------------------------------------------------------------
 
 
-def _with(state: State, who: int, **values: Any) -> State:
+def _put(state: State, who: int, person: Person) -> State:
     people = state.people
-    person = people[who]._replace(**values)
-    return state._replace(people=(*people[:who], person, *people[who + 1 :]))
+    return State((*people[:who], person, *people[who + 1 :]), *state[1:])
+
+
+def _with(state: State, who: int, **values: Any) -> State:
+    return _put(state, who, state.people[who]._replace(**values))
 
 
 def _with_key(state: State, rule: int, who: int, **values: Any) -> State:
-    keys = state.people[who].keys
-    key = keys[rule]._replace(**values)
-    return _with(state, who, keys=(*keys[:rule], key, *keys[rule + 1 :]))
+    person = state.people[who]
+    key = person.keys[rule]._replace(**values)
+    keys = (*person.keys[:rule], key, *person.keys[rule + 1 :])
+    return _put(state, who, Person(person.wants, keys, *person[2:]))
 
 
 def _change(state: State, who: int, value: str) -> State:
@@ -352,14 +357,22 @@ _REQUEST = StoredRequest(
 
 def _run(state: State, kind: str, who: int, dies: str) -> State:
     """Settle what is unknown, plan, make the plan visible, carry it out; or die on the way."""
+    before, planned, begins = _prepared(state, kind, who)
+    state = before if dies == "planning" else planned
+    if dies not in ("planning", "planned"):
+        state = _execute(state, begins, dies)
+    return state._replace(deaths=state.deaths + bool(dies))
+
+
+@lru_cache(maxsize=1)
+def _prepared(state: State, kind: str, who: int) -> tuple[State, State, list[tuple[int, int]]]:
+    """Return the state before the plan of a run, the one with it, and what may begin.
+
+    All deaths of a run, which are looked at one after the other, have that in common.
+    """
     state = _settle_unknown(state)
-    state = state._replace(runs=state.runs + 1, deaths=state.deaths + bool(dies))
-    if dies == "planning":
-        return state
-    state, begins = _plan(state, kind, who)
-    if dies == "planned":
-        return state
-    return _execute(state, begins, dies)
+    state = state._replace(runs=state.runs + 1)
+    return state, *_plan(state, kind, who)
 
 
 def _settle_unknown(state: State) -> State:
@@ -469,35 +482,56 @@ def _consider(key: Key, fresh: str) -> str:
 
 def _judge(
     state: State, rule: int, fresh: list[tuple[int, bool]], kind: str
-) -> tuple[State, list[int]]:
+) -> tuple[State, Sequence[int]]:
     """Bring the candidates of a rule before the guards, and store what they say."""
-    candidates = [_candidate(state, rule, who, is_again) for who, is_again in fresh]
+    looks = tuple(_look_of(state, rule, who, is_again) for who, is_again in fresh)
     earlier = frozenset(
         who
         for who, person in enumerate(state.people)
         if person.keys[rule].is_through and kind != "full"
     )
-    limits = RuleLimits(
-        limit=parse_limit(str(LIMIT)), population=len(state.people), earlier=earlier
-    )
-    verdicts = guard(candidates, limits, NOW)
+    queued = _let_through(rule, looks, earlier, len(state.people))
     for who, _ in fresh:
-        state = _store(state, rule, who, is_free=who in verdicts.queued)
-    _check_guard(state, rule, candidates, set(verdicts.queued), earlier)
-    return state, verdicts.queued
+        state = _store(state, rule, who, is_free=who in queued)
+    return state, queued
 
 
-def _candidate(state: State, rule: int, who: int, is_again: bool) -> Candidate[int]:
+class Look(NamedTuple):
+    """All that the guards see of a candidate."""
+
+    who: int
+    is_chief: bool
+    is_changed: bool
+    is_again: bool
+
+
+def _look_of(state: State, rule: int, who: int, is_again: bool) -> Look:
     person = state.people[who]
     old = person.keys[rule].open
-    return Candidate(
-        key=who,
-        identity=who,
-        operation=Operation.UPDATE,
-        vip=VIP if person.is_chief else None,
-        changed=old is not None and (old.state != "queued" or old.asked > 0),
-        unanswered="nobody answered" if is_again else "",
-    )
+    is_changed = old is not None and (old.state != "queued" or old.asked > 0)
+    return Look(who, person.is_chief, is_changed, is_again)
+
+
+@cache
+def _let_through(
+    rule: int, looks: tuple[Look, ...], earlier: frozenset[int], population: int
+) -> Sequence[int]:
+    """Ask the guards, which are pure: each question once."""
+    candidates = [
+        Candidate(
+            key=each.who,
+            identity=each.who,
+            operation=Operation.UPDATE,
+            vip=VIP if each.is_chief else None,
+            changed=each.is_changed,
+            unanswered="nobody answered" if each.is_again else "",
+        )
+        for each in looks
+    ]
+    limits = RuleLimits(limit=parse_limit(str(LIMIT)), population=population, earlier=earlier)
+    queued = guard(candidates, limits, NOW).queued
+    _check_guard(rule, looks, set(queued), earlier)
+    return tuple(queued)
 
 
 def _store(state: State, rule: int, who: int, *, is_free: bool) -> State:
@@ -568,20 +602,15 @@ def _check_next(action: Open, wanted: str, fresh: str | None, found: Next) -> No
 
 
 def _check_guard(
-    state: State,
-    rule: int,
-    candidates: list[Candidate[int]],
-    queued: set[int],
-    earlier: frozenset[int],
+    rule: int, looks: Sequence[Look], queued: set[int], earlier: frozenset[int]
 ) -> None:
     """Say anew, and simply, what the guards may let through."""
-    count = len({each.identity for each in candidates} | earlier)
+    count = len({each.who for each in looks} | earlier)
     if queued and count > LIMIT:
         raise Broken(f"rule {rule}: {count} are more than {LIMIT}, and {queued} went through")
-    if any(state.people[each].is_chief for each in queued):
+    if any(each.is_chief and each.who in queued for each in looks):
         raise Broken(f"rule {rule}: a VIP among {queued} went through")
-    plain = {each.identity for each in candidates if not (each.changed or each.unanswered)}
-    plain = {each for each in plain if not state.people[each].is_chief}
+    plain = {each.who for each in looks if not (each.is_changed or each.is_again or each.is_chief)}
     if count <= LIMIT and plain - queued:
         raise Broken(f"rule {rule}: {plain} could have gone through")
 
