@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
@@ -22,6 +23,7 @@ from hypersync.connectors.msgraph.reads import Recent
 from hypersync.connectors.msgraph.rounds import Items, Whole
 from hypersync.connectors.msgraph.steps import Steps
 from hypersync.connectors.msgraph.values import body_of, emptied, joined, laid_over
+from hypersync.connectors.msgraph.wire import page_of
 from hypersync.connectors.settings import object_types
 from hypersync.connectors.steady import SteadyConnector
 from hypersync.model.objects import (
@@ -50,10 +52,16 @@ def place(resource: str = "users", *attributes: str) -> Place:
 
 
 def whole(*pages: Sequence[object], found: Mapping[str, Found | None] | None = None) -> Batch:
-    there = dict(found or {})
+    """Return what the pages report, which must be the same if each item is a page of its own."""
+    reported = _whole(pages, found or {})
+    assert repr(_whole([[item] for page in pages for item in page], found or {})) == repr(reported)
+    return reported
+
+
+def _whole(pages: Sequence[Sequence[object]], there: Mapping[str, Found | None]) -> Batch:
     told = Whole(Items(place()), lambda anchors: {each: there.get(each) for each in anchors})
-    copies = [[{**each} if isinstance(each, dict) else each for each in page] for page in pages]
-    events = [event for page in copies for event in told.take(page)]
+    read = [page_of(Answer(200, content=orjson.dumps({"value": page}))) for page in pages]
+    events = [event for page in read for event in told.take(page.items, is_flat=page.is_flat)]
     return events + [event for batch in told.rest() for event in batch]
 
 
@@ -87,6 +95,53 @@ def test_an_item_that_is_repeated_as_it_was_is_reported_once():
     ann = user("1", displayName="ann", jobTitle="Clerk")
     assert whole([ann, ann], [ann]) == [
         Seen("thing", "1", {"displayName": "ann", "jobTitle": "Clerk"})
+    ]
+
+
+def test_of_a_page_of_new_objects_each_is_reported_with_what_it_has():
+    """Whatever the others of the page look like; the first page has nothing to be looked at."""
+    plain = user("1", displayName="ann", jobTitle="Clerk"), user("2", displayName="bob")
+    mixed = (
+        user("3", displayName="cy", jobTitle=None, businessPhones=[]),
+        user("4", displayName="", jobTitle=False, businessPhones=["2", "1"]),
+        {"@odata.type": "#microsoft.graph.user", "displayName": "dan", "id": "5", "city": "Bonn"},
+        user("6", displayName={"a": [1]}),
+        user("7"),
+    )
+    empty = user("8", displayName="", jobTitle=None), user("9", displayName="eve", jobTitle=0)
+    assert whole(plain, mixed, empty) == [
+        Seen("thing", "1", {"displayName": "ann", "jobTitle": "Clerk"}),
+        Seen("thing", "2", {"displayName": "bob"}),
+        Seen("thing", "3", {"displayName": "cy"}),
+        Seen("thing", "4", {"jobTitle": False, "businessPhones": ("1", "2")}),
+        Seen("thing", "5", {"displayName": "dan"}),
+        Seen("thing", "6", {"displayName": '{"a":[1]}'}),
+        Seen("thing", "7", {}),
+        Seen("thing", "8", {}),
+        Seen("thing", "9", {"displayName": "eve", "jobTitle": 0}),
+    ]
+
+
+def test_beside_what_is_no_object_another_one_is_read_with_its_parts():
+    """Both have as many braces as two objects without parts."""
+    invalid, seen = whole([7, user("1", displayName={"a": 1})])
+    assert isinstance(invalid, Invalid)
+    assert seen == Seen("thing", "1", {"displayName": '{"a":1}'})
+
+
+def test_objects_of_a_page_that_came_before_are_not_reported_again():
+    ann, bob = user("1", displayName="ann"), user("2", displayName="bob")
+    cy = user("3", displayName="cy")
+    events = whole([ann, bob, ann], [cy, bob], [gone("4"), cy])
+    assert [each.anchor for each in events if isinstance(each, Seen)] == ["1", "2", "3"]
+
+
+def test_an_id_that_was_asked_for_is_an_attribute():
+    told = Whole(Items(place("users", "id", "displayName")), lambda anchors: {})
+    events = told.take([user("1", displayName="ann"), user("2", displayName=None)], is_flat=True)
+    assert events == [
+        Seen("thing", "1", {"id": "1", "displayName": "ann"}),
+        Seen("thing", "2", {"id": "2"}),
     ]
 
 

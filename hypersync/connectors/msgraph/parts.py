@@ -88,7 +88,7 @@ class Parted:
         self._early: dict[str, int] = {}
         self.left: dict[str, str] = {}
 
-    def take(self, items: Sequence[Any]) -> Batch:
+    def take(self, items: Sequence[Any], *, is_flat: bool = False) -> Batch:  # noqa: ARG002 - as `Whole`
         """Return what does not even say which group it is, and a few groups of the first page."""
         is_first = not self._kept
         out: Batch = []

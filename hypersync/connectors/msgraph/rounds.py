@@ -13,7 +13,10 @@ In later rounds an object is told with what changed at least; null clears, absen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import delitem, itemgetter
 from typing import Any, Final, TypeAlias
 
 import orjson
@@ -42,6 +45,7 @@ from hypersync.model.objects import (
     Invalid,
     ScanEvent,
     Seen,
+    all_seen,
 )
 
 ReadMany: TypeAlias = Callable[[Sequence[str]], Mapping[str, Found | HiddenMembers | None]]
@@ -50,7 +54,8 @@ ReadMany: TypeAlias = Callable[[Sequence[str]], Mapping[str, Found | HiddenMembe
 _KINDS: Final = {"changed": DeletionKind.SOFT, "deleted": DeletionKind.GONE}
 _READ_AT_ONCE = 200
 _MANAGER: Final = f"{MANAGER}@delta"
-_NOTHING: Final = frozenset({None, ""})
+_NOT_PLAIN: Final = frozenset({REMOVED, _MANAGER})
+_ID: Final = itemgetter("id")
 
 
 class Items:
@@ -120,32 +125,46 @@ class Whole:
         self._items = items
         self._read = read
         self._keeps_id = "id" in items.reader.wanted
+        self._names = {*items.reader.wanted, "id"}
         self._met: dict[str, int] = {}
         self._again: dict[str, Changed] = {}
         self._removed: dict[str, str] = {}
         self.left: dict[str, str] = {}
 
-    def take(self, items: Sequence[Any]) -> Batch:
-        """Return what a page reports; the items are taken over."""
-        out: Batch = []
-        met, type_, wanted = self._met, self._items.type, self._items.reader.wanted
-        for item in items:
-            anchor = item.get("id") if item.__class__ is dict else None
-            if anchor.__class__ is not str or REMOVED in item or _MANAGER in item or anchor in met:
-                out += self._other(item)
-                continue
+    def take(self, items: Sequence[Any], *, is_flat: bool = False) -> Batch:
+        """Return what a page reports; the items are taken over.
+
+        ``is_flat`` promises that the items, if all are objects, hold no lists and no others. They
+        are looked at one by one only where one of them is not simply new.
+        """
+        try:
+            anchors, names = [*map(_ID, items)], set().union(*items)
+            is_new = self._are_new(anchors) and names.isdisjoint(_NOT_PLAIN)
+        except (KeyError, TypeError):  # an item is no object, or has no id
+            anchors, names, is_new = [], set(), False
+        if is_new:
+            return self._seen(anchors, items, is_plain=is_flat and names <= self._names)
+        if len(items) == 1:
+            return [*self._other(items[0])]
+        return [event for item in items for event in self.take([item])]
+
+    def _are_new(self, anchors: Sequence[object]) -> bool:
+        """Tell whether these are ids, each of another object that was not told of before."""
+        are_ids = {*map(type, anchors)} <= {str} and len({*anchors}) == len(anchors)
+        return are_ids and self._met.keys().isdisjoint(anchors)
+
+    def _seen(self, anchors: Sequence[str], items: Sequence[Json], *, is_plain: bool) -> Batch:
+        """Report new objects; if ``is_plain``, most items are their attributes, but for the id."""
+        told = [*items]
+        odd: Iterable[int] = range(len(told))
+        if is_plain:
             if not self._keeps_id:
-                del item["id"]
-            # most items need no change at all, and are recognised without looking at each value
-            raw = orjson.dumps(item)
-            if _has_parts(raw) or not (
-                item.keys() <= wanted and _NOTHING.isdisjoint(item.values())
-            ):
-                item = self._items.reader.attributes(item)
-                raw = orjson.dumps(item)
-            met[anchor] = hash(raw)
-            out.append(Seen(type_, anchor, item))
-        return out
+                deque(map(delitem, told, repeat("id")), maxlen=0)
+            odd = [n for n, is_full in enumerate(map(all, map(dict.values, told))) if not is_full]
+        for number in odd:
+            told[number] = self._items.reader.attributes(told[number])
+        self._met.update(zip(anchors, map(_mark, told), strict=True))
+        return [*all_seen(self._items.type, anchors, told)]
 
     def _other(self, item: object) -> Iterator[ScanEvent]:
         event = self._items.event(item)
@@ -205,11 +224,6 @@ def read_again(
             elif each is not None:
                 there.append(hidden(items.type, items.where, anchor))
         yield there, [anchor for anchor in some if found[anchor] is None]
-
-
-def _has_parts(raw: bytes) -> bool:
-    """Tell whether an item may hold lists or other items; some text looks as if it did."""
-    return b"[" in raw or raw.find(b"{", 1) > 0
 
 
 def _mark(attributes: Attributes) -> int:

@@ -95,8 +95,8 @@ class Scan:
             with Kept() as kept:
                 told = self._telling(kept)
                 for page in self._round(self._first):
-                    self._notice(page)
-                    if batch := told.take(page):
+                    self._notice(page.items)
+                    if batch := told.take(page.items, is_flat=page.is_flat):
                         yield batch
                 yield from told.rest()
             self._check_key()
@@ -107,7 +107,7 @@ class Scan:
         with _broken_fails(), Kept() as kept:
             told = self._telling(kept)
             page = self._page(self._wire.start(self._first, self._prefer), is_delta=False)
-            batch = told.take(page.items)
+            batch = told.take(page.items, is_flat=page.is_flat)
             return [*batch, *(event for more in told.rest() for event in more)], page.next is None
 
     @property
@@ -183,7 +183,7 @@ class Scan:
             if gone:
                 yield [Deleted(self._type, anchor, kind) for anchor, kind in gone.items()]
             for page in self._round(cursor.link, is_delta=True):
-                events: Batch = [self._items.event(item) for item in page]
+                events: Batch = [self._items.event(item) for item in page.items]
                 for event in events:
                     if isinstance(event, Changed):
                         there.add(event.anchor)
@@ -206,7 +206,7 @@ class Scan:
 
     # --- pages ---------------------------------------------------------------------------------
 
-    def _round(self, link: str, *, is_delta: bool = False) -> Iterator[Sequence[Any]]:
+    def _round(self, link: str, *, is_delta: bool = False) -> Iterator[Page]:
         """Read the pages of a round; the next one is asked for while this one is worked on."""
         used: set[str] = set()
         _use(link, used)
@@ -219,7 +219,7 @@ class Scan:
                         raise ScanFailed("a page has no clear end: its links contradict each other")
                     _use(page.next, used)
                     future = self._wire.start(page.next, self._prefer)
-                yield page.items
+                yield page
                 if page.next is None:
                     if page.delta is None:
                         raise ScanFailed(

@@ -53,12 +53,13 @@ Result: TypeAlias = Answer | NotAnswered
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its items and the links that follow."""
+    """One page: its items and the links that follow; ``is_flat`` where no item has parts."""
 
     items: Sequence[Any]
     next: str | None
     delta: str | None
     count: int | None = None
+    is_flat: bool = False
 
 
 class Wire:
@@ -292,4 +293,10 @@ def page_of(answer: Answer) -> Page:
     if any(link is not None and not isinstance(link, str) for link in links):
         raise NotGraph("the page has a link that is none")
     count = found.get("@odata.count")
-    return Page(items, *links, count if isinstance(count, int) else None)
+    is_flat = _is_flat(answer.content, len(items))
+    return Page(items, *links, count if isinstance(count, int) else None, is_flat)
+
+
+def _is_flat(content: bytes, items: int) -> bool:
+    """Tell whether no item holds lists or other items; some text looks as if one did."""
+    return content.count(b"[") == 1 and content.count(b"{") == items + 1
