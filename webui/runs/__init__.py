@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest
 
+from hypersync.access.visitor import Visitor
 from hypersync.app import App
 from hypersync.insight.compare import Part, Shown, compare
 from hypersync.insight.hidden import hidden_of
@@ -28,20 +29,7 @@ def blueprint(app: App) -> Blueprint:
 
     @pages.get("")
     def runs() -> Response:
-        known = needs(app, "viewer")
-        asked = filters.asked(request.args, filters.RUNS)
-        wanted = filters.runs_wanted(asked, app.clock.now())
-        after = RunId(asked["after"]) if "after" in asked else None
-        found = history(app.store, wanted, after=after)
-        running = jobs().running
-        view = runs_page(
-            found,
-            asked,
-            zone_of(app),
-            may_run=known.may("operator"),
-            job="" if running is None else running.id,
-        )
-        return show(app, "web/runs.html", view)
+        return _history(app, needs(app, "viewer"))
 
     @pages.get("/compare")
     def compared() -> Response:
@@ -50,14 +38,7 @@ def blueprint(app: App) -> Blueprint:
 
     @pages.get("/<name>")
     def run(name: str) -> Response:
-        known = needs(app, "viewer")
-        asked = filters.asked(request.args, filters.ACTIONS)
-        after = ActionId(asked["after"]) if "after" in asked else None
-        wanted = filters.actions_wanted(asked)
-        found = one_run(app.store, hidden_of(app.engine), RunId(name), wanted, after=after)
-        others = history(app.store, RunsWanted()).rows
-        view = run_page(found, others, asked, zone_of(app), may_undo=known.may("operator"))
-        return show(app, "web/run.html", view)
+        return _one(app, needs(app, "viewer"), RunId(name))
 
     @pages.get("/<name>/errors")
     def errors(name: str) -> Response:
@@ -84,6 +65,32 @@ def blueprint(app: App) -> Blueprint:
 
     start.add(pages, app)
     return pages
+
+
+def _history(app: App, known: Visitor) -> Response:
+    asked = filters.asked(request.args, filters.RUNS)
+    wanted = filters.runs_wanted(asked, app.clock.now())
+    after = RunId(asked["after"]) if "after" in asked else None
+    found = history(app.store, wanted, after=after)
+    running = jobs().running
+    view = runs_page(
+        found,
+        asked,
+        zone_of(app),
+        may_run=known.may("operator"),
+        job="" if running is None else running.id,
+    )
+    return show(app, "web/runs.html", view)
+
+
+def _one(app: App, known: Visitor, name: RunId) -> Response:
+    asked = filters.asked(request.args, filters.ACTIONS)
+    after = ActionId(asked["after"]) if "after" in asked else None
+    wanted = filters.actions_wanted(asked)
+    found = one_run(app.store, hidden_of(app.engine), name, wanted, after=after)
+    others = history(app.store, RunsWanted()).rows
+    view = run_page(found, others, asked, zone_of(app), may_undo=known.may("operator"))
+    return show(app, "web/run.html", view)
 
 
 def _compared(app: App) -> Response:
