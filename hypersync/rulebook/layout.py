@@ -24,7 +24,6 @@ class _Bytes(msgspec.Struct, frozen=True):
     base64: str
 
 
-_Scalar = str | int | float | bool | None
 _Stored = str | int | float | bool | None | _Bytes | tuple[str | int | float | bool | _Bytes, ...]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from hypersync.model.actions import ActionState
 from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
 from hypersync.model.joins import normal_value
-from hypersync.model.requests import Answer, Request, RequestKind, RequestState
+from hypersync.model.requests import Request, RequestKind, RequestState
 from hypersync.ports.store.requests import Tally, Vote
 from hypersync.store import tables
 from hypersync.store.bulk import chunks
@@ -75,21 +75,6 @@ class RequestReads:
             _REQUEST.c.state.in_(OPEN),
         )
 
-    def decision_of_scan(self, scan: str) -> Answer | None:
-        """Return how people decided about a scan, ``None`` while they have not."""
-        query = (
-            select(_DECISION.c.answer)
-            .join(_REQUEST, _REQUEST.c.id == _DECISION.c.request)
-            .where(
-                _REQUEST.c.scan == scan,
-                _REQUEST.c.state == RequestState.CLOSED,
-                _DECISION.c.action.is_(None),
-            )
-            .order_by(_DECISION.c.id.desc())
-            .limit(1)
-        )
-        return self._connection.execute(query).scalar()
-
     def open(self) -> Sequence[Request]:
         """Return the requests that wait for an answer, oldest first."""
         return self._where(_REQUEST.c.state.in_(OPEN))
@@ -151,13 +136,9 @@ class RequestReads:
 
     def votes(self, request: RequestId) -> Sequence[Vote]:
         """Return the answers about a request and its actions, oldest first."""
-        return self._votes(_DECISION.c.request == request)
-
-    def votes_on(self, actions: Collection[ActionId]) -> Sequence[Vote]:
-        """Return the answers about actions, oldest first."""
-        return [
-            vote for some in chunks(actions) for vote in self._votes(_DECISION.c.action.in_(some))
-        ]
+        query = select(*(_DECISION.c[name] for name in VOTE))
+        about = query.where(_DECISION.c.request == request).order_by(_DECISION.c.id)
+        return [Vote(**row._mapping) for row in self._connection.execute(about)]
 
     def expired(self, now: datetime) -> Sequence[ActionId]:
         """Return the suspended actions whose time is over."""
@@ -202,11 +183,6 @@ class RequestReads:
     def _ids(self, *conditions: ColumnElement[bool]) -> list[ActionId]:
         query = select(_ACTION.c.id).where(*conditions).order_by(_ACTION.c.seq)
         return list(self._connection.execute(query).scalars())
-
-    def _votes(self, condition: ColumnElement[bool]) -> list[Vote]:
-        query = select(*(_DECISION.c[name] for name in VOTE))
-        rows = self._connection.execute(query.where(condition).order_by(_DECISION.c.id))
-        return [Vote(**row._mapping) for row in rows]
 
     def _first(self, *conditions: ColumnElement[bool]) -> Request | None:
         query = select(_REQUEST).where(*conditions).order_by(_REQUEST.c.opened_at.desc()).limit(1)

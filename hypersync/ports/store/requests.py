@@ -69,9 +69,6 @@ class Requests(Protocol):
     def of_silo(self, silo: str, kind: str) -> Request | None:
         """Return the open scan request of a silo and type."""
 
-    def decision_of_scan(self, scan: str) -> Answer | None:
-        """Return how people decided about a scan, ``None`` while they have not."""
-
     def open(self) -> Sequence[Request]:
         """Return the requests that wait for an answer, oldest first."""
 
@@ -133,9 +130,6 @@ class Requests(Protocol):
 
     def votes(self, request: RequestId) -> Sequence[Vote]:
         """Return the answers about a request and its actions, oldest first."""
-
-    def votes_on(self, actions: Collection[ActionId]) -> Sequence[Vote]:
-        """Return the answers about actions, oldest first."""
 
     def vote(self, votes: Sequence[Vote]) -> None:
         """Write down answers."""
