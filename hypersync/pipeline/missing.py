@@ -54,8 +54,8 @@ class Missing:
                 Staged(each, Finding.INVALID, why=why) for each in missing if each in reading.known
             ]
         else:
-            self._judge(reading, missing, session)
-        self._back(reading, reading.missed.keys() - set(missing))
+            self._judge(reading, self._old_enough(reading, missing), session)
+        self._take_back(reading, reading.missed.keys() - set(missing))
 
     def look_again(self, reading: TypeReading, session: Session) -> None:
         """Settle what an earlier scan left open because of ``settle`` alone.
@@ -67,19 +67,19 @@ class Missing:
         with self._store.snapshot() as unit:
             reading.load_missed(unit)
         told = reading.written | reading.deleted
-        self._back(reading, reading.missed.keys() & reading.written)
+        self._take_back(reading, reading.missed.keys() & reading.written)
         due = [
             each.anchor
             for each in reading.missed.values()
             if each.anchor not in told and each.misses > self._guard.grace
         ]
         if due and not reading.anonymous:
-            if len(self._old_enough(reading, due)) > READ_BACK:
+            missing = self._old_enough(reading, due)
+            if len(missing) > READ_BACK:
                 raise CursorLost(f"{len(due)} objects were missed; scanned in full")
-            self._judge(reading, due, session)
+            self._judge(reading, missing, session)
 
     def _judge(self, reading: TypeReading, missing: Sequence[str], session: Session) -> None:
-        missing = self._old_enough(reading, missing)
         few = len(missing) <= READ_BACK
         for anchor in missing:
             if few and _is_there(session, reading.kind, anchor):
@@ -96,7 +96,7 @@ class Missing:
                 reading.rows.append(Staged(anchor, Finding.ABSENT))
 
     def _old_enough(self, reading: TypeReading, missing: Sequence[str]) -> Sequence[str]:
-        """Leave out what changed so lately that the server that was read may not know it yet.
+        """Leave out, and mark, what changed too lately for the server that was read to know it.
 
         A time that is still to come was written before the clock was set back, and says nothing.
         """
@@ -123,7 +123,7 @@ class Missing:
         at = before.missed_at
         return at is not None and at <= self._began - self._guard.settle
 
-    def _back(self, reading: TypeReading, back: set[str]) -> None:
+    def _take_back(self, reading: TypeReading, back: set[str]) -> None:
         reading.rows += [Staged(each, Finding.BACK, why="0") for each in sorted(back)]
 
 

@@ -16,7 +16,21 @@ FLUSH = 2_000
 
 
 class TypeReading:
-    """What one scan reads of one type."""
+    """What one scan reads of one type, by anchor.
+
+    Of what was stored before: ``known`` are the hashes of what is there and was not seen yet,
+    ``away`` the absences of the rest, ``missed`` what earlier scans missed; ``sees_everything``
+    says that all of it was loaded. The objects of a type that is loaded for the first time
+    (``is_direct``) are stored without being staged.
+
+    Of what was seen: ``written`` is what is not as it was stored, ``seems_new`` what nobody knew,
+    ``spoilt`` what is invalid whatever else is seen of it, ``healed`` what was invalid, until the
+    end shows that nothing spoilt it again. ``rows`` and ``fresh`` are gathered to be written.
+
+    Of what was not: ``missing`` is judged absent, ``deleted`` by the silo itself, ``unsettled`` not
+    at all, because it changed too lately. ``rekeyed`` counts objects with another join value,
+    ``anonymous`` rows that do not say which object they are.
+    """
 
     def __init__(self, silo_type: SiloType, kind: ObjectType, *, is_direct: bool) -> None:
         self.silo_type = silo_type
