@@ -29,8 +29,8 @@ SCAN = "scan:"
 GONE = frozenset({"gone", "soft", "absent"})
 """The absences of objects that are no longer there."""
 
-
-_THERE = (None, "invalid")
+_HOLDING = (None, "invalid")
+"""The absences, and none, under which an object still holds its slot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +184,7 @@ class _Writer:
             return
         came = {row.id: row.identity for row in rows if row.identity not in grouping.created}
         came |= grouping.placed
-        went = {each.id for each in self._gathered.states if each.absence not in _THERE}
+        went = {each.id for each in self._gathered.states if each.absence not in _HOLDING}
         if not came and not went:
             return
         around = {*came.values(), *(self._gathered.touched if went else ())}

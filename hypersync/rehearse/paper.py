@@ -99,7 +99,7 @@ class PaperConnector:
         anchors: Anchors,
         named: Mapping[str, str | None],
         *,
-        recreates: object,
+        recreates: bool | frozenset[str],
     ) -> None:
         self._streams = streams
         self._store = store
