@@ -89,6 +89,12 @@ class Watched(World):
             self.later(minutes=2)
             self.sync()
 
+    def fail_to_write(self, times: int) -> None:
+        """Try to write so many times while the directory is not reached, which then ends."""
+        self.dir.faults.unreachable = "no route to host"
+        self.try_to_write(times)
+        self.dir.faults.unreachable = ""
+
 
 def watched_actions(world):
     with world.app.store.snapshot() as unit:

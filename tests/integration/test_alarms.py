@@ -55,16 +55,20 @@ def set_back(server: Slapd, copy: Path) -> None:
     server.start()
 
 
-@pytest.fixture
-def rolled_back(world: World, server: Slapd, tmp_path: Path) -> World:
-    """A change was read, and then the directory was set back to before it."""
+def set_back_a_change(world: World, server: Slapd, copy: Path) -> None:
+    """Let a change be read, and then set the directory back to before it."""
     server.stop()
-    shutil.copytree(server.folder / "data", tmp_path / "copy")
+    shutil.copytree(server.folder / "data", copy)
     server.start()
     world.scan("ldap")
     retitle(server, "ann", "Boss")
     world.scan("ldap")
-    set_back(server, tmp_path / "copy")
+    set_back(server, copy)
+
+
+@pytest.fixture
+def rolled_back(world: World, server: Slapd, tmp_path: Path) -> World:
+    set_back_a_change(world, server, tmp_path / "copy")
     return world
 
 
@@ -121,13 +125,7 @@ def test_one_alarm_is_raised_for_a_directory_of_several_types_and_ends_though_th
     line = next(each for each in silo.splitlines(keepends=True) if "person:" in each)
     two = silo.replace(line, line + line.replace("person:", "staff:"))
     world = World(tmp_path / "project", DISABLE, more=PERSON, limits=two)
-    server.stop()
-    shutil.copytree(server.folder / "data", tmp_path / "copy")
-    server.start()
-    world.scan("ldap")
-    retitle(server, "ann", "Boss")
-    world.scan("ldap")
-    set_back(server, tmp_path / "copy")
+    set_back_a_change(world, server, tmp_path / "copy")
     world.app.scan(["ldap"])
     assert len(incidents(world)) == len(world.rows("request")) == 1
     world.limits = two.replace("person:", "human:").replace("staff:", "member:")

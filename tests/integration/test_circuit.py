@@ -54,9 +54,7 @@ def test_a_silo_that_fails_again_and_again_is_paused_and_its_actions_wait(opened
 
 def test_an_answer_in_between_begins_the_count_anew(watched):
     watched.retitle("new")
-    watched.dir.faults.unreachable = "no route to host"
-    watched.try_to_write(2)
-    watched.dir.faults.unreachable = None
+    watched.fail_to_write(2)
     watched.try_to_write(1)
     assert set(watched.titles()) == {"new"}
     watched.retitle("newer")
@@ -98,9 +96,7 @@ def test_a_scan_that_fails_because_of_what_it_read_is_no_failure_to_reach_the_si
 
 def test_refusals_of_single_changes_are_answers(watched):
     watched.retitle("new")
-    watched.dir.faults.unreachable = "no route to host"
-    watched.try_to_write(2)
-    watched.dir.faults.unreachable = ""
+    watched.fail_to_write(2)
     watched.dir.faults.outcomes.extend([Refused("no right")] * 6)
     watched.try_to_write(1)
     assert (watched.state.failures, watched.paused) == (0, frozenset())
@@ -115,9 +111,7 @@ def test_batches_of_which_nobody_knows_what_became_count_once_each(watched):
 
 def test_to_be_asked_to_wait_counts_neither_way(watched):
     watched.retitle("new")
-    watched.dir.faults.unreachable = "no route to host"
-    watched.try_to_write(2)
-    watched.dir.faults.unreachable = ""
+    watched.fail_to_write(2)
     watched.dir.faults.outcomes.extend([RetryAfter(timedelta(minutes=1), "busy")] * 6)
     watched.try_to_write(1)
     assert (watched.state.failures, watched.paused) == (2, frozenset())
@@ -245,9 +239,7 @@ def test_what_lost_its_outcome_is_read_back_by_the_try(watched):
     watched.retitle("new")
     watched.dir.faults.unknown_after_write = 6
     watched.try_to_write(1)
-    watched.dir.faults.unreachable = "no route to host"
-    watched.try_to_write(2)
-    watched.dir.faults.unreachable = ""
+    watched.fail_to_write(2)
     watched.later(minutes=11)
     watched.sync()
     assert watched.paused == set()

@@ -67,9 +67,7 @@ def hook(world, **hooks) -> Hooked:
 def opened(watched):
     """It was not reached three times, and would answer by now."""
     watched.retitle("new")
-    watched.dir.faults.unreachable = "no route to host"
-    watched.try_to_write(3)
-    watched.dir.faults.unreachable = ""
+    watched.fail_to_write(3)
     assert watched.paused == {"dir"}
     return watched
 
@@ -141,10 +139,8 @@ def test_an_object_that_may_not_be_read_back_ends_the_pause(watched):
     watched.dir.faults.unknown_after_write = 1
     watched.try_to_write(1)
     watched.retitle("newer")
-    watched.dir.faults.unreachable = "no route to host"
-    watched.try_to_write(4)
+    watched.fail_to_write(4)
     assert watched.paused == {"dir"}
-    watched.dir.faults.unreachable = ""
 
     def read(_real, _kind, _anchor):
         raise SiloRefused("the answer is larger than the server allows")
