@@ -177,6 +177,13 @@ class SiloBusy(SiloUnreachable):
     """The silo is there and asks to wait."""
 
 
+class SiloUnavailable(SiloBusy):
+    """The silo says that it is not available now.
+
+    For a moment that is no more than a request to wait; one that says so again and again is down.
+    """
+
+
 class SiloRefused(SiloError):
     """The silo refused, for instance a wrong password or a missing right."""
 

@@ -6,10 +6,11 @@
                                                                └── longer pause ── failed
 
 What counts is whether the silo was reached. A failure is a session that could not be opened or that
-broke off; a refusal at the door opens the circuit at once, because trying again would lock the
-account. An answer is whatever a session says of changes and objects, a refusal too. A request to
-wait is neither, nor is a scan that fails because of what it read; but who tries a paused silo and
-gets as far as that has been let in, which is what the try was for.
+broke off, or a silo that says it is not available; a refusal at the door opens the circuit at once,
+because trying again would lock the account. An answer is whatever a session says of changes and
+objects, a refusal too. A request to wait is neither, nor is a scan that fails because of what it
+read; but who tries a paused silo and gets as far as that has been let in, which is what the try was
+for.
 
 While the circuit is open nobody opens a session; actions wait as in a silo that people paused. When
 the pause is over the first who comes tries it: one scan, one action or one look back, of however
@@ -35,6 +36,7 @@ from hypersync.errors import (
     SiloError,
     SiloPaused,
     SiloRefused,
+    SiloUnavailable,
     SiloUnreachable,
 )
 from hypersync.model.circuit import CircuitState, CircuitTerms
@@ -105,7 +107,7 @@ class Circuit:
 
     def shut_out(self, unit: UnitOfWork, error: SiloError, now: datetime) -> None:
         """Count that no session could be opened, or that nothing could be begun with it."""
-        if _is_any(error, SiloBusy):
+        if _asks_to_wait(error):
             self._give_back(unit, now)
         elif not isinstance(error, SiloPaused):
             self._count(unit, error.message, now, is_refusal=is_refusal(error))
@@ -113,7 +115,7 @@ class Circuit:
     def broke(self, unit: UnitOfWork, error: SiloError, now: datetime) -> bool:
         """Note that a session ended with an error; false when that was not that it broke off."""
         is_lost = _is_any(error, SiloUnreachable, ConnectionLost, OSError)
-        if is_lost and not _is_any(error, SiloBusy):
+        if is_lost and not _asks_to_wait(error):
             self._count(unit, error.message, now)
             return True
         self._was_let_in(unit, now)
@@ -144,6 +146,11 @@ class Circuit:
             unit.events.record(Event(kind="circuit_closed", at=now, silo=self._silo))
             self._tell(unit, {}, now, self._tell_end)
             _logger.info("silo %s answers again; it is no longer paused by the engine", self._silo)
+
+    @property
+    def is_trying(self) -> bool:
+        """Tell whether the one try of a paused silo is ours, and not over."""
+        return self._try is not None
 
     def is_spotless(self, unit: UnitOfWork) -> bool:
         """Tell whether nothing failed since the silo was reached last."""
@@ -267,6 +274,11 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _is_any(error: BaseException, *kinds: type[BaseException]) -> bool:
     return any(isinstance(each, kinds) for each in _chain(error))
+
+
+def _asks_to_wait(error: BaseException) -> bool:
+    """Tell whether a silo is there and asks to wait; that it is not available is none of this."""
+    return _is_any(error, SiloBusy) and not _is_any(error, SiloUnavailable)
 
 
 def _about(silo: str) -> str:

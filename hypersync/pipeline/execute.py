@@ -9,7 +9,10 @@ runs twice. Creates run before references, references before deletes. What
 another run left in the queue is left to a sync, which looks at its condition again.
 
 One silo that does not answer leaves its actions queued; the others go on. One that the engine
-paused and that is to be tried again gets a single action first (`circuit`).
+paused and that is to be tried again gets a single action first (`circuit`). Actions on which the
+connection broke before come after the others of their batch and one by one, so that one that its
+silo cannot stand takes nothing with it; that it breaks the connection again says nothing of the
+silo, unless another one does so right before it.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hypersync.errors import SiloError
+from hypersync.errors import SiloError, SiloPaused
 from hypersync.model.actions import Action
 from hypersync.model.ids import ActionId
 from hypersync.model.objects import (
@@ -31,7 +34,14 @@ from hypersync.model.objects import (
 from hypersync.pipeline.circuit import Circuit, Circuits, Way
 from hypersync.pipeline.hand_over import hand_over, with_their_passwords
 from hypersync.pipeline.lanes import Lanes
-from hypersync.pipeline.outcomes import TYPE_GONE, Execution, Recorder
+from hypersync.pipeline.outcomes import (
+    TYPE_GONE,
+    Execution,
+    Recorder,
+    is_break,
+    is_suspect,
+    not_begun,
+)
 from hypersync.pipeline.silos import Silos
 from hypersync.ports.progress import NoProgress, Progress
 from hypersync.ports.store import Store, UnitOfWork
@@ -126,6 +136,7 @@ class _Worker:
         self._report = report
         self._lanes = Lanes(silos, silo, stack)
         self._recorder = Recorder(silos, silo, terms.worker, report)
+        self._has_broken = False  # on a suspect, which came last
 
     def work(self, due: Collection[Operation]) -> None:
         """Carry out what is queued, phase by phase; ``due`` are the operations there is any of."""
@@ -168,24 +179,46 @@ class _Worker:
 
     def _carry_out(self, batch: Sequence[Action]) -> bool:
         """Apply one batch; false when the silo does not answer and the rest has to wait."""
-        try:
-            outcomes = self._outcomes(batch)
-        except SiloError as error:
-            self._put_back(batch, error)
-            return False
-        self._record(batch, outcomes)
-        self._progress.advance(len(batch))
+        parts = _parts(batch)
+        for place, part in enumerate(parts):
+            try:
+                if place:
+                    self._check()
+                outcomes = self._outcomes(part)
+            except SiloError as error:
+                self._put_back([action for left in parts[place:] for action in left], error)
+                return False
+            self._record(part, outcomes)
+            self._progress.advance(len(part))
         return True
 
-    def _record(self, batch: Sequence[Action], outcomes: Mapping[ActionId, Outcome]) -> None:
-        """Write down what became of a batch, and whether its silo was reached."""
+    def _check(self) -> None:
+        """Raise `SiloPaused` when the silo may not be written any more, in the midst of a batch."""
+        now = self._clock()
+        with self._store.begin(self._terms.fence) as unit:
+            if self._is_resting(unit, now):
+                raise SiloPaused(unit.silos.reasons().get(self._silo, "a blackout began"))
+
+    def _record(self, part: Sequence[Action], outcomes: Mapping[ActionId, Outcome]) -> None:
+        """Write down what became of a part, and whether its silo was reached."""
         with self._store.begin() as unit:
             now = self._clock()
-            for action in batch:
+            for action in part:
                 if action.id in outcomes:
                     self._recorder.record(unit, action, outcomes[action.id], now)
-            if self._silo:
-                self._circuit.judge(unit, list(self._lanes.finish().values()), now)
+            came = list(self._lanes.finish().values())
+            if self._silo and not self._is_excused(part, came):
+                self._circuit.judge(unit, came, now)
+
+    def _is_excused(self, part: Sequence[Action], came: Sequence[Outcome]) -> bool:
+        """Tell whether the connection broke because of a single action, as it did before.
+
+        Of several in a row only the first is, and none in a try.
+        """
+        had_broken = self._has_broken
+        is_alone = len(part) == 1 and is_suspect(part[0])
+        self._has_broken = is_alone and any(map(is_break, came))
+        return self._has_broken and not had_broken and not self._circuit.is_trying
 
     def _outcomes(self, batch: Sequence[Action]) -> Mapping[ActionId, Outcome]:
         if not self._silo:
@@ -225,12 +258,19 @@ class _Worker:
                 unit.actions.retry(
                     action.id,
                     now + RETRY_UNREACHABLE,
-                    error.message,
+                    not_begun(action, error.message),
                     worker=self._terms.worker,
                     is_begun=False,
                 )
             self._circuit.shut_out(unit, error, now)
         self._report.complain(self._silo, error)
+
+
+def _parts(batch: Sequence[Action]) -> list[Sequence[Action]]:
+    """Part what broke the connection before from the rest, and from each other."""
+    rest = [action for action in batch if not is_suspect(action)]
+    alone = [[action] for action in batch if is_suspect(action)]
+    return [rest, *alone] if rest else [*alone]
 
 
 class _Shut(Exception):

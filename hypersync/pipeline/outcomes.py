@@ -2,6 +2,10 @@
 
 The outcome and the object are one transaction of the caller. What was not done puts the identity
 back into the pending set after `BACK_OFF`, so that nothing is forgotten and nothing is hammered.
+
+An action on which the connection broke is a suspect: perhaps the silo cannot stand it. Its next
+tries are by itself, at once first and then with pauses as long as those of a circuit, so ten of
+them take most of a day. That its silo was not reached is no attempt, and makes nobody a suspect.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from datetime import datetime, timedelta
 
 from hypersync.errors import SiloError
 from hypersync.model.actions import Action, ActionState
+from hypersync.model.circuit import CircuitTerms
 from hypersync.model.ids import ActionId
 from hypersync.model.objects import (
     Conflict,
@@ -32,6 +37,29 @@ from hypersync.ports.store.events import Event
 MOST_ATTEMPTS = 10
 BACK_OFF = timedelta(minutes=10)
 TYPE_GONE = "its object type is no longer in the configuration"
+
+_BY_ITSELF = "tried by itself next, because its answer was lost: "
+"""How the errors of suspects begin, which is how they are known."""
+_PATIENCE = CircuitTerms()
+
+
+def is_suspect(action: Action) -> bool:
+    """Tell whether the last try of an action ended with a connection, or a process, that broke."""
+    return (action.error or "").startswith(_BY_ITSELF)
+
+
+def not_begun(action: Action, reason: str) -> str:
+    """Return what is noted of an action whose silo was not reached: a suspect stays one."""
+    return f"{_BY_ITSELF}{reason}" if is_suspect(action) else reason
+
+
+def is_break(outcome: Outcome) -> bool:
+    """Tell whether the connection broke on this very change, as far as one can know."""
+    match outcome:
+        case RetryAfter(is_suspect=found) | Unknown(is_lost=found):
+            return found
+        case _:
+            return False
 
 
 @dataclass(slots=True)
@@ -68,17 +96,11 @@ class Recorder:
                 self._finish(unit, action, ActionState.CONFLICT, now, found=found, error=why)
             case Refused(reason):
                 self._finish(unit, action, ActionState.FAILED, now, error=reason)
+            case RetryAfter(span, reason, is_suspect=True):
+                self.not_done(unit, action, reason, now, span)
             case RetryAfter(span, reason, is_lost) if is_lost or action.attempts < MOST_ATTEMPTS:
-                unit.actions.retry(
-                    action.id,
-                    now + span,
-                    reason or "the silo asked to wait",
-                    worker=self._mine,
-                    is_begun=not is_lost,
-                )
-                self._fail(
-                    action, "retry_later", f"waits until {now + span:%H:%M:%S} UTC: {reason}"
-                )
+                why = not_begun(action, reason) if is_lost else reason or "the silo asked to wait"
+                self._retry(unit, action, now, span, why, is_begun=not is_lost)
             case RetryAfter(_, reason):
                 text = f"given up after {action.attempts} attempts: {reason}"
                 self._finish(unit, action, ActionState.FAILED, now, error=text)
@@ -87,6 +109,59 @@ class Recorder:
                     [action.id], [ActionState.EXECUTING], ActionState.UNKNOWN, now, error=reason
                 )
                 self._fail(action, "unknown_outcome", reason)
+
+    def not_done(
+        self,
+        unit: UnitOfWork,
+        action: Action,
+        reason: str,
+        now: datetime,
+        span: timedelta = timedelta(0),
+        *,
+        recheck: bool = False,
+    ) -> bool:
+        """Queue a suspect that is not done, for ``span`` or longer; false when it is given up.
+
+        With ``recheck`` its condition is looked at again before it starts.
+        """
+        if action.attempts >= MOST_ATTEMPTS:
+            text = (
+                f"given up after {action.attempts} attempts, because its answer was lost again: "
+                f"{reason}; find out what it is about this change that breaks the connection. The "
+                "next sync plans it anew if its rule still wants it and its throttle is over"
+            )
+            self._finish(unit, action, ActionState.FAILED, now, error=text)
+            return False
+        if action.attempts > 1:
+            pause = _PATIENCE.pause_of(action.attempts - 1)
+            left = pause if action.started_at is None else action.started_at + pause - now
+            span = max(span, min(left, pause))
+        self._retry(unit, action, now, span, f"{_BY_ITSELF}{reason}", recheck=recheck)
+        return True
+
+    def _retry(
+        self,
+        unit: UnitOfWork,
+        action: Action,
+        now: datetime,
+        span: timedelta,
+        reason: str,
+        *,
+        is_begun: bool = True,
+        recheck: bool = False,
+    ) -> None:
+        """Put an action back into the queue, and tell of it unless it is due at once."""
+        unit.actions.retry(
+            action.id,
+            now + span,
+            reason,
+            worker=self._mine,
+            is_begun=is_begun,
+            recheck=recheck,
+        )
+        if span or not recheck:
+            text = f"waits until {now + span:%H:%M:%S} UTC: {reason}"
+            self._fail(action, "retry_later", text)
 
     def _finish(
         self,

@@ -3,7 +3,7 @@
 Updates and deletes are read back by anchor; creates are looked for in a scan that began after the
 silo had time to settle, by join value and reserved names. An event leaves no trace: unless it may
 be repeated, people are asked whether it happened. What cannot be told yet stays unknown: nothing
-runs twice.
+runs twice. What was not done is tried by itself (`outcomes`), and given up after some attempts.
 """
 
 from __future__ import annotations
@@ -121,8 +121,9 @@ class _Settler:
         with self._store.begin() as unit:
             now = self._clock()
             if isinstance(outcome, RetryAfter):
-                unit.actions.retry(action.id, now, outcome.reason, recheck=True)
-                unit.identities.upsert_pending([action.identity])
+                reason = "; ".join(filter(None, (action.error, outcome.reason)))
+                if self._recorder.not_done(unit, action, reason, now, recheck=True):
+                    unit.identities.upsert_pending([action.identity])
             else:
                 self._recorder.record(unit, action, outcome, now)
 

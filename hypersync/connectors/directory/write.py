@@ -89,7 +89,8 @@ class Writer(Comparing):
             return Refused(str(error))
         except Lost as error:
             self._is_lost = True
-            return RetryAfter(LATER, f"the server went away before this was written: {error}")
+            text = f"the server went away before this was written: {error}"
+            return RetryAfter(LATER, text, is_lost=True, is_suspect=True)
         except Unsure as error:
             self._is_lost = True
             return Unknown(f"the server went away while this was written: {error}")

@@ -102,7 +102,7 @@ class Writer:
             text = f"the service went away before this was tried: {error}"
             is_lost = not isinstance(error, SiloBusy | Elsewhere | ScanFailed)
             self._stop = RetryAfter(_LATER, text, is_lost=is_lost)
-            return self._stop
+            return replace(self._stop, is_suspect=isinstance(error, Lost))
         except (ValueError, SiloRefused) as error:
             return Refused(str(error))
         except Unsure as error:

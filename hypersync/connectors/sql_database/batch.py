@@ -46,12 +46,17 @@ _UNSENDABLE = "a value is too large for the database, or of a kind that its driv
 
 
 class Broken(Exception):
-    """The transaction is at its end; nothing of it was written."""
+    """The transaction is at its end; nothing of it was written.
 
-    def __init__(self, found: Trouble) -> None:
+    ``is_by_change`` tells whether that came of the change that was to be written: what came right
+    before it was answered.
+    """
+
+    def __init__(self, found: Trouble, *, is_by_change: bool = False) -> None:
         super().__init__(found.sentence)
         self.sentence = found.sentence
         self.is_lost = found.meaning is Meaning.GONE
+        self.is_by_change = is_by_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class Batch:
     def _refusal(self, change: Change, roll_back: Callable[[], None], error: DBAPIError) -> Outcome:
         found = trouble(error)
         if found.meaning in (Meaning.GONE, Meaning.ABORTED):
-            raise Broken(found) from error
+            raise Broken(found, is_by_change=True) from error
         roll_back()
         if found.meaning is Meaning.LATER:
             return RetryAfter(_LATER, found.sentence)

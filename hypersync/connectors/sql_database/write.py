@@ -10,6 +10,7 @@ one does not fail for another.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
@@ -47,7 +48,10 @@ class Writer:
                 refusal = _commit(connection)
         except Broken as error:
             later = RetryAfter(_SOON, error.sentence, is_lost=error.is_lost)
-            return _instead(done, later, len(changes))
+            outcomes = _instead(done, later, len(changes))
+            if error.is_lost and error.is_by_change:
+                outcomes[len(done)] = replace(later, is_suspect=True)
+            return outcomes
         except SiloUnreachable as error:  # only connecting raises it, so nothing was sent
             later = RetryAfter(_SOON, error.message, is_lost=True)
             return _instead(done, later, len(changes))
