@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from hypersync.connectors.msgraph.values import Json
+from hypersync.errors import SiloBusy, SiloUnavailable, SiloUnreachable
 from hypersync.model.objects import Conflict, Outcome, Refused, RetryAfter, Unknown
 
 BUSY: Final = (429, 503)
@@ -42,6 +43,14 @@ _SENTENCES = {
     429: "there were too many requests",
     503: "the service is busy",
 }
+
+
+class Failing(SiloUnreachable):
+    """Graph is there and answers that it failed."""
+
+
+NOT_NOW: Final[Mapping[int, type[SiloUnreachable]]] = {429: SiloBusy, 503: SiloUnavailable}
+"""What it means by its status that Graph does not serve us now; any other is `Failing`."""
 
 
 class NotGraph(Exception):

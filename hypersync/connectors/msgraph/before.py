@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hypersync.connectors.changes import is_same, settled
-from hypersync.connectors.msgraph.answers import LATER
+from hypersync.connectors.msgraph.answers import LATER, Failing
 from hypersync.connectors.msgraph.find import find_each
 from hypersync.connectors.msgraph.job import Job
 from hypersync.connectors.msgraph.properties import MEMBERS
@@ -14,7 +14,7 @@ from hypersync.connectors.msgraph.reads import Reads
 from hypersync.connectors.msgraph.steps import Steps, ids_of
 from hypersync.connectors.msgraph.values import HIDDEN, compared
 from hypersync.connectors.msgraph.wire import Wire
-from hypersync.errors import SiloError, SiloUnreachable
+from hypersync.errors import SiloBusy, SiloError, SiloUnavailable, SiloUnreachable
 from hypersync.model.objects import (
     Change,
     Conflict,
@@ -151,7 +151,12 @@ def _settled_update(change: Change, current: SiloObject | None) -> Outcome | Non
 
 
 def not_read(error: SiloError) -> Outcome:
-    """Return the outcome of a change whose object could not be read: nothing was written."""
+    """Return the outcome of a change whose object could not be read: nothing was written.
+
+    It was not begun where Graph was not reached, or was not available.
+    """
     if isinstance(error, SiloUnreachable):
-        return RetryAfter(LATER, error.message)
+        is_answered = isinstance(error, SiloBusy | Failing)
+        is_lost = isinstance(error, SiloUnavailable) or not is_answered
+        return RetryAfter(LATER, error.message, is_lost=is_lost)
     return Refused(error.message)

@@ -19,11 +19,11 @@ import orjson
 
 from hypersync.clock import SystemClock
 from hypersync.connectors.msgraph.again import patiently
-from hypersync.connectors.msgraph.answers import BUSY, Answer, NotGraph
+from hypersync.connectors.msgraph.answers import BUSY, NOT_NOW, Answer, Failing, NotGraph
 from hypersync.connectors.msgraph.patience import IMPATIENT, Patience
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step, batch_content
 from hypersync.connectors.msgraph.values import BATCH, Json
-from hypersync.errors import SiloBusy, SiloRefused, SiloUnreachable
+from hypersync.errors import SiloRefused, SiloUnreachable
 
 Group: TypeAlias = Sequence[Step]
 """Steps of one batch that are carried out one after the other, each only if the one before was."""
@@ -129,11 +129,11 @@ class Wire:
             raise SiloUnreachable(f"{self._root} did not answer: {error}") from error
 
     def believe(self, answer: Answer) -> None:
-        """Raise `SiloBusy`, `SiloUnreachable` or `SiloRefused` for an answer that is none."""
+        """Raise `SiloBusy`, `SiloUnavailable`, `Failing` or `SiloRefused` for what is no answer."""
         if answer.is_good:
             return
-        if answer.status in (408, 429) or answer.status >= 500:
-            raised = SiloBusy if answer.status in BUSY else SiloUnreachable
+        if answer.status in (_TIMED_OUT, *BUSY) or answer.status >= 500:
+            raised = NOT_NOW.get(answer.status, Failing)
             raise raised(f"{self._root} does not serve us now: {answer.sentence}")
         raise SiloRefused(f"{self._root} refuses: {answer.sentence}")
 

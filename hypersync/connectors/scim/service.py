@@ -17,11 +17,12 @@ from hypersync.connectors.scim.schema import Features, Shape, features, shape_of
 from hypersync.connectors.scim.standard import standard_schemas
 from hypersync.connectors.scim.values import Reader, Resource
 from hypersync.connectors.scim.wire import Answer, Elsewhere, Wire, segment
-from hypersync.errors import SiloBusy, SiloRefused, SiloUnreachable
+from hypersync.errors import SiloBusy, SiloRefused, SiloUnavailable, SiloUnreachable
 from hypersync.model.objects import ObjectType, SiloObject
 
 _WITHOUT: Final = (400, 403, 404, 405, 501)
 """How services answer that do not have a document; 401 is a matter of the token."""
+_UNAVAILABLE: Final = 503
 
 
 class Place:
@@ -178,13 +179,14 @@ def one_resource(answer: Answer, doing: str, anchor: str) -> dict[str, Any]:
 def require_good(answer: Answer, doing: str) -> None:
     """Raise `SiloBusy` when the service asks to wait, `SiloUnreachable` when it failed.
 
-    `SiloRefused` is raised when it refused, and `Elsewhere` when it does not know us.
+    `SiloUnavailable` is raised when it says so, `SiloRefused` when it refused, and `Elsewhere` when
+    it does not know us.
     """
     if answer.is_good:
         return
     problem = f"{doing}: {answer.sentence}"
     if answer.asks_to_wait:
-        raise SiloBusy(problem)
+        raise (SiloUnavailable if answer.status == _UNAVAILABLE else SiloBusy)(problem)
     if answer.status >= 500:
         raise SiloUnreachable(problem)
     raise Elsewhere(problem) if answer.status == 401 else SiloRefused(problem)
