@@ -4,14 +4,20 @@ from uuid import UUID
 
 import pytest
 
+from hypersync.connectors.ad.delta import Changes
 from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.members import ATTEMPTS, Unsteady, complete
 from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.ad.place import place_of
+from hypersync.connectors.ad.reading import Reader
+from hypersync.connectors.ad.representation import types_of
 from hypersync.connectors.ad.usn import SHOW_DELETED
+from hypersync.connectors.ad.values import DN_SYNTAX
 from hypersync.connectors.directory.answers import Answer, Entry, Lost, Search
+from hypersync.connectors.directory.schema import AttributeType
 from hypersync.connectors.settings import object_types
 from hypersync.errors import SiloRefused
+from hypersync.model.objects import Changed, Seen
 from tests.ad_scripted import Scripted, answer
 
 GUID = UUID("8f3c9a52-1111-4222-8333-444455556666")
@@ -63,6 +69,26 @@ def test_what_is_found_by_its_name_is_the_whole_of_it():
     found = directory_over(link).at(place_of(kind), DN, ["member"])
     assert found is not None
     assert found.raw["member"] == members(0, 3200)
+
+
+def test_after_a_deletion_what_comes_in_ranges_is_not_taken_for_cleared():
+    team = {"base": "DC=example,DC=org", "filter": "(objectCategory=group)"}
+    given = {"url": "ldaps://dc", "types": {"team": team}}
+    options = AdOptions.model_validate(given)
+    (kind,) = object_types("ad", options, {"team": ["member", "managedBy"]})
+    types = types_of(
+        {
+            "member": AttributeType(name="member", is_single=False, syntax=DN_SYNTAX),
+            "managedby": AttributeType(name="managedBy", is_single=True, syntax=DN_SYNTAX),
+        }
+    )
+    link = Scripted(answer(first_part()), part(1500, "*", 2000), answer(first_part()))
+    directory = AdDirectory(link.wire, types, {"namingContexts": [b"DC=example,DC=org"]})
+    changes = Changes(directory, [place_of(kind)], Reader(directory, 100))
+    seen, changed = (event for batch in changes.without_reference() for event in batch)
+    assert isinstance(seen, Seen)
+    assert len(seen.attributes["member"]) == 2000
+    assert changed == Changed("team", str(GUID), cleared=("managedBy",))
 
 
 def test_what_was_deleted_is_found_as_a_whole_and_asked_for_among_the_deleted():

@@ -108,13 +108,9 @@ class Changes:
             ignore_references=True,
         ):
             yield [
-                Changed(
-                    place.name,
-                    anchor,
-                    cleared=tuple(name for name in names if first(each.raw, name) is None),
-                )
+                Changed(place.name, anchor, cleared=cleared)
                 for each in page
-                if (anchor := place.anchor_of(each))
+                if (anchor := place.anchor_of(each)) and (cleared := _lacking(each, names))
             ]
 
     def anchors(self, place: AdPlace) -> frozenset[str]:
@@ -241,6 +237,12 @@ class Changes:
             if sid is not None and number is not None and number_of(sid):
                 sids.add(sid[:-4] + int(number).to_bytes(4, "little"))
         return [f"(objectSid={escaped_bytes(sid)})" for sid in sorted(sids)]
+
+
+def _lacking(entry: Entry, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the attributes of which an entry has no value, in a range or otherwise."""
+    there = {name.partition(";")[0].lower() for name, values in entry.raw.items() if values}
+    return tuple(name for name in names if name.lower() not in there)
 
 
 def _by_guid(entries: Sequence[Entry]) -> dict[bytes, Entry]:
