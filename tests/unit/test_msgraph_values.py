@@ -175,6 +175,13 @@ def test_a_state_that_comes_back_after_another_one_is_the_last():
     assert events[-1] == Seen("thing", "1", {"displayName": "ann", "jobTitle": "Clerk"})
 
 
+def test_a_part_of_somebody_whom_no_read_finds_is_not_taken_for_the_whole():
+    first = user("1", displayName="ann", jobTitle="Clerk")
+    events = whole([first], [user("1", jobTitle="Boss")])
+    assert isinstance(events[-1], Invalid)
+    assert events[-1].anchor == "1"
+
+
 def test_what_was_seen_and_then_removed_is_invalid_and_not_absent():
     events = whole([user("1", displayName="ann")], [gone("1")])
     assert isinstance(events[-1], Invalid)

@@ -6,7 +6,7 @@ Users are reported as they come; one that was told of again in other words is re
 end, and what the round told is laid over it. What comes first in a round need not have been first,
 so what was told of and removed in the same round is read at the end. A user that is not there then
 is reported as invalid, since it cannot be unsaid, and as deleted by the next delta, for which the
-cursor keeps it.
+cursor keeps it. So is one of whom a part was told last, which must not stand for the whole.
 
 In later rounds an object is told with what changed at least; null clears, absent says nothing.
 """
@@ -30,6 +30,7 @@ from hypersync.connectors.msgraph.values import (
     Json,
     Moves,
     hides_members,
+    is_whole,
     joined,
     laid_over,
     moves,
@@ -62,12 +63,17 @@ class Items:
     """Reads the items of one type; ``sees_hidden`` tells whether hidden members are shown."""
 
     def __init__(self, place: Place, *, sees_hidden: bool = False) -> None:
+        self._place = place
         self._sees_hidden = sees_hidden
         self.type = place.kind.name
         self.reader = reader_of(place)
         self.has_manager = MANAGER in place.references
         self._references = place.references
         self.where = place.resource.name
+
+    def is_whole(self, told: Changed) -> bool:
+        """Tell whether all of an object was told."""
+        return is_whole(told, self._place)
 
     def event(self, item: object) -> Changed | Deleted | Invalid:
         """Return what an item tells of its object."""
@@ -190,16 +196,21 @@ class Whole:
         again = [each for each in self._again.items() if each[0] not in self._removed]
         for some in batches(again, _READ_AT_ONCE):
             found = self._read([anchor for anchor, _ in some])
-            batch: Batch = []
-            for anchor, told in some:
-                there = found[anchor]
-                before = there.object.attributes if isinstance(there, Found) else {}
-                batch.append(Seen(self._items.type, anchor, laid_over(before, told)))
-            yield batch
+            yield [self._with(found[anchor], told) for anchor, told in some]
         both = [anchor for anchor in self._removed if anchor in self._met]
         for known, missing in read_again(self._items, self._read, both):
             self.left.update((each, self._removed[each]) for each in missing)
             yield [*known, *(removed_meanwhile(self._items, each) for each in missing)]
+
+    def _with(self, found: Found | HiddenMembers | None, told: Changed) -> Seen | Invalid:
+        """Report an object that was told again: of one that is not found a part is not enough."""
+        if isinstance(found, Found):
+            before = found.object.attributes
+        elif self._items.is_whole(told):
+            before = {}
+        else:
+            return removed_meanwhile(self._items, told.anchor)
+        return Seen(told.type, told.anchor, laid_over(before, told))
 
 
 def removed_meanwhile(items: Items, anchor: str) -> Invalid:
