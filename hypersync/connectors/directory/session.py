@@ -109,8 +109,8 @@ class DirectorySession(ABC, Generic[D, P]):
             directory = self.directory
         except SiloUnreachable as error:  # nothing was written
             return [RetryAfter(LATER, error.message)] * len(changes)
-        except SiloRefused as error:  # nor was it here
-            raise NothingWritten(error.message) from error
+        except SiloRefused as error:  # nor was it here; that is no refused sign-in
+            raise NothingWritten(error.message) from None
         places = {each.name: self._place_of(each) for each in self.settings.types}
         return self._write(directory, places, changes)
 
