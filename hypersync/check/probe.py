@@ -178,8 +178,11 @@ def _without(right: Right, name: str) -> str:
 
 
 def _denied(right: Right, *, is_needed: bool) -> Step:
-    lacking = f": lacking {', '.join(right.lacking)}" if right.lacking else ""
-    message = f"{right.type}: may not {right.verb.value}{lacking}"
+    message = f"{right.type}: may not {right.verb.value}"
+    if right.lacking:
+        rights = "right" if len(right.lacking) == 1 else "rights"
+        named = " and ".join(f"'{each}'" for each in right.lacking)
+        message += f", because the account lacks the {rights} {named}"
     if is_needed:
         return Step("rights", State.FAILED, message, right.remedy or "give the account this right")
     return Step("rights", State.OK, f"{message}; no rule needs it")

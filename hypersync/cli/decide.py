@@ -108,14 +108,9 @@ def _pending_text(found: Waiting, links: Links) -> str:
 
     lines: list[str] = []
     for request, actions in found.requests:
-        ends = (
-            f"until {request.expires_at:%Y-%m-%d %H:%M} UTC, then {request.on_expiry.value}"
-            if request.expires_at is not None
-            else "until somebody decides"
-        )
         lines += [
             f"request {request.id} ({request.kind.value}): {request.sentence}",
-            f"  {len(actions) or request.count} waiting, {ends}",
+            f"  {_end(request, actions)}",
         ]
         if problem := request.detail.get("problem"):
             lines.append(f"  note: {problem}")
@@ -136,6 +131,16 @@ def _pending_text(found: Waiting, links: Links) -> str:
         lines.append("asked about by no open request:")
         lines += _some([f"  {action_line(action, is_whole=True)}" for action in found.others])
     return "\n".join(lines) or "Nothing waits."
+
+
+def _end(request: Request, actions: Sequence[Action]) -> str:
+    """Say how many wait for how long; that nobody can decide is no matter of waiting."""
+    if _is_news(request, actions):
+        return "open until its cause is gone; nobody has to decide"
+    ends = "until somebody decides"
+    if request.expires_at is not None:
+        ends = f"until {request.expires_at:%Y-%m-%d %H:%M} UTC, then {request.on_expiry.value}"
+    return f"{len(actions) or request.count} waiting, {ends}"
 
 
 def _is_news(request: Request, actions: Sequence[Action]) -> bool:

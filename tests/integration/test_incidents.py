@@ -106,7 +106,9 @@ def test_the_command_line_shows_it_without_links(twins):
     (request,) = _pending_document(found, links, 10)["requests"]
     assert request["kind"] == "incident"
     assert (request["approve_url"], request["reject_url"]) == (None, None)
-    assert "approve?" not in _pending_text(found, links)
+    text = _pending_text(found, links)
+    assert "approve?" not in text
+    assert "\n  open until its cause is gone; nobody has to decide" in text
 
 
 def test_the_command_line_shows_a_lost_event_with_its_action(lost):

@@ -111,7 +111,7 @@ def test_a_right_that_is_needed_and_missing_fails_with_its_name(connector: Telli
     lacking = {"lacking": ("UPDATE on users",), "remedy": "GRANT UPDATE ON users TO hs"}
     connector.session.told = [right(Verb.UPDATE, **lacking), right(Verb.READ, granted=True)]
     (denied, granted, unknown, _) = steps(connector, "rights", ("user", Verb.UPDATE))
-    message = "user: may not update: lacking UPDATE on users"
+    message = "user: may not update, because the account lacks the right 'UPDATE on users'"
     assert denied == Step("rights", State.FAILED, message, "GRANT UPDATE ON users TO hs")
     assert granted == Step("rights", State.OK, "user: may read")
     assert unknown.message == "user: the silo does not tell whether we may create, delete"

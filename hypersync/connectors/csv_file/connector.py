@@ -190,7 +190,7 @@ class CsvSession:
 
 
 def _right(kind: ObjectType, verb: Verb, path: Path, mode: int) -> Right:
-    what = "reading" if verb is Verb.READ else "writing"
+    what = "read" if verb is Verb.READ else "write"
     return Right(
         type=kind.name,
         verb=verb,
