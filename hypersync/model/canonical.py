@@ -17,6 +17,7 @@ import xxhash
 from hypersync.model.objects import Attributes, Value
 
 _SORTED = orjson.OPT_SORT_KEYS
+_MADE_ANEW = (list, dict)
 
 
 def _encode_bytes(value: object) -> object:
@@ -43,7 +44,11 @@ def digest(canonical: bytes) -> bytes:
 
 def decode(text: str | bytes) -> dict[str, Value]:
     """Read what `encode` wrote."""
-    return {name: _decode_value(value) for name, value in orjson.loads(text).items()}
+    loaded: dict[str, Any] = orjson.loads(text)
+    for name, value in loaded.items():
+        if value.__class__ in _MADE_ANEW:  # nearly no value
+            loaded[name] = _decode_value(value)
+    return loaded
 
 
 def decode_mapping(loaded: Mapping[str, Any] | None) -> dict[str, Value] | None:

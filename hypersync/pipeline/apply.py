@@ -154,7 +154,8 @@ class _Batch:
         targets, text = self._parted(fresh)
         before = Assignment(known.slot, known.key)
         assignment, absence = self._assigned(fresh.attributes, before)
-        gone, come = _difference(decode(known.attributes), decode(text))
+        rest = fresh.attributes if text is fresh.text else decode(text)
+        gone, come = _difference(decode(known.attributes), rest)
         if self._target.kind.members is not None:
             self._refer(known.id, targets, gone, come)
         self.gathered.states.append(
@@ -248,9 +249,7 @@ def _reference(attributes: Attributes) -> str | None:
     return normal_reference(name) if isinstance(name, str) else None
 
 
-def _difference(
-    before: dict[str, Value], after: dict[str, Value]
-) -> tuple[dict[str, Value], dict[str, Value]]:
+def _difference(before: Attributes, after: Attributes) -> tuple[dict[str, Value], dict[str, Value]]:
     """Return the old and the new values of what differs."""
     names = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
     return {name: before.get(name) for name in names}, {name: after.get(name) for name in names}

@@ -37,17 +37,21 @@ from hypersync.pipeline.reading import Reading
 from hypersync.pipeline.type_reading import TypeReading
 from hypersync.ports.connector import Session
 from hypersync.ports.store import Store, UnitOfWork
+from hypersync.ports.store.objects import Current
 
 _T = TypeVar("_T")
 
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of an object: stored, or already changed by this delta."""
+    """What is known of an object: stored, or already changed by this delta.
+
+    ``attributes`` are read only where a change says nothing of the others.
+    """
 
     hash: bytes | None
     absence: str | None
-    attributes: Attributes
+    attributes: Attributes | None
 
 
 class Delta:
@@ -61,30 +65,31 @@ class Delta:
 
     def take(self, batch: Batch) -> None:
         """Take in one batch."""
-        with self._store.snapshot() as unit:
-            self._look_up(unit, batch)
+        self._look_up(batch)
         for event in batch:
             self._take(event)
         for reading in self._reading.types.values():
             self._reading.flush(reading)
 
-    def _look_up(self, unit: UnitOfWork, batch: Batch) -> None:
+    def _look_up(self, batch: Batch) -> None:
         """Read what is stored of the objects in this batch."""
         wanted: dict[str, set[str]] = {}
+        partly: set[tuple[str, str]] = set()
         for event in batch:
             if isinstance(event, Seen | Changed | Deleted | Invalid) and event.anchor is not None:
                 wanted.setdefault(event.type, set()).add(event.anchor)
-        for name, anchors in wanted.items():
-            reading = self._reading.types[name]
-            fresh = [anchor for anchor in anchors if (name, anchor) not in self._known]
-            for anchor, stored in unit.objects.current(reading.silo_type.id, fresh).items():
-                attributes: Attributes = decode(stored.attributes)
-                found = None
-                if reading.kind.members is not None:
-                    found = unit.objects.by_id(ObjectId(stored.id))
-                if found is not None:
-                    attributes = unit.objects.whole(found).attributes
-                self._known[name, anchor] = _Known(stored.hash, stored.absence, attributes)
+            if isinstance(event, Changed):
+                partly.add((event.type, event.anchor))
+        if not wanted:
+            return
+        with self._store.snapshot() as unit:
+            for name, anchors in wanted.items():
+                reading = self._reading.types[name]
+                fresh = [each for each in anchors if (name, each) not in self._known]
+                for anchor, stored in unit.objects.current(reading.silo_type.id, fresh).items():
+                    is_partly = (name, anchor) in partly
+                    attributes = _attributes(unit, reading, stored) if is_partly else None
+                    self._known[name, anchor] = _Known(stored.hash, stored.absence, attributes)
 
     def _take(self, event: ScanEvent) -> None:
         match event:
@@ -111,6 +116,7 @@ class Delta:
         canonical = encode(attributes)
         hashed = digest(canonical)
         if known is not None and known.hash == hashed and known.absence is None:
+            known.attributes = attributes
             return
         if known is None:
             reading.counts.created += 1
@@ -122,10 +128,10 @@ class Delta:
     def _change(self, event: Changed) -> None:
         reading = self._reading.types[event.type]
         known = self._known.get((event.type, event.anchor))
-        if known is not None and known.absence is None:
-            self._see(reading, event.anchor, changed(known.attributes, event))
-        else:
+        if known is None or known.absence is not None or known.attributes is None:
             self._read(reading, event.anchor)
+        else:
+            self._see(reading, event.anchor, changed(known.attributes, event))
 
     def _read(self, reading: TypeReading, anchor: str) -> None:
         try:
@@ -172,6 +178,14 @@ class Delta:
             raise CursorLost(f"{len(fresh)} objects are new and did not change; scanned in full")
         for anchor in sorted(fresh):
             self._read(reading, anchor)
+
+
+def _attributes(unit: UnitOfWork, reading: TypeReading, stored: Current) -> Attributes:
+    """Return what is stored of an object, its members too."""
+    found = None
+    if reading.kind.members is not None:
+        found = unit.objects.by_id(ObjectId(stored.id))
+    return decode(stored.attributes) if found is None else unit.objects.whole(found).attributes
 
 
 def _without(found: dict[str, _T], there: Collection[str], told: Collection[str]) -> dict[str, _T]:

@@ -81,10 +81,10 @@ class Landing:
             if not unit.scans.save(applying, _LANDS_FROM):
                 return unit.scans.get(scan.id) or scan
             types = unit.scans.register(scan.silo, scan.stream.split(","))
-            for kind in types.values():
-                if not (kind.is_loaded or kind.is_loading):
-                    unit.scans.set_loading(kind.id, loading=True)
-            types = unit.scans.register(scan.silo, types)
+            empty = [kind for kind in types.values() if not (kind.is_loaded or kind.is_loading)]
+            for kind in empty:
+                unit.scans.set_loading(kind.id, loading=True)
+            types = unit.scans.register(scan.silo, types) if empty else types
         while self._apply_batch(scan, types, kinds):
             pass
         return self._finish(applying, types)
@@ -92,7 +92,7 @@ class Landing:
     def _apply_batch(
         self, scan: Scan, types: Mapping[str, SiloType], kinds: Mapping[str, ObjectType]
     ) -> bool:
-        """Apply and drop the next staged changes; false when there were none."""
+        """Apply and drop the next staged changes; tell whether there may be more."""
         by_id = {kind.id: name for name, kind in types.items()}
         now = self._clock()
         with self._store.begin(self._fence) as unit:
@@ -110,7 +110,7 @@ class Landing:
                 apply(unit, target, some)
             if rows:
                 unit.scans.unstage(scan.id, rows[-1][0])
-        return bool(rows)
+        return len(rows) == BATCH
 
     def _finish(self, scan: Scan, types: Mapping[str, SiloType]) -> Scan:
         now = self._clock()

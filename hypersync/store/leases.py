@@ -13,8 +13,10 @@ from sqlalchemy.engine import Connection
 from hypersync.errors import FenceLost, LeaseHeld
 from hypersync.ports.store.leases import Fence
 from hypersync.store import tables
+from hypersync.store.bulk import read
 
 LEASE = timedelta(seconds=30)
+_FENCE = "SELECT fence FROM lease WHERE name = ?"
 
 
 class Leases:
@@ -72,11 +74,11 @@ class Leases:
 
     def check(self, fence: Fence) -> None:
         """Raise `FenceLost` when the lease went to another."""
-        lease = tables.lease
-        number = self._connection.execute(
-            select(lease.c.fence).where(lease.c.name == fence.name).with_for_update()
-        ).scalar()
-        if number != fence.number:
+        # nobody else writes on SQLite
+        is_alone = self._connection.dialect.name == "sqlite"
+        statement = _FENCE if is_alone else f"{_FENCE} FOR UPDATE"
+        found = read(self._connection, statement, (fence.name,))
+        if not found or found[0][0] != fence.number:
             raise FenceLost(f"the lease {fence.name} went to somebody else; nothing was written")
 
     def _guarded(self, fence: Fence, **values: object) -> None:
