@@ -125,12 +125,7 @@ class Recorder:
         With ``recheck`` its condition is looked at again before it starts.
         """
         if action.attempts >= MOST_ATTEMPTS:
-            text = (
-                f"given up after {action.attempts} attempts, because its answer was lost again: "
-                f"{reason}; find out what it is about this change that breaks the connection. The "
-                "next sync plans it anew if its rule still wants it and its throttle is over"
-            )
-            self._finish(unit, action, ActionState.FAILED, now, error=text)
+            self._finish(unit, action, ActionState.FAILED, now, error=_given_up(action, reason))
             return False
         if action.attempts > 1:
             pause = _PATIENCE.pause_of(action.attempts - 1)
@@ -205,6 +200,17 @@ class Recorder:
 
     def _fail(self, action: Action, code: str, text: str) -> None:
         self._report.errors.append(RunError(action.rule, action.identity, code, text))
+
+
+def _given_up(action: Action, reason: str) -> str:
+    """Say that a suspect was tried often enough, and what to do about it."""
+    why = f"given up after {action.attempts} attempts, because its answer was lost again: {reason}"
+    if not action.silo:
+        return why
+    return (
+        f"{why}; find out what it is about this change that breaks the connection. The next sync "
+        "plans it anew if its rule still wants it and its throttle is over"
+    )
 
 
 def _event(action: Action, kind: str, now: datetime, error: str | None) -> Event:

@@ -12,6 +12,7 @@ from hypersync.errors import DecisionRefused
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Unknown
 from hypersync.model.requests import Answer, RequestKind, RequestState
+from hypersync.pipeline.outcomes import MOST_ATTEMPTS
 from tests.postgresql import both_databases
 from tests.worlds import CONFIGURATION, World
 
@@ -131,6 +132,22 @@ def test_an_event_that_may_be_repeated_is_repeated(world):
     assert open_requests(world) == []
 
 
+def test_an_event_that_may_be_repeated_is_given_up_when_no_answer_ever_comes(world):
+    world.rules(HAIL.replace("throttle", "repeatable: true, throttle"))
+    world.person(1, title="new")
+    world.sink.outcomes.extend([Unknown("the connection broke")] * MOST_ATTEMPTS)
+    world.run()
+    (action,) = world.sink.fired
+    while world.again(action).state is S.UNKNOWN:
+        world.later(hours=4)
+        world.run()
+    assert len(world.sink.fired) == MOST_ATTEMPTS
+    assert world.again(action).error == (
+        "given up after 10 attempts, because its answer was lost again: the connection broke; "
+        "nobody knows whether it happened; repeated"
+    )
+
+
 def test_the_mail_asks_with_both_links(lost):
     people = "people: {ann: {name: Ann, email: ann@example.org, roles: [approver]}}"
     lost.rules(HAIL, more=people)
@@ -182,6 +199,17 @@ def test_a_create_that_was_not_made_is_made_once(creating):
     assert creating.again(creating.action).state is S.SUCCEEDED
     accounts = [anchor for kind, anchor in creating.dir._versions if kind == "account"]
     assert len(accounts) == 1
+
+
+def test_a_create_that_breaks_the_connection_each_time_is_given_up(creating):
+    creating.dir.faults.outcomes.extend([Unknown("no answer")] * (MOST_ATTEMPTS - 1))
+    while creating.again(creating.action).state is S.UNKNOWN:
+        creating.later(hours=4)
+        creating.run()
+    after = creating.again(creating.action)
+    assert (after.state, after.attempts) == (S.FAILED, MOST_ATTEMPTS)
+    assert after.error.startswith("given up after 10 attempts, because its answer was lost again: ")
+    assert [kind for kind, _ in creating.dir._versions if kind == "account"] == []
 
 
 def test_a_create_waits_until_the_silo_had_time_to_settle(tmp_path, database_url):
