@@ -32,6 +32,7 @@ from sqlalchemy import event
 
 from hypersync.store import tables
 from hypersync.store.engine import is_writing, open_engine
+from tests.compiled import share_compiled_statements
 from tests.kill_state import Doubt, doubt_of, end_state, is_allowed, rows_of
 from tests.kill_world import RUN, STEPS, Company, commit
 
@@ -389,6 +390,7 @@ def _without(these: list[str], those: list[str]) -> list[str]:
 
 def main() -> None:
     """Strike, and print what came out."""
+    share_compiled_statements()
     url, folder, every, *first = sys.argv[1:]
     striker = Striker(Path(folder), database_at(url))
     report = striker.strike(int(every), int(first[0]) if first else 1)
