@@ -55,6 +55,7 @@ def run(cwd: Path, site: Path, *arguments: str) -> subprocess.CompletedProcess[s
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     paths = os.pathsep.join((str(site), str(ROOT)))
     more = {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "HYPERSYNC_SECRET_KEY": "x" * 32}
+    more["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the template asks for pytest and no more
     return subprocess.run(  # noqa: S603 - our own commands
         [sys.executable, *arguments],
         cwd=cwd,
