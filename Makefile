@@ -37,7 +37,9 @@ $(VENV)/apt.stamp: .ci/system-packages requirements/ldap-c.txt $(VENV)/base.stam
 demo: $(VENV)/base.stamp
 	@$(BIN)/hypersync demo $(ARGS)
 
-test: check $(VENV)/apt.stamp
+# Types are checked while packages are unpacked.
+test: $(VENV)/base.stamp
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check $(VENV)/apt.stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=15 $(ARGS)
 
 # Everything `make test` samples, in full: about an hour on two cores. ARGS: --steps, --seed, --jobs.
