@@ -146,6 +146,29 @@ def test_parts_that_changed_are_put_together_with_what_is_stored(desk, ad):
     assert stored.attributes == {"number": "1", "title": "Boss", "member": ("u4",)}
 
 
+class InBatches(Scripted):
+    """A silo that tells of each change by itself."""
+
+    def scan(self, types, cursor):
+        yield from ([each] for each in (self.full if cursor is None else self.delta))
+        yield [Complete("later")]
+
+
+def test_parts_that_changed_are_put_together_with_what_an_earlier_batch_told(desk):
+    ad = InBatches(full=[seen(1, member=("u2",)), seen(2)], is_readable=False)
+    run(desk, ad)
+    ad.delta = [
+        seen(1, member=("u2",)),  # as it is stored
+        Changed("user", "u1", set={"title": "Boss"}, added={"member": ("u3",)}),
+        seen(2, title="Clerk"),
+        Changed("user", "u2", set={"phone": "1"}),
+    ]
+    assert run(desk, ad).state is ScanState.APPLIED
+    stored = user(desk, "u1")
+    assert stored.attributes == {"number": "1", "title": "Boss", "member": ("u2", "u3")}
+    assert user(desk, "u2").attributes == {"number": "2", "title": "Clerk", "phone": "1"}
+
+
 def test_a_part_of_an_object_that_is_not_known_is_read_whole(desk, ad):
     run(desk, ad)
     ad.there["u50"] = {"number": "50", "title": "Boss"}
