@@ -7,7 +7,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from hypersync.model.objects import Seen, all_seen
+from hypersync.model.objects import Seen
+from hypersync.model.together import all_seen
 
 
 def test_objects_that_are_made_together_are_as_those_made_one_by_one():

@@ -46,8 +46,8 @@ from hypersync.model.objects import (
     Invalid,
     ScanEvent,
     Seen,
-    all_seen,
 )
+from hypersync.model.together import all_seen
 
 ReadMany: TypeAlias = Callable[[Sequence[str]], Mapping[str, Found | HiddenMembers | None]]
 """Reads objects by id; ``None`` is what is not there."""

@@ -53,7 +53,7 @@ Result: TypeAlias = Answer | NotAnswered
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: its items and the links that follow; ``is_flat`` where no item has parts."""
+    """One page: its items and the links that follow; if ``is_flat`` no item has parts."""
 
     items: Sequence[Any]
     next: str | None
@@ -293,10 +293,6 @@ def page_of(answer: Answer) -> Page:
     if any(link is not None and not isinstance(link, str) for link in links):
         raise NotGraph("the page has a link that is none")
     count = found.get("@odata.count")
-    is_flat = _is_flat(answer.content, len(items))
+    body = answer.content
+    is_flat = body.count(b"[") == 1 and body.count(b"{") == len(items) + 1
     return Page(items, *links, count if isinstance(count, int) else None, is_flat)
-
-
-def _is_flat(content: bytes, items: int) -> bool:
-    """Tell whether no item holds lists or other items; some text looks as if one did."""
-    return content.count(b"[") == 1 and content.count(b"{") == items + 1
