@@ -134,11 +134,11 @@ class Stoppable:
     titles: Callable[[], set[str]]
 
 
-@pytest.mark.parametrize("kind", ["directory", "database"])
+@pytest.mark.parametrize("kind", ["stoppable_directory", "stoppable_database"])
 def test_a_server_that_is_stopped_is_paused_and_goes_on_when_it_is_back(
     request: pytest.FixtureRequest, kind: str
 ):
-    server: Stoppable = request.getfixturevalue(f"stoppable_{kind}")
+    server: Stoppable = request.getfixturevalue(kind)
     project = server.project
     project.sync()
     project.retitle("new")
