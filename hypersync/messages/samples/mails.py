@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypersync.model.actions import Action, ActionState, Reason
+from hypersync.model.actions import Action, ActionState, OnExpiry, Reason
 from hypersync.model.causes import REST, Cluster
 from hypersync.model.ids import ActionId, IdentityId, RequestId, RunId
 from hypersync.model.objects import Attributes, Operation
@@ -133,28 +133,10 @@ def question() -> Letter:
             3, "Cy <cy@example.org>", Operation.CREATE, None, {"uid": "ccy", "mail": "c\u202ey"}
         ),
     ]
-    request = Request(
-        id=REQUEST,
-        kind=RequestKind.VOLUME,
-        state=RequestState.OPEN,
-        sentence=_SENTENCE,
-        count=300,
-        opened_at=_AT,
-        plan=Plan(name="iam-team", steps=(Step(to="person:ann"),)),
-        step=0,
-        step_due=None,
-        expires_at=_AT + timedelta(hours=24),
-        on_expiry=actions[0].on_expiry,
-        run=RUN,
-        rule="disable-leaver",
-        silo="directory",
-        cause=_CAUSE,
-        clusters=_CLUSTERS,
-        detail={"said": phrasebook(_SAID)},
-    )
+    everything = _links(f"request={REQUEST}")
     return Letter(
         kind="request",
-        request=request,
+        request=_request(),
         address="ann@example.org",
         recipient="Ann Ng",
         message_id=f"<{REQUEST}.sample@iam.example.org>",
@@ -166,24 +148,43 @@ def question() -> Letter:
         actions=actions,
         total=300,
         code=CODE,
-        approve_all=f"{URL}/hypersync/approve?request={REQUEST}&token={TOKEN}",
-        reject_all=f"{URL}/hypersync/reject?request={REQUEST}&token={TOKEN}",
+        approve_all=everything.approve,
+        reject_all=everything.reject,
         report=f"{URL}/report/pending?request={REQUEST}&token={TOKEN}",
-        links={
-            action.id: RowLinks(
-                approve=f"{URL}/hypersync/approve?action={action.id}&token={TOKEN}",
-                reject=f"{URL}/hypersync/reject?action={action.id}&token={TOKEN}",
-            )
-            for action in actions
-        },
+        links={action.id: _links(f"action={action.id}") for action in actions},
         clusters=_CLUSTERS,
         cluster_links={
-            each.key: RowLinks(
-                approve=f"{URL}/hypersync/approve?request={REQUEST}&cluster={each.key}&token={TOKEN}",
-                reject=f"{URL}/hypersync/reject?request={REQUEST}&cluster={each.key}&token={TOKEN}",
-            )
-            for each in _CLUSTERS
+            each.key: _links(f"request={REQUEST}&cluster={each.key}") for each in _CLUSTERS
         },
+    )
+
+
+def _request() -> Request:
+    return Request(
+        id=REQUEST,
+        kind=RequestKind.VOLUME,
+        state=RequestState.OPEN,
+        sentence=_SENTENCE,
+        count=300,
+        opened_at=_AT,
+        plan=Plan(name="iam-team", steps=(Step(to="person:ann"),)),
+        step=0,
+        step_due=None,
+        expires_at=_AT + timedelta(hours=24),
+        on_expiry=OnExpiry.CLEAR,
+        run=RUN,
+        rule="disable-leaver",
+        silo="directory",
+        cause=_CAUSE,
+        clusters=_CLUSTERS,
+        detail={"said": phrasebook(_SAID)},
+    )
+
+
+def _links(about: str) -> RowLinks:
+    return RowLinks(
+        approve=f"{URL}/hypersync/approve?{about}&token={TOKEN}",
+        reject=f"{URL}/hypersync/reject?{about}&token={TOKEN}",
     )
 
 
