@@ -23,6 +23,7 @@ from hypersync.model.objects import (
     Succeeded,
     Unknown,
     Value,
+    not_yet,
 )
 
 GONE_FOR_GOOD = "it is not among the deleted objects any more, so nothing brings it back"
@@ -36,12 +37,13 @@ def judge(job: Job, results: Sequence[Result], now: Callable[[], datetime]) -> O
     """
     if job.is_creation:
         _take_created(job, results[0])
-    bad = next((n for n, each in enumerate(results) if not _is_good(job, n, each)), None)
+    steps = enumerate(zip(job.steps, results, strict=True))
+    bad = next((n for n, (step, each) in steps if not _is_good(job, step, each)), None)
     if bad is None:
         job.is_done = job.change.operation is not Operation.DELETE
         job.outcome = None if job.is_done else Succeeded(None)
         return None
-    outcome = _failed(job, results[bad], now)
+    outcome = _failed(job, job.steps[bad], results[bad], now)
     if bad:
         job.why = f"only partly written: {said(results[bad])}"
     elif job.is_creation and (isinstance(outcome, Unknown) or _is_duplicate(results[0])):
@@ -56,23 +58,32 @@ def judge(job: Job, results: Sequence[Result], now: Callable[[], datetime]) -> O
 def judge_more(job: Job, results: Sequence[Result], now: Callable[[], datetime]) -> None:
     """Note what the answers to the changes of single members say."""
     steps = zip(job.more, results, strict=True)
-    bad = [each for step, each in steps if not _is_settled(step, each)]
+    bad = [(step, each) for step, each in steps if not _is_settled(job, step, each)]
     if not bad:
         job.is_done = True
         return
     job.is_done = False
+    step, result = bad[0]
     if job.steps or len(bad) < len(results):
-        job.why = f"only partly written: {said(bad[0])}"
-    elif _is_not_there(bad[0]):
-        job.why = f"the members were not changed: {said(bad[0])}"
+        job.why = f"only partly written: {said(result)}"
+    elif _is_not_there(result) and not _has_left(step, result):
+        job.why = f"the members were not changed: {said(result)}"
     else:
-        job.outcome = _failed(job, bad[0], now)
+        job.outcome = _failed(job, step, result, now)
 
 
-def _is_settled(step: Step, result: Result) -> bool:
-    """Tell whether a change of members was made: who is to leave and is not there has left."""
+def _is_settled(job: Job, step: Step, result: Result) -> bool:
+    """Tell whether a change of members was made: who is to leave and is not there has left.
+
+    Unless the group changed just now: the server that answered may not know its members yet.
+    """
     if isinstance(result, Answer) and result.is_good:
         return True
+    return _has_left(step, result) and not job.change.fresh_for
+
+
+def _has_left(step: Step, result: Result) -> bool:
+    """Tell whether a member, or a manager, that is to be taken away is said not to be there."""
     return step.method == "DELETE" and _is_not_there(result)
 
 
@@ -97,19 +108,22 @@ def _take_created(job: Job, result: Result) -> None:
         job.answered = found(job.place, anchor, item, [])
 
 
-def _is_good(job: Job, number: int, result: Result) -> bool:
+def _is_good(job: Job, step: Step, result: Result) -> bool:
     if isinstance(result, NotAnswered):
         return False
     if result.is_good:
         return not job.is_creation or job.answered is not None
+    return _seems_done(job, step, result) and not job.change.fresh_for
+
+
+def _seems_done(job: Job, step: Step, result: Result) -> bool:
+    """Tell whether Graph says that what was to be written is so already.
+
+    Of what changed just now a server that lags behind says the same.
+    """
     if job.change.operation is Operation.ADD_MEMBER:
-        return result.is_duplicate
-    is_gone = result.status == 404 and job.change.operation in (
-        Operation.DELETE,
-        Operation.REMOVE_MEMBER,
-    )
-    # a manager that is to be taken away, and is not there
-    return is_gone or (result.status == 404 and job.steps[number].method == "DELETE")
+        return _is_duplicate(result)
+    return _has_left(step, result)
 
 
 def _is_duplicate(result: Result) -> bool:
@@ -121,7 +135,7 @@ def said(result: Result) -> str:
     return result.sentence if isinstance(result, Answer) else result.why
 
 
-def _failed(job: Job, result: Result, now: Callable[[], datetime]) -> Outcome:
+def _failed(job: Job, step: Step, result: Result, now: Callable[[], datetime]) -> Outcome:
     if isinstance(result, NotAnswered):
         if not result.is_sent:
             return RetryAfter(LATER, result.why, is_lost=True)
@@ -129,6 +143,8 @@ def _failed(job: Job, result: Result, now: Callable[[], datetime]) -> Outcome:
     if result.is_good:
         text = "it was done, and the answer does not say which object it made"
         return Unknown(text, is_lost=False)
+    if _seems_done(job, step, result) and (later := not_yet(job.change)):
+        return later
     if result.status == 404 and job.change.operation is Operation.ADD_MEMBER:
         job.is_waiting_for_member = True
     elif result.status == 404 and job.is_restored:

@@ -24,6 +24,7 @@ from hypersync.model.objects import (
     RetryAfter,
     SiloObject,
     Succeeded,
+    not_yet,
 )
 
 
@@ -134,14 +135,23 @@ class Before:
 
 
 def _settled_update(change: Change, current: SiloObject | None) -> Outcome | None:
-    """Decide an update: what is as wanted already is no conflict, and a password is written."""
+    """Decide an update: what is as wanted already is no conflict, and a password is written.
+
+    Of an object that changed just now it is not believed: a read that lags shows what was.
+    """
     if current is None:
         return Conflict(f"{change.type.name} {change.anchor} is not there any more")
     held = current.attributes
     before, after = change.before or {}, change.after or {}
     still_to_write = [name for name in after if not is_same(after[name], held.get(name))]
     if not still_to_write:
-        return Succeeded(current)
+        return not_yet(change) or Succeeded(current)
+    seems_done = any(
+        name not in still_to_write and not is_same(before.get(name), value)
+        for name, value in after.items()
+    )
+    if seems_done and (later := not_yet(change)):
+        return later
     changed = sorted(
         name
         for name, value in before.items()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hypersync.connectors.changes import differing, reference
 from hypersync.connectors.msgraph.after import judge, judge_more, lacks_somebody, shown, still_old
@@ -138,7 +138,9 @@ class Writer:
     def _complete(self, job: Job) -> None:
         """Give an object that was brought back the values it had, where they differ."""
         self._recent.note(job.anchor or "")
-        change = replace(job.change, operation=Operation.UPDATE, before={})
+        change = replace(
+            job.change, operation=Operation.UPDATE, before={}, fresh_for=timedelta(0)
+        )  # what it had when it was deleted, nobody could change since
         rest = Job(change, job.place, anchor=job.anchor)
         self._before.look([rest])
         self._send([each for each in [rest] if each.is_open])
@@ -199,8 +201,11 @@ def _outcome(job: Job, read: Read, moved: Sequence[Job]) -> Outcome:
 
 
 def _is_as_wanted(job: Job, attributes: Attributes) -> bool:
-    """Tell whether a job that was written in part, or changed by others, is as wanted after all."""
-    if job.is_membership or job.change.operation is Operation.DELETE:
+    """Tell whether a job that was written in part, or changed by others, is as wanted after all.
+
+    Of what changed just now a read that lags behind shows as much, and is not believed.
+    """
+    if job.is_membership or job.change.operation is Operation.DELETE or job.change.fresh_for:
         return False
     after = compared(job.change).after or {}
     readable = {name: value for name, value in after.items() if name in job.place.names}
