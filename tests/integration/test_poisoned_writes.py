@@ -322,17 +322,14 @@ def test_a_batch_is_over_when_its_silo_is_paused_while_suspects_are_tried(tmp_pa
     project.close()
 
 
-@pytest.mark.parametrize("parallel", [1, 2])
-def test_ten_attempts_take_most_of_a_day(tmp_path: Path, parallel: int):
+def poisoned_world(folder: Path, parallel: int = 1) -> tuple[Watched, list[datetime]]:
+    """A world that cannot be told one title, of which it does not say which; and when it was."""
     limits = f"{CIRCUIT}    parallel: {parallel}\n"
-    world = Watched(tmp_path, MANY, more=ASKED, limits=limits, database=f"sqlite:///{tmp_path}/db")
+    world = Watched(folder, MANY, more=ASKED, limits=limits, database=f"sqlite:///{folder}/db")
     world.people(range(6), title="old")
     for number in range(6):
         world.account(number, title="old")
     world.run()
-    world.retitle("new")
-    world.change(POISONED, title=POISON)
-    world.scan("hr")
     tried: list[datetime] = []
 
     def apply(real, changes):
@@ -342,7 +339,20 @@ def test_ten_attempts_take_most_of_a_day(tmp_path: Path, parallel: int):
         return real(changes)
 
     hook(world, apply=apply)
+    retitle(world, "new")
     world.sync()
+    return world, tried
+
+
+def retitle(world: Watched, title: str) -> None:
+    for number in range(6):
+        world.change(number, title=POISON if number == POISONED else title)
+    world.scan("hr")
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_ten_attempts_take_most_of_a_day(tmp_path: Path, parallel: int):
+    world, tried = poisoned_world(tmp_path, parallel)
     while len(tried) < MOST_ATTEMPTS:
         world.later(minutes=15)
         world.sync()
@@ -350,4 +360,21 @@ def test_ten_attempts_take_most_of_a_day(tmp_path: Path, parallel: int):
     assert sorted(world.titles()) == [*["new"] * 5, "old"]
     hours = [(later - earlier) / timedelta(hours=1) for earlier, later in pairwise(tried)]
     assert hours == [0.25, 0.25, 0.5, 1, 2, 4, 4, 4, 4]
+    world.close()
+
+
+def test_a_suspect_stays_one_while_its_silo_is_not_reached(tmp_path: Path):
+    world, tried = poisoned_world(tmp_path)
+    world.sync()
+    world.sync()
+    assert len(tried) == 2
+    world.dir.faults.unreachable = "no route to host"
+    world.later(minutes=20)
+    world.sync()
+    world.dir.faults.unreachable = ""
+    world.later(minutes=2)
+    retitle(world, "newer")
+    world.sync()
+    assert len(tried) == 3
+    assert sorted(world.titles()) == [*["newer"] * 5, "old"]
     world.close()
