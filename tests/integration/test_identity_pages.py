@@ -10,6 +10,7 @@ import pytest
 from hypersync.insight import identities as finding
 from hypersync.insight.hidden import hidden_of
 from hypersync.insight.identities import search
+from hypersync.insight.ties import MOST_TIES
 from tests.integration.test_query_plans import shape, traced, walks
 from tests.operating import Desk
 from tests.postgresql import both_databases
@@ -87,6 +88,16 @@ def test_letters_are_found_however_they_are_written(world, typed):
     assert found(world, typed) == [str(world.identity(3))]
 
 
+def test_a_name_is_found_first_by_its_own_letters(world):
+    world.account(3, dn="CN=Strauss,OU=P,DC=x")
+    world.account(4, dn="CN=Strau\N{LATIN SMALL LETTER SHARP S},OU=P,DC=x")
+    world.later(minutes=1)
+    world.scan()
+    typed = "CN=STRAU\N{LATIN SMALL LETTER SHARP S}, OU=P"
+    first = search(world.app.store, hidden_of(world.app.engine), typed).found[0]
+    assert (first.identity, first.by) == (world.identity(4), "distinguished name")
+
+
 def test_what_nobody_is_called_is_not_found(world):
     assert "Nothing found" in page(world, "/identities?q=nobody+at+all")
     assert "Found" not in page(world, "/identities?q=+")
@@ -134,6 +145,24 @@ def test_the_page_shows_the_objects_as_a_graph_and_as_a_list(world):
     assert "<desc " in svg
     assert "sales has as member u2 (group/sales)" in words(text)
     assert f'href="/identities/{world.identity(1)}"' in svg
+
+
+def test_of_more_ties_than_are_looked_up_the_page_says_so(world):
+    for number in range(MOST_TIES + 1):
+        world.account(f"m{number}", dn=f"CN=M {number},OU=P,DC=x", title="clerk")
+    dns = [f"CN=M {number},OU=P,DC=x" for number in range(MOST_TIES + 1)]
+    world.group("everybody", *dns[1:])
+    world.run("full")
+    said = f"There are more ties; the first {MOST_TIES} were looked up."
+    assert said not in words(page(world, f"/identities/{team(world)}"))
+    world.group("everybody", *dns)
+    world.run("full")
+    assert said in words(page(world, f"/identities/{team(world)}"))
+
+
+def team(world):
+    with world.app.store.snapshot() as unit:
+        return unit.objects.get("dir", "group", "everybody").identity
 
 
 def test_references_that_rules_look_up_are_edges(world):

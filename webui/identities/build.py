@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from hypersync.insight.identities import Answer, Found
@@ -232,7 +233,11 @@ def graph_view(seen: Portrait) -> GraphView:
     count = wording.counted(len(objects), "object")
     ties = wording.counted(sum(len(each) for each in outer.values()), "tie")
     text = f"The identity in the middle, {count} by silo, {ties} to objects of others."
-    return graph(wording.visible(seen.name, 60), text, objects)
+    drawn = graph(wording.visible(seen.name, 60), text, objects)
+    if not seen.has_more_neighbours:
+        return drawn
+    more = f"There are more ties; the first {len(seen.neighbours)} were looked up."
+    return replace(drawn, note=" ".join(filter(None, (drawn.note, more))))
 
 
 def _once(neighbours: Sequence[Neighbour]) -> list[Neighbour]:
