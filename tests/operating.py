@@ -12,6 +12,7 @@ from tests.signing_in import PASSWORD, QUICK
 from tests.worlds import DISABLE, World
 from webui import create_app
 from webui.jobs import Job, Jobs
+from webui.sign_in.welcome import PASSWORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +70,8 @@ class Desk:
         """The pages; made when they are first looked at."""
         if self._site is None:
             self._site = create_app(self.world.app)
+            # else each sign-in hashes anew, and slowly, what was hashed quickly
+            self._site.extensions[PASSWORDS] = QUICK
         return self._site
 
     @property
