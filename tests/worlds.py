@@ -25,10 +25,11 @@ from hypersync.model.requests import Answer
 from hypersync.model.runs import Run, RunError
 from hypersync.model.scans import ScanState
 from hypersync.store import bulk
-from tests.compiled import share_compiled_statements
+from tests.compiled import share_compiled_addresses, share_compiled_statements
 from tests.databases import lay_tables
 
 share_compiled_statements()
+share_compiled_addresses()
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 CONFIGURATION = """\
