@@ -169,7 +169,7 @@ class Whole:
             odd = [n for n, is_full in enumerate(map(all, map(dict.values, told))) if not is_full]
         for number in odd:
             told[number] = self._items.reader.attributes(told[number])
-        self._met.update(zip(anchors, map(_mark, told), strict=True))
+        self._met.update(zip(anchors, map(hash, map(orjson.dumps, told)), strict=True))
         return [*all_seen(self._items.type, anchors, told)]
 
     def _other(self, item: object) -> Iterator[ScanEvent]:

@@ -294,5 +294,5 @@ def page_of(answer: Answer) -> Page:
         raise NotGraph("the page has a link that is none")
     count = found.get("@odata.count")
     body = answer.content
-    is_flat = body.count(b"[") == 1 and body.count(b"{") == len(items) + 1
+    is_flat = body.find(b"[", body.find(b"[") + 1) < 0 and body.count(b"{") == len(items) + 1
     return Page(items, *links, count if isinstance(count, int) else None, is_flat)
