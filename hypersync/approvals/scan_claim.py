@@ -10,14 +10,13 @@ import hashlib
 from collections.abc import Mapping
 
 from hypersync.model.requests import RequestDraft
-from hypersync.model.scans import Finding, ScanId
+from hypersync.model.scans import ScanId, claims
 from hypersync.ports.store import UnitOfWork
 
 CLAIM = "claim"
 """Where a request's detail keeps the digest of everything that its scan claims."""
 
 _REKEYED = "rekeyed"
-_ABSENCES = (Finding.ABSENT, Finding.MISSED, Finding.GONE, Finding.SOFT)
 
 
 def claim_of(unit: UnitOfWork, draft: RequestDraft) -> dict[str, object]:
@@ -26,9 +25,8 @@ def claim_of(unit: UnitOfWork, draft: RequestDraft) -> dict[str, object]:
     if scan is None or draft.type is None or draft.type not in scan.types:
         return {}
     rekeyed = scan.types[draft.type].rekeyed
-    asked = _ABSENCES if rekeyed == 0 else (*_ABSENCES, Finding.SEEN)
     kind = unit.scans.register(scan.silo, [draft.type])[draft.type]
-    anchors = sorted(set(unit.scans.staged_anchors(scan.id, kind.id, asked)))
+    anchors = sorted(set(unit.scans.staged_anchors(scan.id, kind.id, claims(scan, kind))))
     digest = hashlib.sha256("\0".join(anchors).encode()).hexdigest()[:32]
     return {CLAIM: digest, _REKEYED: rekeyed}
 

@@ -123,6 +123,32 @@ class SiloType:
     join_revision: str | None = None
 
 
+_ABSENCES = (Finding.ABSENT, Finding.MISSED, Finding.GONE, Finding.SOFT)
+
+
+def absences(scan: Scan, kind: SiloType) -> tuple[Finding, ...]:
+    """Return the findings by which a scan says of a stored type's objects that they are missing.
+
+    Under another scope than that of the last applied scan an object that changed too lately is one
+    of them: later on nobody could tell any more that it is missing because of the scope.
+    """
+    return (*_ABSENCES, Finding.UNSETTLED) if _is_rescoped(scan, kind) else _ABSENCES
+
+
+def claims(scan: Scan, kind: SiloType) -> tuple[Finding, ...]:
+    """Return the findings about which people are asked: absences, and changed join values.
+
+    Under another scope what is invalid too, as is all that is missing beside rows without a name.
+    """
+    found = absences(scan, kind)
+    found += (Finding.INVALID,) if _is_rescoped(scan, kind) else ()
+    return (*found, Finding.SEEN) if scan.types[kind.name].rekeyed else found
+
+
+def _is_rescoped(scan: Scan, kind: SiloType) -> bool:
+    return kind.scope is not None and kind.scope != scan.scope
+
+
 @dataclass(slots=True)
 class ScanReport:
     """What became of scanning one silo, all its streams together."""

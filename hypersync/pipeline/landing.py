@@ -10,7 +10,15 @@ from datetime import datetime, timedelta
 from hypersync.model.objects import ObjectType
 from hypersync.model.requests import RequestDraft, RequestKind, RequestState
 from hypersync.model.said import joined, say
-from hypersync.model.scans import Finding, Scan, ScanState, SiloType, Staged, TypeVerdict
+from hypersync.model.scans import (
+    Scan,
+    ScanState,
+    SiloType,
+    Staged,
+    TypeVerdict,
+    absences,
+    claims,
+)
 from hypersync.pipeline.apply import apply
 from hypersync.pipeline.causes.missing import cause_of_missing
 from hypersync.pipeline.engine import OpenRequest
@@ -29,7 +37,6 @@ REJECTION_HOLDS = timedelta(days=1)
 LISTED = 500
 """The most missing objects that a request lists."""
 
-ABSENCES = (Finding.ABSENT, Finding.MISSED, Finding.GONE, Finding.SOFT)
 _WAITING = (ScanState.SUSPENDED, ScanState.APPROVED, ScanState.REJECTED)
 _LANDS_FROM = (ScanState.RUNNING, ScanState.APPROVED, ScanState.APPLYING)
 
@@ -171,7 +178,12 @@ class Landing:
         suspended = replace(scan, state=ScanState.SUSPENDED, finished_at=now, reason=reason)
         causes = {
             name: cause_of_missing(
-                self._store, scan.id, types[name].id, ABSENCES, now, unsaid=self._unsaid
+                self._store,
+                scan.id,
+                types[name].id,
+                absences(scan, types[name]),
+                now,
+                unsaid=self._unsaid,
             )
             for name, verdict in scan.types.items()
             if verdict.reasons
@@ -212,7 +224,7 @@ class Landing:
     def _draft(
         self, unit: UnitOfWork, scan: Scan, kind: SiloType, verdict: TypeVerdict
     ) -> RequestDraft:
-        missing = unit.scans.staged_anchors(scan.id, kind.id, ABSENCES)
+        missing = unit.scans.staged_anchors(scan.id, kind.id, absences(scan, kind))
         why = joined("; ", verdict.reasons)
         return RequestDraft(
             kind=RequestKind.SCAN,
@@ -240,7 +252,7 @@ def _claims(unit: UnitOfWork, earlier: Scan, later: Scan, kind: SiloType) -> boo
         return True
     if kind.name not in earlier.types or not earlier.types[kind.name].reasons:
         return False
-    asked = ABSENCES if verdict.rekeyed == 0 else (*ABSENCES, Finding.SEEN)
+    asked = claims(later, kind)
     found, known = (
         set(unit.scans.staged_anchors(each.id, kind.id, asked)) for each in (later, earlier)
     )

@@ -49,6 +49,7 @@ class Missing:
         left = [anchor for anchor, why in reading.away.items() if why == Finding.INVALID.value]
         missing = [*reading.known, *left]
         if reading.anonymous:
+            reading.unjudged = len(missing)
             why = "it was not seen, and a row that does not say what it is may be it"
             reading.rows += [
                 Staged(each, Finding.INVALID, why=why) for each in missing if each in reading.known

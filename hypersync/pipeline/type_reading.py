@@ -29,7 +29,7 @@ class TypeReading:
 
     Of what was not: ``missing`` is judged absent, ``deleted`` by the silo itself, ``unsettled`` not
     at all, because it changed too lately. ``rekeyed`` counts objects with another join value,
-    ``anonymous`` rows that do not say which object they are.
+    ``anonymous`` rows that do not say which object they are, ``unjudged`` what they may be.
     """
 
     def __init__(self, silo_type: SiloType, kind: ObjectType, *, is_direct: bool) -> None:
@@ -51,6 +51,7 @@ class TypeReading:
         self.deleted: set[str] = set()
         self.rekeyed = 0
         self.anonymous = 0
+        self.unjudged = 0
         self.sees_everything = False
 
     def load_map(self, unit: UnitOfWork) -> None:
@@ -88,15 +89,23 @@ class TypeReading:
         return len(self.rows) + len(self.fresh) >= FLUSH
 
     def evidence(self, *, high: int, scope: str, lost_canaries: Collection[str]) -> Evidence:
-        """Return what the source guard judges."""
+        """Return what the source guard judges.
+
+        Under another scope what is not judged yet counts as missing too: once this scan is applied
+        its scope is the known one, and the next could not tell any more that it is the reason.
+        """
         stored = self.silo_type
+        scope_changed = stored.scope is not None and stored.scope != scope
+        missing = len(self.missing) + len(self.deleted)
+        if scope_changed:
+            missing += len(self.unsettled) + self.unjudged
         return Evidence(
             live=stored.live,
             high=high,
             seen=self.counts.seen,
             is_complete=self.sees_everything,
-            missing=len(self.missing) + len(self.deleted),
+            missing=missing,
             rekeyed=self.rekeyed,
             lost_canaries=lost_canaries,
-            scope_changed=stored.scope is not None and stored.scope != scope,
+            scope_changed=scope_changed,
         )
