@@ -104,7 +104,7 @@ class _Finder:
             for each in dict.fromkeys((text.casefold(), text)):
                 self._take("join value", search.by_key(each, MOST_FOUND))
         for before in () if self._hidden.hides_anywhere("dn") else _NAMED_BY:
-            name = normal_reference(f"{before}{text.casefold()}")
+            name = normal_reference(f"{before}{text}")
             if "=" in name:
                 self._take("distinguished name", search.by_reference(name, MOST_FOUND))
 

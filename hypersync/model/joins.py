@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from hypersync.model.names import folded, normal_text
+from hypersync.model.names import normal_text
 
 _SPACE = "value:"
-_DN = re.compile(r"\s*(?:[A-Za-z][\w.-]*|\d+(?:\.\d+)+)\s*=")
+_DN = re.compile(r"\s*(?:[A-Za-z][\w.-]*|\d+(?:\.\d+)+)\s*=(?!\s*=*\s*$)")
 
 
 def join_key(normal: str) -> str:
@@ -29,11 +29,12 @@ def normal_reference(text: str) -> str:
 
     Distinguished names are compared as `names` does, without regard to case, to spaces around
     separators and to how characters are escaped (RFC 4514); everything else, for instance an
-    anchor, as it is.
+    anchor, as it is. So is ``QUJD``, ``QUI=`` or ``QQ==``: Base64 ends in equals signs and tells
+    case apart. An anchor like ``a=B`` cannot be told from a name and is compared as one.
     """
     if not _DN.match(text):
         return text
     try:
         return normal_text(text)
     except ValueError:
-        return folded(text)
+        return text

@@ -4,6 +4,13 @@ Two names are equal when their parts are, whatever their case, spaces and escape
 order the values of a multi-valued relative name stand. Values are compared without case, which is
 how directories compare the attributes that names are made of. Only spaces are spaces: an escaped
 one at an end of a value, a line break or a no-break space is part of the name.
+
+Letters are equal only where every server holds them equal, which is less than RFC 4518 says: by its
+table (RFC 3454, B.2) ß is ss, but OpenLDAP makes letters small one by one and has cn=Strauss and
+cn=Strauß side by side. The same is true of ß and its capital letter, of a final sigma and another,
+and of letters that came after Unicode 3.2. To hold two names for one would hide a write or let it
+pass as done; to hold one name for two costs a write that the server takes for nothing, or a
+conflict.
 """
 
 from __future__ import annotations
@@ -11,7 +18,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import TypeAlias
-from unicodedata import normalize
+from unicodedata import normalize, ucd_3_2_0
 
 NormalName: TypeAlias = tuple[tuple[tuple[str, str], ...], ...]
 _PIECE = re.compile(r"((?:\\.|[^\\,;+])*)([,;+]|$)", re.DOTALL)
@@ -20,6 +27,17 @@ _SPECIAL = re.compile(r"[\\+;]")
 _SPACES = re.compile("  +")
 _UNSAFE = re.compile(r"[,+\"\\<>;\x00-\x1f\x7f]|^[ #]| $")
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)*")
+_LETTERS = (range(0x41, 0x2130), range(0xFF21, 0xFF3B), range(0x10400, 0x10426))
+_SMALL = {
+    number: small
+    for number, small in ((number, chr(number).lower()) for each in _LETTERS for number in each)
+    if ucd_3_2_0.category(chr(number)) in ("Lu", "Lt")
+    and len(small) == 1
+    and ucd_3_2_0.category(small) == "Ll"
+}
+"""The small letters of capital ones, one for one, as far as Unicode 3.2 knew both."""
+_COMMON = re.compile("[\0-\u012f\u0131-\u0219\u0300-\u036f\u0400-\u0481]*")
+"""Where Python makes small what `_SMALL` does, only sooner."""
 
 
 def split(dn: str) -> tuple[str, str]:
@@ -41,14 +59,14 @@ def naming_values(dn: str) -> list[tuple[str, str]]:
 
 
 def normal(dn: str) -> NormalName:
-    """Return what is equal for equal names; a text that is no DN is only folded."""
+    """Return what is equal for equal names; a text that is no DN equals itself alone."""
     try:
         if _SPECIAL.search(dn):
             return tuple(_normal_rdn(rdn) for rdn in _rdns(dn))
         rdn, _, parent = dn.partition(",")
         return (_plain_rdn(rdn), *_normal_parent(parent)) if dn else ()
     except ValueError:
-        return ((("", folded(dn)),),)
+        return ((("", dn),),)
 
 
 def normal_text(dn: str) -> str:
@@ -61,11 +79,6 @@ def normal_text(dn: str) -> str:
     rdn, _, parent = dn.partition(",")
     first = _text(_plain_rdn(rdn))
     return f"{first},{above}" if (above := _parent_text(parent)) else first
-
-
-def folded(text: str) -> str:
-    """Return a text without regard to case and to how many spaces are between words."""
-    return _fold(text.strip(" "))
 
 
 def is_below(dn: str, base: str) -> bool:
@@ -117,8 +130,14 @@ def _normal_rdn(rdn: str) -> tuple[tuple[str, str], ...]:
 
 
 def _fold(value: str) -> str:
-    value = value.lower() if value.isascii() else normalize("NFC", value).casefold()
+    value = value.lower() if value.isascii() else _small(value)
     return _SPACES.sub(" ", value) if "  " in value else value
+
+
+def _small(value: str) -> str:
+    value = normalize("NFC", value)
+    small = value.lower() if _COMMON.fullmatch(value) else value.translate(_SMALL)
+    return normalize("NFC", small)
 
 
 def _values(rdn: str) -> list[tuple[str, str]]:

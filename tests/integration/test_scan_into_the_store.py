@@ -643,14 +643,16 @@ def test_members_are_references_in_normal_form(desk, ad):
     assert then.attributes["member"] == ("cn=ann,ou=people", "cn=bob,ou=people")
 
 
-@pytest.mark.parametrize("dn", [None, "CN=Ann, OU=People"])
-def test_who_comes_into_a_group_or_leaves_it_is_looked_at_again(desk, ad, dn):
-    for anchor, place in (("u1", dn), ("u2", "CN=Bob,OU=People")):
+@pytest.mark.parametrize(
+    ("own", "dn"), [("u1", None), ("u1", "CN=Ann, OU=People"), ("QUJDRA==", None), ("QUI=", None)]
+)
+def test_who_comes_into_a_group_or_leaves_it_is_looked_at_again(desk, ad, own, dn):
+    for anchor, place in ((own, dn), ("u2", "CN=Bob,OU=People")):
         put(ad, anchor, {"number": anchor, "dn": place})
     put(ad, "staff", {"cn": "staff"}, "group")
     desk.applied(ad)
-    member, group = desk.get(ad, "u1").identity, desk.get(ad, "staff", "group").identity
-    for members in (("cn=Ann,ou=people" if dn else "u1",), ()):
+    member, group = desk.get(ad, own).identity, desk.get(ad, "staff", "group").identity
+    for members in (("cn=Ann,ou=people" if dn else own,), ()):
         desk.settle()
         put(ad, "staff", {"cn": "staff", "member": members}, "group")
         desk.applied(ad)

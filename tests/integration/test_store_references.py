@@ -120,3 +120,44 @@ def _stored(engine):
     with engine.connect() as connection:
         targets = {row.target for row in connection.execute(REFERENCE.select())}
         return targets | {row.reference for row in connection.execute(OBJECT.select())} - {None}
+
+
+@both_databases
+def test_letters_that_are_equal_no_longer_and_anchors_get_their_own_references(world):
+    world.people(range(4))
+    world.group("both", "cn=Strauß,dc=x", "cn=Strauss,dc=x")
+    world.group("coded", "QUJDRA==", "cn=plain,dc=x")
+    world.group("plain", "cn=plain,dc=x")
+    world.account(0, dn="cn=Strauß,dc=x")
+    world.account(1, dn="cn=Strauss,dc=x")
+    world.account(2, dn=r"cn=Gro\C3\9F,dc=x")
+    world.account(3, dn="cn=Jürgen,dc=x")
+    world.run()
+    engine = world.app.store.engine
+    before = _stored(engine), _hashes(engine)
+    downgrade(engine, "0007")
+    with engine.connect() as connection:
+        connection = connection.execution_options(**{WRITE: True})
+        with connection.begin():
+            sharp = REFERENCE.c.target == "cn=strauß,dc=x"
+            assert connection.execute(REFERENCE.delete().where(sharp)).rowcount == 1
+            for now, then in (
+                ("QUJDRA==", "qujdra=="),
+                ("cn=strauß,dc=x", "cn=strauss,dc=x"),
+                ("cn=groß,dc=x", "cn=gross,dc=x"),
+            ):
+                for table, column in ((REFERENCE, "target"), (OBJECT, "reference")):
+                    change = table.update().where(table.c[column] == now)
+                    connection.execute(change.values({column: then}))
+    upgrade(engine)
+    hashes = _hashes(engine)
+    assert {name for name, hash_ in hashes.items() if hash_ == b""} == {"both", "coded"}
+    assert {name: hashes[name] or hash_ for name, hash_ in before[1].items()} == before[1]
+    world.scan("dir", full=True)
+    assert (_stored(engine), _hashes(engine)) == before
+    assert {"cn=strauß,dc=x", "cn=strauss,dc=x", "cn=groß,dc=x", "QUJDRA=="} <= before[0]
+
+
+def _hashes(engine):
+    with engine.connect() as connection:
+        return {row.anchor: row.hash for row in connection.execute(OBJECT.select())}
