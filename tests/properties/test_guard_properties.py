@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from hypothesis import given
@@ -31,30 +32,31 @@ def wishes(draw: st.DrawFn) -> list[Candidate[Any]]:
     return [draw(_wish(number, is_membership)) for number in numbers]
 
 
+_COMMON = {
+    "throttle": st.one_of(st.none(), spans),
+    "last_start": st.one_of(st.none(), spans.map(lambda span: NOW - span)),
+    "vip": st.sampled_from([None, None, None, CHIEF]),
+    "changed": st.sampled_from([False, False, False, True]),
+}
+_SETS = st.frozensets(st.sampled_from(["mail", "title"]))
+
+
+@cache  # making a strategy takes longer than drawing from it
 def _wish(number: int, is_membership: bool) -> st.SearchStrategy[Candidate[Any]]:
-    common = {
-        "throttle": st.one_of(st.none(), spans),
-        "last_start": st.one_of(st.none(), spans.map(lambda span: NOW - span)),
-        "vip": st.sampled_from([None, None, None, CHIEF]),
-        "changed": st.sampled_from([False, False, False, True]),
-    }
     if not is_membership:
-        return st.builds(
-            candidate,
-            st.just(number),
-            clears=st.frozensets(st.sampled_from(["mail", "title"])),
-            attributes=st.frozensets(st.sampled_from(["mail", "title"])),
-            **common,
-        )
-    return st.sampled_from(["g1", "g2"]).flatmap(
-        lambda group: st.builds(
-            candidate,
-            st.just(number),
-            target=st.just(f"{group}\x1f{number}"),
-            operation=st.just(Operation.REMOVE_MEMBER),
-            group=st.just(group),
-            **common,
-        )
+        return st.builds(candidate, st.just(number), clears=_SETS, attributes=_SETS, **_COMMON)
+    return st.sampled_from(["g1", "g2"]).flatmap(lambda group: _removal(number, group))
+
+
+@cache
+def _removal(number: int, group: str) -> st.SearchStrategy[Candidate[Any]]:
+    return st.builds(
+        candidate,
+        st.just(number),
+        target=st.just(f"{group}\x1f{number}"),
+        operation=st.just(Operation.REMOVE_MEMBER),
+        group=st.just(group),
+        **_COMMON,
     )
 
 
