@@ -148,6 +148,20 @@ def test_what_leaves_the_filter_is_out_of_scope_and_not_deleted(corner: Corner, 
     assert corner.guid("ann") in seen(scan(silo, cursor_of(events)))
 
 
+def test_what_a_filter_looks_at_is_noticed_although_nobody_reads_it(corner: Corner, way: str):
+    corner.add_people("ann", "bob", employeeType="active")
+    for active in ("(employeeType=active)", "(!(employeeType=gone))"):
+        filter_ = f"(&(objectClass=user) {active})"
+        types = {"user": {"base": corner.people, "filter": filter_, "attributes": ["cn"]}}
+        silo = connect(corner.server, types, delta=way)
+        cursor = cursor_of(scan(silo))
+        corner.set("ann", "employeeType", "gone")
+        events = scan(silo, cursor)
+        assert gone(events) == {corner.guid("ann"): OUT}
+        corner.set("ann", "employeeType", "active")
+        assert corner.guid("ann") in seen(scan(silo, cursor_of(events)))
+
+
 def test_scope_one_lets_go_of_what_moves_further_down(corner: Corner, way: str):
     corner.add_people("ann")
     corner.server.modify(f"dn: OU=deep,{corner.people}\nobjectClass: organizationalUnit\n")

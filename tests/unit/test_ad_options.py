@@ -1,12 +1,17 @@
 """What the configuration of an Active Directory means."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from hypersync.connectors.ad.connector import AdConnector
 from hypersync.connectors.ad.options import AdOptions, naming_context
 from hypersync.connectors.ad.place import NOTHING, place_of
+from hypersync.connectors.ad.scan import mattering
 from hypersync.connectors.directory.answers import Entry
+from hypersync.connectors.directory.schema import AttributeType
 from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.model.objects import KNOWN_SWITCHES, EnabledSpec
 
@@ -142,3 +147,29 @@ def test_an_object_may_be_of_a_type_by_its_classes():
     assert not user.may_be([b"top", b"group"])
     assert user.may_be([])
     assert any_.may_be([b"group"])
+
+
+@pytest.mark.parametrize(
+    ("filter_", "names"),
+    [
+        ("(employeeType=active)", {"employeeType"}),
+        ("(& (a=1) (|(b>=2)(!(c<=3)))(d~=x\\28y))", {"a", "b", "c", "d"}),
+        ("(&(e;lang-fr=x=y:z)( f =1)(g=*)(h=i*))", {"e", "f", "g", "h"}),
+        ("(userAccountControl:1.2.840.113556.1.4.803:=2)", {"userAccountControl"}),
+        ("(1.2.840.113556.1.2.613=active)", {"1.2.840.113556.1.2.613"}),
+        ("(:dn:2.4.6.8.10:=Dino)", {"*"}),
+    ],
+)
+def test_what_a_filter_looks_at_is_known(filter_: str, names: set[str]):
+    kind = kinds({"x": {"base": BASE, "filter": filter_}})["x"]
+    assert place_of(kind).filtered == names
+
+
+def test_changes_matter_of_what_is_read_and_of_what_a_filter_looks_at_by_name_or_number():
+    directory: Any = SimpleNamespace(
+        types={"1.2.3": AttributeType(name="employeeType")},
+        is_computed=lambda name: name == "memberOf",
+    )
+    given = {"base": BASE, "attributes": ["cn"], "filter": "(&(1.2.3=a)(!(memberOf=CN=b)))"}
+    place = place_of(kinds({"x": given})["x"])
+    assert mattering(directory, [place]) == {"cn", "objectGUID", "employeeType"}

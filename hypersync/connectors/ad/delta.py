@@ -26,7 +26,7 @@ from typing import Final, TypeVar
 from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.dirsync import Touched
 from hypersync.connectors.ad.members import number_of
-from hypersync.connectors.ad.place import ANCHOR, AdPlace, any_of, chunks, first
+from hypersync.connectors.ad.place import ANCHOR, AdPlace, any_of, chunks, class_names, first
 from hypersync.connectors.ad.reading import Reader
 from hypersync.connectors.ad.representation import references_of
 from hypersync.connectors.ad.usn import SHOW_DELETED
@@ -208,7 +208,7 @@ class Changes:
         if "" not in kinds:
             filter_ = any_of([f"(objectClass={each})" for each in sorted(kinds)])
         for container in moved:
-            if not _LEAVES.isdisjoint(_names(container)):
+            if not _LEAVES.isdisjoint(class_names(tuple(_classes(container)))):
                 continue
             for page in self._wire.pages(
                 container.dn, filter_, [ANCHOR], page_size=AT_ONCE, ignore_references=True
@@ -268,7 +268,3 @@ def _is_deleted(entry: Entry) -> bool:
 
 def _classes(entry: Entry | None) -> Sequence[bytes]:
     return () if entry is None else entry.raw.get("objectClass", ())
-
-
-def _names(entry: Entry) -> set[str]:
-    return {each.decode("ascii", "replace").lower() for each in _classes(entry)}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from hypersync.connectors.ad.place import AdPlace, any_of, first
@@ -67,7 +68,13 @@ def complete(wire: Wire, entry: Entry, *controls: Control) -> Entry | None:
 
 def is_partial(entry: Entry) -> bool:
     """Tell whether an attribute came with a part of its values only."""
-    return any(";" in name and _RANGE.fullmatch(name) for name in entry.raw)
+    return _has_range(tuple(entry.raw))
+
+
+@lru_cache(maxsize=1_000)
+def _has_range(names: tuple[str, ...]) -> bool:
+    """Tell whether one of these names says a range; entries of one type have the same names."""
+    return any(";" in name and _RANGE.fullmatch(name) for name in names)
 
 
 def _whole(read: _Read, entry: Entry) -> Entry:

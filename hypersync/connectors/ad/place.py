@@ -6,6 +6,7 @@ stands for one bit of ``userAccountControl``, so whoever wants the one is given 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,8 @@ from hypersync.model.objects import KNOWN_SWITCHES, ObjectType
 ANCHOR: Final = "objectGUID"
 NOTHING: Final = "(!(objectClass=*))"
 """A filter that finds nothing."""
+
+_FILTERED: Final = re.compile(r"\(\s*(?![&|!\s])([^()=~<>:;]*?)\s*[=~<>:;]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,11 @@ class AdPlace(Place):
         """What a scan asks for."""
         return sorted(self.asked(self.attributes - {"dn"} or {"*"}))
 
+    @property
+    def filtered(self) -> set[str]:
+        """The attributes that the filter looks at; ``*`` when it may look at any."""
+        return {name or "*" for name in _FILTERED.findall(self.filter)}
+
     def holds(self, dn: str) -> bool:
         """Tell whether an object with this name is below the base, as far down as is looked."""
         if self.is_one_level:
@@ -79,11 +87,7 @@ class AdPlace(Place):
 
     def may_be(self, classes: Sequence[bytes]) -> bool:
         """Tell whether an object of these classes may be of the type; of none it may."""
-        return (
-            not self.kind
-            or not classes
-            or self.kind in {each.decode("ascii", "replace").lower() for each in classes}
-        )
+        return not self.kind or not classes or self.kind in class_names(tuple(classes))
 
 
 def place_of(kind: ObjectType) -> AdPlace:
@@ -132,6 +136,12 @@ def first(raw: Raw, name: str) -> bytes | None:
 def _spelled(name: str, names: tuple[str, ...]) -> str | None:
     """Return how a name is spelled among others; entries of one type have the same names."""
     return next((each for each in names if each.lower() == name.lower()), None)
+
+
+@lru_cache(maxsize=1_000)
+def class_names(classes: tuple[bytes, ...]) -> frozenset[str]:
+    """Return classes as they are compared; objects of one type have the same."""
+    return frozenset(each.decode("ascii", "replace").lower() for each in classes)
 
 
 def guid_filter(raw: bytes) -> str:

@@ -59,9 +59,7 @@ class Scan:
         self._way = way
         self._page_size = page_size
         self._reader = Reader(directory, page_size)
-        asked = {name for place in places for name in place.requested} - {"uSNChanged"}
-        asked = {name for name in asked if not directory.is_computed(name)}
-        self._dirsync = DirSync(self._wire, self._context, asked)
+        self._dirsync = DirSync(self._wire, self._context, mattering(directory, places))
         self._numbers = Numbers(self._wire, self._context, page_size)
 
     def full(self) -> Iterator[Batch]:
@@ -209,6 +207,20 @@ class Scan:
 
     def _seen(self, mark: Mark) -> Mark:
         return replace(mark, witness=self._reader.witness)
+
+
+def mattering(directory: AdDirectory, places: Sequence[AdPlace]) -> set[str]:
+    """Return the attributes whose changes matter: what is read, and what filters look at.
+
+    A filter may name an attribute by its number.
+    """
+    named = {name for place in places for name in (*place.requested, *place.filtered)}
+    kinds = {name: directory.types.get(name.lower()) for name in named - {"uSNChanged"}}
+    return {
+        name if kind is None else kind.name
+        for name, kind in kinds.items()
+        if not directory.is_computed(name)
+    }
 
 
 def _asked(ask: Callable[[], T]) -> T:
