@@ -4,6 +4,10 @@ Scans come here batch by batch, and every action with what it wrote, so that the
 the graph. Each batch is idempotent: what is stored already is not written again, therefore a batch
 whose transaction was lost is simply applied once more. An object whose slot or join value cannot be
 told is invalid, which makes the conditions about it unknown, and keeps the place it had.
+
+Members are parted from objects by the attribute that the type names. Where that is another one than
+before, what a scan sees is written although its hash is the same, and an action's object is parted
+as the others still are (`parting`).
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from hypersync.model.ids import ObjectId
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Attributes, ObjectType, SiloObject, Value
 from hypersync.model.scans import Finding, SiloType, Staged
+from hypersync.pipeline import parting
 from hypersync.pipeline.graph import GONE, Added, Gathered, Target, write
 from hypersync.pipeline.join import NOWHERE, Assignment, Joins, Mover
 from hypersync.ports.store import UnitOfWork
@@ -95,7 +100,8 @@ def write_back(
     if found is not None:
         text = encode(found.attributes)
         row = Staged(anchor, Finding.SEEN, text.decode(), digest(text))
-    target = Target(silo_type=silo_type, kind=kind, joins=joins, source=source, now=now)
+    kept = parting.as_kept(silo_type.scope, kind)
+    target = Target(silo_type=silo_type, kind=kept, joins=joins, source=source, now=now)
     apply(unit, target, [row])
     stored = unit.objects.current(silo_type.id, [anchor]).get(anchor)
     return None if stored is None else ObjectId(stored.id)
@@ -109,6 +115,7 @@ class _Batch:
         self.gathered = Gathered(target)
         self._unit = unit
         self._target = target
+        self._is_anew = target.is_parted_anew
 
     def write(self) -> None:
         """Write everything that was taken in."""
@@ -122,7 +129,7 @@ class _Batch:
             fresh = Fresh(row.anchor, decode(row.attributes), row.attributes, row.hash)
             if known is None:
                 self.create(fresh)
-            elif known.hash != row.hash or known.absence is not None:
+            elif known.hash != row.hash or known.absence is not None or self._is_anew:
                 self._change(fresh, known)
         elif known is not None:
             if row.finding in _MARKS:
@@ -156,8 +163,9 @@ class _Batch:
         assignment, absence = self._assigned(fresh.attributes, before)
         rest = fresh.attributes if text is fresh.text else decode(text)
         gone, come = _difference(decode(known.attributes), rest)
-        if self._target.kind.members is not None:
-            self._refer(known.id, targets, gone, come)
+        has_moved = False
+        if self._target.kind.members is not None or self._is_anew:
+            has_moved = self._refer(known.id, targets, gone, come)
         self.gathered.states.append(
             NewState(
                 *assignment,
@@ -170,9 +178,11 @@ class _Batch:
                 known.id,
             )
         )
-        if not (gone or come) and (assignment, absence) == (before, known.absence):
+        is_same = not (gone or come) and (assignment, absence) == (before, known.absence)
+        if not is_same:
+            self.gathered.changes.append(NewChange(known.id, gone, come, known.absence, absence))
+        elif not has_moved:
             return  # only the text was another one
-        self.gathered.changes.append(NewChange(known.id, gone, come, known.absence, absence))
         if assignment != before or known.absence is not None:
             self.gathered.movers.append(Mover(known.id, known.identity, assignment.key))
         self._count(known, absence)
@@ -224,17 +234,27 @@ class _Batch:
         targets: tuple[str, ...],
         gone: dict[str, Value],
         come: dict[str, Value],
-    ) -> None:
-        name = self._target.kind.members
-        assert name is not None  # noqa: S101 - the caller looked
-        before = set(self._unit.objects.references(ObjectId(object_id)))
+    ) -> bool:
+        """Add and remove an object's references; tell whether there were any to add or remove."""
+        name = self._target.kind.members or ""
+        kept = dict(self._unit.objects.references_by_attribute(ObjectId(object_id)))
+        before = set(kept.pop(name, ()))
         added, removed = sorted(set(targets) - before), sorted(before - set(targets))
-        if added:
-            come[f"+{name}"] = tuple(added)
-            self.gathered.added += [Reference(object_id, name, each) for each in added]
-        if removed:
-            gone[f"-{name}"] = tuple(removed)
-            self.gathered.removed += [Reference(object_id, name, each) for each in removed]
+        stale = [Reference(object_id, other, each) for other in kept for each in kept[other]]
+        self.gathered.added += [Reference(object_id, name, each) for each in added]
+        self.gathered.removed += [Reference(object_id, name, each) for each in removed]
+        self.gathered.removed += stale
+        if name in gone:  # and was no reference before
+            come[name] = targets or None
+        elif added or removed:
+            come |= {f"+{name}": tuple(added)} if added else {}
+            gone |= {f"-{name}": tuple(removed)} if removed else {}
+        for other, held in kept.items():
+            gone[other], come[other] = tuple(sorted(held)), come.get(other)
+        for each in gone.keys() & come.keys():
+            if gone[each] == come[each]:
+                del gone[each], come[each]
+        return bool(added or removed or stale)
 
 
 def references(value: Value) -> tuple[str, ...]:

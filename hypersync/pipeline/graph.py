@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from hypersync.model.objects import ObjectType
 from hypersync.model.scans import SiloType
+from hypersync.pipeline import parting
 from hypersync.pipeline.asked_again import VOID_ASKS_AGAIN
 from hypersync.pipeline.join import Assignment, Grouping, Joins, Member, Mover, join
 from hypersync.ports.store import UnitOfWork
@@ -47,6 +48,11 @@ class Target:
     source: str
     now: datetime
     read_at: datetime | None = None
+
+    @property
+    def is_parted_anew(self) -> bool:
+        """Tell whether members are held by another attribute than in the stored objects."""
+        return not parting.is_kept(self.silo_type, self.kind)
 
     def is_outdated_by(self, known: Current) -> bool:
         """Tell whether an action wrote the object after the scan began to read.

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from functools import partial
 
 from hypersync.errors import EvaluationError
 from hypersync.model.ids import ObjectId
+from hypersync.model.objects import ObjectType
 from hypersync.model.runs import RunError
+from hypersync.pipeline import parting
 from hypersync.pipeline.drafts import Group
 from hypersync.ports.store import UnitOfWork
 from hypersync.rulebook.rules import Rule, Rulebook
 
 
 def load_groups(
-    unit: UnitOfWork, rulebook: Rulebook, errors: list[RunError], *, everybody: bool
+    unit: UnitOfWork,
+    rulebook: Rulebook,
+    types: Mapping[tuple[str, str], ObjectType],
+    errors: list[RunError],
+    *,
+    everybody: bool,
 ) -> dict[str, list[Group]]:
     """Return the groups of each membership rule, by rule id.
 
@@ -23,15 +31,27 @@ def load_groups(
     otherwise each question is one keyed lookup.
     """
     found = {}
+    unknown = parting.of_unknown_members(unit, types)
     for rule in rulebook.rules:
         if rule.group is None:
             continue
         try:
+            _insist(rulebook, rule, unknown)
             found[rule.id] = _groups_of(unit, rulebook, rule, everybody=everybody)
         except EvaluationError as error:
             text = f"its groups cannot be told: {error.message}"
             errors.append(RunError(rule.id, None, error.code, text))
     return found
+
+
+def _insist(rulebook: Rulebook, rule: Rule, unknown: Collection[tuple[str, str]]) -> None:
+    """Raise `EvaluationError` when nobody knows who is in the groups of a rule."""
+    slot = rulebook.slot(rule.group.slot) if rule.group is not None else None
+    if slot is not None and (slot.silo, slot.type) in unknown:
+        raise EvaluationError(
+            f"the members of {slot.silo}/{slot.type} are held by another attribute than when it "
+            f"was scanned last; scan {slot.silo}"
+        )
 
 
 def _groups_of(unit: UnitOfWork, rulebook: Rulebook, rule: Rule, *, everybody: bool) -> list[Group]:

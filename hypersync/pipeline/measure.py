@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from hypersync.model.objects import Operation
 from hypersync.model.runs import Run, RunKind
-from hypersync.pipeline import guard
+from hypersync.pipeline import guard, parting
 from hypersync.pipeline.collect import Candidate as Wish
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.kin import active, kin_of
@@ -52,7 +52,7 @@ def limits_of(
         attributes=threshold.attribute,
         members=threshold.members.limit,
         min_size=threshold.members.min_size,
-        groups=_group_sizes(wishes, earlier, unit),
+        groups=_group_sizes(engine, wishes, earlier, unit),
     )
 
 
@@ -148,14 +148,21 @@ def _is_limited(past: Past, rule: Rule) -> bool:
 
 
 def _group_sizes(
-    wishes: Iterable[Wish], earlier: Iterable[Past], unit: UnitOfWork
+    engine: Engine, wishes: Iterable[Wish], earlier: Iterable[Past], unit: UnitOfWork
 ) -> dict[str, guard.GroupSize]:
-    """Return how many members each group has that would lose some, and how many just left."""
+    """Return how many members each group has that would lose some, and how many just left.
+
+    Groups of which that is not known are left out.
+    """
+    leaving = [each for each in wishes if group_left(each) is not None]
+    unknown = parting.of_unknown_members(unit, engine.silos.types) if leaving else ()
     left = Counter(group for group, _ in {(e.group, e.target) for e in earlier if e.key})
     sizes: dict[str, guard.GroupSize] = {}
-    for wish in wishes:
+    for wish in leaving:
         draft = wish.draft
         group = group_left(wish)
+        if (draft.silo, draft.type) in unknown:
+            continue
         if group is None or group in sizes or draft.object_id is None:
             continue
         members = len(unit.objects.references(draft.object_id))

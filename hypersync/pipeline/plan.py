@@ -201,7 +201,8 @@ class Planner:
         rulebook = self._engine.rulebook
         world, evaluator = self._bind(unit, judge)
         errors: list[RunError] = []
-        groups = load_groups(unit, rulebook, errors, everybody=wanted is None)
+        types = self._engine.silos.types
+        groups = load_groups(unit, rulebook, types, errors, everybody=wanted is None)
         collector.found.complain(errors)
         proposer = Proposer(rulebook, evaluator, self._engine.types, groups)
         scope = Scope(

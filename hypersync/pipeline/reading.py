@@ -30,6 +30,7 @@ from hypersync.model.objects import (
     Seen,
 )
 from hypersync.model.scans import Finding, ScanId, Staged
+from hypersync.pipeline import parting
 from hypersync.pipeline.apply import Fresh, load
 from hypersync.pipeline.graph import Target
 from hypersync.pipeline.join import Joins
@@ -75,7 +76,10 @@ class Reading:
         """Load what is known of every type; needed by full scans."""
         for reading in self.types.values():
             with self._store.snapshot() as unit:
-                reading.load_map(unit)
+                if parting.is_kept(reading.silo_type, reading.kind):
+                    reading.load_map(unit)
+                else:  # a hash does not say how members were parted, so nothing is as it was
+                    reading.load_anchors(unit)
 
     # --- full scans ----------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ from hypersync.model.scans import (
     SiloType,
     TypeVerdict,
 )
+from hypersync.pipeline import parting
 from hypersync.pipeline.alarms import Alarms
 from hypersync.pipeline.circuit import Circuit
 from hypersync.pipeline.delta import Delta
@@ -135,7 +136,7 @@ def _catch_up(scanning: Scanning, source: Source, fence: Fence) -> list[Scan]:
     landing = Landing(store, scanning.joins, fence, scanning.clock, scanning.unsaid)
     for each in dead:
         landing.fail(each, types, "the process ended while it was scanning")
-    done = [landing.land(each, kinds) for each in unfinished]
+    done = [landing.land(each, parting.as_read(each, kinds)) for each in unfinished]
     for kind in types.values():
         rekey(store, scanning.joins, kind, fence, scanning.clock)
     return done
@@ -184,7 +185,8 @@ class _Stream:
         started: Scan | None = None
         try:
             with self._entrance.session(self._source.connector) as session:
-                scope = session.scope(tuple(self._kinds.values()))
+                kinds = tuple(self._kinds.values())
+                scope = parting.with_members(session.scope(kinds), kinds)
                 started = self._start(scope, full=full)
                 reading = self._read(session, started)
         except CursorLost as lost:
@@ -212,6 +214,8 @@ class _Stream:
         silo = self._source.silo
         with self._store.begin(self._fence) as unit:
             self._types = unit.scans.register(silo, self._kinds)
+            if parting.note(unit, self._types.values(), self._kinds):
+                self._types = unit.scans.register(silo, self._kinds)
             cursor = unit.scans.cursor(silo, self._name)
             is_same = all(kind.scope == scope for kind in self._types.values())
             if full or not is_same:
@@ -291,7 +295,10 @@ class _Stream:
         with self._store.snapshot() as unit:
             high = unit.scans.high(each.silo_type.id, now - HIGH_WITHIN)
         lost = reading.lost_canaries(each, is_only_type=self._has_one_type())
-        evidence = each.evidence(high=high, scope=ended.scope or "", lost_canaries=lost)
+        scope = ended.scope
+        if parting.told(scope) == parting.told(each.silo_type.scope):
+            scope = each.silo_type.scope  # who is missing has nothing to do with members
+        evidence = each.evidence(high=high, scope=scope or "", lost_canaries=lost)
         return TypeVerdict(
             counts=each.counts,
             reasons=judge(evidence, self._source.guard),

@@ -62,9 +62,7 @@ class Replay:
                 unit.scans.start(each)
                 names = [name for name in each.types if (each.silo, name) in self._kinds]
                 for kind in unit.scans.register(each.silo, names).values():
-                    unit.scans.applied_type(
-                        kind.id, each.scope, each.finished_at or each.started_at
-                    )
+                    unit.scans.applied_type(kind.id, None, each.finished_at or each.started_at)
             unit.identities.confirm()
 
     def _portions(self, moment: datetime) -> Iterator[tuple[Which, Sequence[Fact]]]:

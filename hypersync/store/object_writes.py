@@ -59,6 +59,12 @@ INSERT INTO object_change (object, at, source, before, after, absence_before, ab
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
+_REFERS_BY_ANOTHER = """
+SELECT 1 FROM reference JOIN object ON object.id = reference.object
+WHERE object.silo_type = ? AND object.absence IS NULL AND reference.attribute <> ? LIMIT 1
+"""
+_HAS = "SELECT 1 FROM object WHERE silo_type = ? AND absence IS NULL AND {}(attributes, ?) > 0"
+
 
 class ObjectWrites:
     """What scans and outcomes do to objects."""
@@ -201,6 +207,19 @@ class ObjectWrites:
             "ON CONFLICT (object, attribute, target) DO NOTHING",
             added,
         )
+
+    def is_parted(self, silo_type: int, members: str | None) -> bool:
+        """Tell whether nobody who is there has members elsewhere than in references by ``members``.
+
+        Reads every object of the type.
+        """
+        if read(self._connection, _REFERS_BY_ANOTHER, (silo_type, members or "")):
+            return False
+        if members is None:
+            return True
+        position = "instr" if self._connection.dialect.name == "sqlite" else "strpos"
+        key = f"{encode_value(members).decode()}:"
+        return not read(self._connection, f"{_HAS.format(position)} LIMIT 1", (silo_type, key))
 
     def referred(self, silo: str, targets: Iterable[str]) -> Collection[int]:
         """Return the identities of the objects in a silo to which these targets refer."""

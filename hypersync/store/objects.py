@@ -190,12 +190,17 @@ class Objects(ObjectWrites):
         statement = "SELECT 1 FROM reference WHERE object = ? AND target = ? LIMIT 1"
         return bool(read(self._connection, statement, (object_id, target)))
 
-    def whole(self, stored: StoredObject) -> StoredObject:
-        """Return the object with its references among the attributes."""
+    def references_by_attribute(self, object_id: ObjectId) -> Mapping[str, Sequence[str]]:
+        """Return what each attribute of an object refers to, in normal form and sorted."""
         found: dict[str, list[str]] = {}
         statement = "SELECT attribute, target FROM reference WHERE object = ? ORDER BY target"
-        for attribute, target in read(self._connection, statement, (stored.id,)):
+        for attribute, target in read(self._connection, statement, (object_id,)):
             found.setdefault(attribute, []).append(target)
+        return found
+
+    def whole(self, stored: StoredObject) -> StoredObject:
+        """Return the object with its references among the attributes."""
+        found = self.references_by_attribute(stored.id)
         members: dict[str, Value] = {name: tuple(targets) for name, targets in found.items()}
         return replace(stored, attributes={**stored.attributes, **members})
 

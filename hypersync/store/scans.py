@@ -92,6 +92,10 @@ class Scans:
             (at, silo_type),
         )
 
+    def set_scope(self, silo_type: int, scope: str) -> None:
+        """Say under which scope the type was scanned last, in other words than before."""
+        self._change_type(silo_type, scope=scope)
+
     def set_join_revision(self, silo_type: int, revision: str) -> None:
         """Note which joins the keys of the type's objects were made with."""
         self._change_type(silo_type, join_revision=revision)

@@ -206,6 +206,9 @@ class Objects(Protocol):
     def references_of(self, objects: Iterable[int]) -> Mapping[int, Collection[str]]:
         """Return what these objects refer to, in normal form; those that do not are left out."""
 
+    def references_by_attribute(self, object_id: ObjectId) -> Mapping[str, Sequence[str]]:
+        """Return what each attribute of an object refers to, in normal form and sorted."""
+
     def refers(self, object_id: ObjectId, target: str) -> bool:
         """Tell whether an object refers to a target, given in normal form."""
 
@@ -278,6 +281,12 @@ class Objects(Protocol):
 
     def refer(self, added: Sequence[Reference], removed: Sequence[Reference]) -> None:
         """Add and remove references."""
+
+    def is_parted(self, silo_type: int, members: str | None) -> bool:
+        """Tell whether nobody who is there has members elsewhere than in references by ``members``.
+
+        Reads every object of the type.
+        """
 
     def referred(self, silo: str, targets: Iterable[str]) -> Collection[int]:
         """Return the identities of the objects in a silo to which these targets refer."""

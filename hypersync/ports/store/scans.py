@@ -41,6 +41,9 @@ class Scans(Protocol):
     def applied_type(self, silo_type: int, scope: str | None, now: datetime) -> None:
         """Note that a scan of the type was applied: its scope, and how many live then."""
 
+    def set_scope(self, silo_type: int, scope: str) -> None:
+        """Say under which scope the type was scanned last, in other words than before."""
+
     def set_join_revision(self, silo_type: int, revision: str) -> None:
         """Note which joins the keys of the type's objects were made with."""
 

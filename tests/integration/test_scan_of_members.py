@@ -1,0 +1,232 @@
+"""Members are held by another attribute than before: who is in a group is found out anew."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from hypersync.connectors.memory import MemorySilo
+from hypersync.model.objects import Attributes, SiloObject
+from hypersync.model.scans import ScanKind, ScanState
+from hypersync.pipeline import parting
+from hypersync.pipeline.apply import write_back
+from hypersync.pipeline.join import Joins
+from hypersync.pipeline.source_guard import SourceGuard
+from tests.databases import open_store
+from tests.scanning import Desk, Silo, join_rule, put, remove, silo
+
+NOBODY: Mapping[str, str] = {}
+MEMBER = {"group": "member"}
+UNIQUE = {"group": "uniqueMember"}
+STAFF = {"member": ("ann", "bob"), "uniqueMember": ("ann", "cat")}
+
+
+@pytest.fixture
+def desk(tmp_path) -> Iterator[Desk]:
+    desk = Desk(open_store(tmp_path), [join_rule("apps", "group", None, slot="g")])
+    yield desk
+    desk.store.engine.dispose()
+
+
+@pytest.fixture
+def memory() -> MemorySilo:
+    return MemorySilo()
+
+
+def apps(memory: MemorySilo, members: Mapping[str, str]) -> Silo:
+    return silo("apps", "group", members=members, memory=memory)
+
+
+def members(desk: Desk, anchor: str = "staff") -> dict[str, list[str]]:
+    with desk.store.snapshot() as unit:
+        found = unit.objects.get("apps", "group", anchor)
+        return {
+            name: list(to) for name, to in unit.objects.references_by_attribute(found.id).items()
+        }
+
+
+def stored(desk: Desk) -> Attributes:
+    with desk.store.snapshot() as unit:
+        return unit.objects.whole(unit.objects.get("apps", "group", "staff")).attributes
+
+
+def set_scope(desk: Desk, change) -> None:
+    """Change what is written down of the last scan's scope."""
+    with desk.store.begin() as unit:
+        (kind,) = unit.scans.types()
+        unit.scans.set_scope(kind.id, change(kind.scope))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (NOBODY, MEMBER, {"member": ["ann", "bob"]}),
+        (MEMBER, UNIQUE, {"uniqueMember": ["ann", "cat"]}),
+        (UNIQUE, MEMBER, {"member": ["ann", "bob"]}),
+        (MEMBER, NOBODY, {}),
+    ],
+    ids=["named", "renamed", "renamed-back", "no-longer-named"],
+)
+def test_an_unchanged_group_is_parted_anew_by_the_next_scan(desk, memory, before, after, expected):
+    put(apps(memory, before), "staff", STAFF)
+    desk.applied(apps(memory, before))
+    report = desk.applied(apps(memory, after))
+    assert report.kind is ScanKind.FULL  # a delta would not tell of it
+    assert members(desk) == expected
+    assert stored(desk) == STAFF
+
+
+def test_who_left_under_the_other_attribute_is_out(desk, memory):
+    put(apps(memory, MEMBER), "staff", {"member": ("ann", "bob"), "uniqueMember": ("ann", "bob")})
+    desk.applied(apps(memory, MEMBER))
+    put(apps(memory, UNIQUE), "staff", {"uniqueMember": ("ann",)})
+    desk.applied(apps(memory, UNIQUE))
+    assert members(desk) == {"uniqueMember": ["ann"]}
+
+
+def test_what_changed_while_nobody_named_the_members_is_out(desk, memory):
+    put(apps(memory, MEMBER), "staff", {"member": ("ann", "bob")})
+    desk.applied(apps(memory, MEMBER))
+    put(apps(memory, NOBODY), "staff", {"member": ("ann",)})
+    desk.applied(apps(memory, NOBODY))
+    assert members(desk) == {}
+    desk.applied(apps(memory, MEMBER))
+    assert members(desk) == {"member": ["ann"]}
+
+
+def test_everybody_whose_membership_is_found_out_is_looked_at(desk, memory):
+    put(apps(memory, NOBODY), "staff", {"member": ("team",)})
+    put(apps(memory, NOBODY), "team", {"cn": "team"})
+    desk.applied(apps(memory, NOBODY))
+    desk.settle()
+    desk.applied(apps(memory, MEMBER))
+    both = {desk.get(apps(memory, MEMBER), each).identity for each in ("staff", "team")}
+    assert set(desk.pending()) == both
+
+
+def test_a_group_seen_twice_is_parted_anew_too(desk, memory):
+    put(apps(memory, NOBODY), "staff", STAFF)
+    desk.applied(apps(memory, NOBODY))
+    twice = apps(memory, MEMBER)
+    versions = memory.versions
+
+    def repeated(*wanted):
+        return [each for each in versions(*wanted) for _ in range(2)]
+
+    memory.versions = repeated  # as a page that moved while it was read shows it again
+    desk.applied(twice)
+    assert members(desk) == {"member": ["ann", "bob"]}
+
+
+def test_the_next_scans_are_deltas_again_and_believe_hashes(desk, memory):
+    put(apps(memory, NOBODY), "staff", STAFF)
+    desk.applied(apps(memory, NOBODY))
+    desk.applied(apps(memory, MEMBER))
+    assert desk.applied(apps(memory, MEMBER)).kind is ScanKind.DELTA
+    assert desk.applied(apps(memory, MEMBER), full=True).types["group"].updated == 0
+
+
+def test_history_tells_of_members_as_they_were(desk, memory):
+    put(apps(memory, MEMBER), "staff", {**STAFF, "member": ("CN=Ann,DC=x", "CN=Bob,DC=x")})
+    desk.applied(apps(memory, MEMBER))
+    before = desk.now
+    first = stored(desk)
+    desk.applied(apps(memory, UNIQUE))
+    second = stored(desk)
+    moment = desk.now
+    desk.applied(apps(memory, NOBODY))
+    with desk.store.snapshot() as unit:
+        found = unit.objects.get("apps", "group", "staff")
+        assert unit.objects.at(found.id, before).attributes == first
+        assert unit.objects.at(found.id, moment).attributes == second
+
+
+def test_members_that_are_said_as_before_leave_no_history(desk, memory):
+    put(apps(memory, NOBODY), "staff", STAFF)
+    desk.applied(apps(memory, NOBODY))
+    for members in (MEMBER, UNIQUE, NOBODY):
+        desk.applied(apps(memory, members))
+    assert desk.count("object_change") == 0
+
+
+def test_nobody_is_asked_because_a_group_went_meanwhile(desk, memory):
+    for number in range(30):
+        put(apps(memory, NOBODY), f"g{number}", {"member": ("ann",)})
+    desk.applied(apps(memory, NOBODY))
+    remove(apps(memory, NOBODY), "g7")
+    assert desk.scan(apps(memory, MEMBER)).state is ScanState.APPLIED
+
+
+def test_a_scan_that_is_not_believed_leaves_it_to_the_next(desk, memory):
+    put(apps(memory, NOBODY), "staff", STAFF)
+    desk.applied(apps(memory, NOBODY))
+    named = apps(memory, MEMBER)
+    named.guard = SourceGuard(canaries=("nobody",))
+    assert desk.scan(named).state is ScanState.SUSPENDED
+    assert members(desk) == {}
+    assert desk.applied(apps(memory, MEMBER)).kind is ScanKind.FULL
+    assert members(desk) == {"member": ["ann", "bob"]}
+
+
+def test_a_scan_approved_later_is_applied_with_the_members_of_its_day(desk, memory):
+    put(apps(memory, UNIQUE), "staff", STAFF)
+    put(apps(memory, UNIQUE), "other", STAFF)
+    desk.applied(apps(memory, UNIQUE))
+    put(apps(memory, UNIQUE), "staff", {**STAFF, "cn": "changed"})
+    careful = apps(memory, UNIQUE)
+    careful.guard = SourceGuard(canaries=("nobody",))
+    suspended = desk.scan(careful, full=True)
+    assert suspended.state is ScanState.SUSPENDED
+    with desk.store.begin() as unit:
+        (waiting,) = unit.scans.in_state([ScanState.SUSPENDED])
+        unit.scans.decide(waiting.id, approved=True)
+    desk.apply_approved(apps(memory, MEMBER))
+    assert members(desk) == {"uniqueMember": ["ann", "cat"]}
+    desk.applied(apps(memory, MEMBER))
+    assert members(desk) == members(desk, "other") == {"member": ["ann", "bob"]}
+
+
+def test_what_an_action_writes_before_that_is_parted_as_the_others_are(desk, memory):
+    put(apps(memory, MEMBER), "staff", STAFF)
+    desk.applied(apps(memory, MEMBER))
+    (kind,) = apps(memory, UNIQUE).types
+    found = SiloObject("group", "staff", {**STAFF, "cn": "staff"})
+    with desk.store.begin() as unit:
+        write_back(
+            unit, Joins(desk.joins), kind, found, anchor="staff", source="action:1", now=desk.now
+        )
+    assert members(desk) == {"member": ["ann", "bob"]}
+    put(apps(memory, MEMBER), "staff", {**STAFF, "cn": "staff"})
+    desk.applied(apps(memory, MEMBER), full=True)  # the change of configuration was taken back
+    assert members(desk) == {"member": ["ann", "bob"]}
+
+
+# --- stores from before it was written down --------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [NOBODY, MEMBER], ids=["none", "member"])
+def test_an_older_store_that_is_right_is_not_scanned_in_full(desk, memory, named):
+    put(apps(memory, named), "staff", STAFF)
+    put(apps(memory, named), "empty", {"cn": "empty"})
+    desk.applied(apps(memory, named))
+    set_scope(desk, parting.told)
+    report = desk.applied(apps(memory, named))
+    assert report.kind is ScanKind.DELTA
+    with desk.store.snapshot() as unit:
+        assert not parting.is_silent(unit.scans.types()[0].scope)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (NOBODY, MEMBER, {"member": ["ann", "bob"]}),
+        (MEMBER, UNIQUE, {"uniqueMember": ["ann", "cat"]}),
+        (MEMBER, NOBODY, {}),
+    ],
+    ids=["named", "renamed", "no-longer-named"],
+)
+def test_an_older_store_that_is_wrong_is_scanned_in_full(desk, memory, before, after, expected):
+    put(apps(memory, before), "staff", STAFF)
+    desk.applied(apps(memory, before))
+    set_scope(desk, parting.told)
+    assert desk.applied(apps(memory, after)).kind is ScanKind.FULL
+    assert members(desk) == expected
