@@ -136,7 +136,7 @@ def _settled_create(change: Change, current: SiloObject | None) -> Outcome | Non
     if current is None:
         return None
     if not differing(change.after or {}, current.attributes):
-        return Succeeded(current, made=False)
+        return not_yet(change) or Succeeded(current, made=False)
     return Conflict(f"{change.type.name} {current.anchor} exists already", current)
 
 

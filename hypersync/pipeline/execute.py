@@ -225,7 +225,7 @@ class _Worker:
             return {action.id: self._silos.events.fire(action) for action in batch}
         known = [action for action in batch if (action.silo, action.type) in self._silos.types]
         with self._store.snapshot() as unit:
-            changes = [self._lanes.reach.change(unit, action) for action in known]
+            changes = [self._lanes.reach.change(unit, action, self._clock) for action in known]
         vault = self._silos.vaults.get(self._silo)
         held = hand_over(vault, known, changes)
         free = [change for change in changes if change.key not in held]

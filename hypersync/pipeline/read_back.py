@@ -35,16 +35,15 @@ def judge_read_back(
     ``RetryAfter`` means that it was not done and may be done now.
     """
     if change.operation is Operation.CREATE or change.operation is Operation.DELETE:
-        done = (found is None) == (change.operation is Operation.DELETE)
-        if found is None and done and change.fresh_for:
-            return RetryAfter(NOT_DONE, LAGS)
-        return Succeeded(found) if done else RetryAfter(NOT_DONE, "it had not been done")
+        if (found is None) == (change.operation is Operation.DELETE):
+            return _done(change, found)
+        return RetryAfter(NOT_DONE, "it had not been done")
     if found is None:
         return Conflict("the object is gone")
     if change.operation in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
         return _judge_membership(change, found, kind, member)
     if _holds(found, change.after or {}):
-        return Succeeded(found)
+        return _done(change, found)
     if _holds(found, change.before or {}):
         return RetryAfter(NOT_DONE, "it had not been done")
     return Conflict("the object has neither the old nor the new values", found)
@@ -71,8 +70,13 @@ def _judge_membership(
     names |= set() if is_added else {written}
     is_member = not listed.isdisjoint(map(normal_reference, names))
     if is_member == is_added:
-        return RetryAfter(NOT_DONE, LAGS) if change.fresh_for else Succeeded(found)
+        return _done(change, found)
     return RetryAfter(NOT_DONE, "it had not been done")
+
+
+def _done(change: Change, found: SiloObject | None) -> Outcome:
+    """Believe that a change was done, unless a server may lag behind the one before it."""
+    return RetryAfter(NOT_DONE, LAGS) if change.fresh_for else Succeeded(found)
 
 
 def _name_of(member: SiloObject) -> str:

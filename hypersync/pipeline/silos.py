@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from hypersync.model.actions import Action
@@ -80,8 +80,8 @@ class Reach:
         """Forget the session: the next call opens another."""
         self._session = None
 
-    def change(self, unit: UnitOfWork, action: Action) -> Change:
-        """Return what the connector is asked to do, passwords and members filled in."""
+    def change(self, unit: UnitOfWork, action: Action, clock: Callable[[], datetime]) -> Change:
+        """Return what the connector is asked to do now, passwords and members filled in."""
         before, after = action.before, action.after
         if action.operation is Operation.CREATE and after is not None:
             after = with_passwords({**after, **action.once})
@@ -97,18 +97,21 @@ class Reach:
             before=before,
             after=after,
             member=member,
-            fresh_for=self._fresh_for(unit, action),
+            fresh_for=self._fresh_for(unit, action, clock),
         )
 
-    def _fresh_for(self, unit: UnitOfWork, action: Action) -> timedelta:
+    def _fresh_for(
+        self, unit: UnitOfWork, action: Action, clock: Callable[[], datetime]
+    ) -> timedelta:
         """Return for how long a server may not know the object as it was left last.
 
         A time that is still to come was written before the clock was set back, and says nothing.
         """
-        settle, now = self._silos.settle.get(action.silo), action.started_at
-        if not settle or now is None or action.anchor is None:
+        settle = self._silos.settle.get(action.silo)
+        if not settle or action.anchor is None:
             return timedelta(0)
         stored = unit.objects.get(action.silo, action.type, action.anchor)
+        now = clock()  # after what is stored was read, which may be younger than the action
         if stored is None or stored.changed_at > now:
             return timedelta(0)
         return max(stored.changed_at + settle - now, timedelta(0))

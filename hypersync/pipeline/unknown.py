@@ -132,9 +132,9 @@ class _Settler:
         kind = self._silos.types.get((action.silo, action.type))
         if kind is None or action.anchor is None:
             return Refused(TYPE_GONE)
-        found = self._found(kind, action.anchor)
         with self._store.snapshot() as unit:
-            change = self._reach.change(unit, action)
+            change = self._reach.change(unit, action, self._clock)
+        found = self._found(kind, action.anchor)
         told = change.member
         member = None if told is None else self._found(told.type, told.anchor)
         return judge_read_back(change, found, kind, member)

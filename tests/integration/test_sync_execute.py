@@ -397,7 +397,7 @@ def test_a_membership_tells_the_anchor_of_its_member_beside_its_name(joining):
     (join,) = joining.actions(joining.run())
     silos = joining.app.engine.silos
     with ExitStack() as stack, joining.app.store.snapshot() as unit:
-        change = Reach(silos, join.silo, stack).change(unit, join)
+        change = Reach(silos, join.silo, stack).change(unit, join, joining.clock.now)
     assert change.after == {"member": "cn=e0,ou=people,dc=x"}
     assert change.member == Member(silos.types["dir", "account"], join.after["member"])
 

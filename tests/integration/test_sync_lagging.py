@@ -124,6 +124,43 @@ def test_a_value_that_a_lagging_server_still_has_is_written_once_it_had_time(wor
     assert world.get(0)["title"] == "new"
 
 
+def test_a_value_in_doubt_is_not_done_because_a_server_that_lags_still_has_it(world):
+    world.dir.faults.outcomes.append(Unknown("the connection broke"))
+    world.change(0, title="new")
+    write(world)
+    assert states(world) == [S.UNKNOWN]
+    world.dir.put("account", "u0", {**world.get(0), "title": "new"})
+    world.sync()
+    assert states(world) == [S.QUEUED]
+    world.dir.put("account", "u0", {**world.get(0), "title": "old"})
+    world.later(minutes=11)
+    world.sync()
+    assert states(world) == [S.SUCCEEDED]
+    assert world.get(0)["title"] == "new"
+
+
+def test_what_a_scan_found_after_an_action_in_doubt_began_is_fresh_too(world):
+    world.later(minutes=30)
+    world.dir.faults.outcomes.append(Unknown("the connection broke"))
+    world.change(0, status="gone")
+    write(world)
+    assert states(world) == [S.UNKNOWN]
+    world.later(minutes=1)
+    world.dir.put("account", "u0", {**world.get(0), "office": "2"})
+    world.scan("dir")
+    world.later(minutes=1)
+    account = world.get(0)
+    world.dir.remove("account", "u0")
+    world.sync()
+    assert states(world) == [S.VOID, S.QUEUED]  # planned anew, for the office is another one
+    assert absence(world, 0) is None
+    world.dir.put("account", "u0", account)
+    world.later(minutes=15)
+    world.sync()
+    assert states(world) == [S.VOID, S.SUCCEEDED]
+    assert world.get(0) is None
+
+
 def test_what_changed_long_ago_is_believed(world):
     world.later(minutes=11)
     world.change(0, status="gone")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -63,6 +64,23 @@ LEAVE = change(Operation.REMOVE_MEMBER, {"member": "m"}, None, GROUP)
 )
 def test_reading_back_tells_what_became_of_a_change(change, found, outcome):
     assert isinstance(judge_read_back(change, found, change.type), outcome)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (UPDATE, found(title="new")),
+        (replace(UPDATE, operation=Operation.DISABLE), found(title="new")),
+        (CLEAR, found()),
+        (CREATE, found(title="new")),
+        (DELETE, None),
+        (JOIN, found(member="m")),
+        (LEAVE, found()),
+    ],
+)
+def test_what_changed_just_now_is_not_believed_to_be_done(change, found):
+    fresh = replace(change, fresh_for=timedelta(minutes=13))
+    assert isinstance(judge_read_back(fresh, found, change.type), RetryAfter)
 
 
 @pytest.mark.parametrize(
