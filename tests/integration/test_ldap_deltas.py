@@ -63,6 +63,12 @@ def titles(events: list[ScanEvent]) -> dict[str, object]:
     return {str(e.attributes["cn"]): e.attributes["title"] for e in events if isinstance(e, Seen)}
 
 
+def places(events: list[ScanEvent]) -> dict[str, str]:
+    """Return what stands above whom."""
+    seen = {each.anchor: each.attributes["dn"] for each in events if isinstance(each, Seen)}
+    return {anchor: str(dn).partition(",")[2] for anchor, dn in seen.items()}
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Slapd]:
     with running(tmp_path / "slapd", "") as started:
@@ -132,14 +138,13 @@ def test_what_stands_below_a_renamed_entry_is_reported_with_its_new_name(server:
     assert names == [f"cn=ann,ou=Trade,{PEOPLE}", f"cn=bob,ou=Trade,{PEOPLE}"]
 
 
-@pytest.mark.parametrize(
+HIDDEN = pytest.mark.parametrize(
     "hidden",
-    [
-        "attrs=hasSubordinates",
-        'dn.exact="{}" attrs=entryCSN',
-        'dn.exact="{}"',
-    ],
+    ["attrs=hasSubordinates", 'dn.exact="{}" attrs=entryCSN', 'dn.exact="{}"'],
 )
+
+
+@HIDDEN
 def test_a_container_that_the_account_may_not_look_at_is_renamed(server: Slapd, hidden: str):
     connector = connect(server.url)
     replaced(server, tree(one("ann", csn("100000", 1)), one("bob", csn("110000", 1))))
@@ -152,6 +157,30 @@ def test_a_container_that_the_account_may_not_look_at_is_renamed(server: Slapd, 
     names = sorted(e.attributes["dn"] for e in events if isinstance(e, Seen))
     assert names == [f"cn=ann,{trade}", f"cn=bob,{trade}"]
     assert not titles(scan(connector, cursor=cursor_of(events))).keys() - {"bob"}
+
+
+@HIDDEN
+def test_a_container_is_renamed_unseen_while_a_full_scan_reads_what_it_holds(
+    server: Slapd, hidden: str
+):
+    replaced(server, tree(*[one(f"p{each}", csn(f"1{each}0000", 1)) for each in range(9)]))
+    trade = f"ou=Trade,{PEOPLE}"
+    for each in (SALES, trade):
+        allowing(server, f"{hidden.format(each)} by * none")
+    connector = connect(server.url, page_size=2)
+    events: list[ScanEvent] = []
+    with connector.open() as session:
+        for batch in session.scan(connector.streams()[0], None):
+            if not events:
+                server.modify(
+                    f"dn: {SALES}\nchangetype: modrdn\nnewrdn: ou=Trade\ndeleteoldrdn: 1\n"
+                )
+            events += batch
+    assert sorted(places(events).values()) == [trade] * 7 + [SALES] * 2
+    events = scan(connector, cursor=cursor_of(events))
+    assert set(places(events).values()) == {trade}
+    assert len(places(events)) == 9
+    assert len(places(scan(connector, cursor=cursor_of(events)))) < 9
 
 
 def test_containers_beyond_number_are_read_with_the_whole_type(

@@ -3,7 +3,8 @@
 Their own stamps stay as they were, so nothing else tells of it. Whether an entry was renamed or
 changed in another way cannot be seen; what stands below it is read again in either case. And so is
 what stands below a name that held nothing before: the account may not be allowed to see how the
-entry of that name changed, or that it is there.
+entry of that name changed, or that it is there. Before means when a full scan began: of what it
+read, some may stand under the name that a container had then.
 """
 
 from __future__ import annotations
@@ -30,9 +31,15 @@ class Pages(Protocol):
     """Searches page by page; ``deep`` looks further down than the type does."""
 
     def __call__(
-        self, base: str, filter_: str, attributes: list[str], *, deep: bool = False
+        self,
+        base: str,
+        filter_: str,
+        attributes: list[str],
+        *,
+        deep: bool = False,
+        is_list: bool = False,
     ) -> Iterator[list[Entry]]:
-        """Search below a base."""
+        """Search below a base; a list (`Wire.pages`) is of few attributes and comes sooner."""
 
 
 class Holders:
@@ -71,6 +78,14 @@ class Holders:
         if len(self._parents) > MOST_HOLDERS:
             return ""
         return b64encode(b"".join(sorted(map(_mark, self._parents)))).decode()
+
+
+def holders_now(base: str, filter_: str, pages: Pages) -> Holders:
+    """Return what stands above the entries of a type; raises `ScanFailed`."""
+    found = Holders()
+    for page in pages(base, filter_, ["1.1"], is_list=True):
+        found.add(page)
+    return found
 
 
 def _mark(name: str) -> bytes:

@@ -30,7 +30,7 @@ from hypersync.connectors.ldap.options import (
     scope_of,
     type_options,
 )
-from hypersync.connectors.ldap.renamed import Holders, bases, moved_above, stamp_of
+from hypersync.connectors.ldap.renamed import Holders, bases, holders_now, moved_above, stamp_of
 from hypersync.connectors.ldap.server import contexts, verify
 from hypersync.connectors.ldap.survey import Survey
 from hypersync.connectors.settings import fingerprint
@@ -77,6 +77,7 @@ class Scan:
         """Report every entry of the type."""
         wanted = filter_of(self._kind)
         self._look_at_contexts()
+        self._holders = holders_now(self._place.base, wanted, self._pages)
         try:
             yield from self._entries(self._place.base, wanted)
         except _HidesChanges:  # noticed before anything was reported
@@ -144,8 +145,6 @@ class Scan:
     def _entries(self, base: str, filter_: str) -> Iterator[Batch]:
         for page in self._pages(base, filter_, self._requested()):
             self._start(page)
-            if not self._is_delta:
-                self._holders.add(page)
             events = map(self._event, page)
             yield [event for event in events if event is not None]
 
