@@ -1,7 +1,7 @@
 """The server of scim2-server in this process, and hands that may answer in its place.
 
 Requests are noted. ``instead`` looks at each request first; what it returns is the answer, ``None``
-lets the server answer.
+lets the server answer. ``clock`` tells when something changes, ``date`` when it was answered.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from email.utils import format_datetime
 from io import BytesIO
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -68,6 +69,7 @@ class ScimServer:
         self._service = ScimService(self._provider, secret="x" * 32)
         self.instead: Instead | None = None
         self.clock: Callable[[], datetime] = utcnow
+        self.date: Callable[[], datetime] | None = None
         self.requests: list[Request] = []
         self.fresh()
         self._server = make_server(
@@ -91,6 +93,7 @@ class ScimServer:
         )
         self.instead = None
         self.clock = utcnow
+        self.date = None
         self.requests.clear()
 
     def stop(self) -> None:
@@ -126,7 +129,14 @@ class ScimServer:
             answer = self.instead(request) if self.instead is not None else None
             if answer is not None:
                 return answer(environ, start)
-        return self._application(environ, start)
+        return self._application(environ, self._dated(start))
+
+    def _dated(self, start: Any) -> Any:
+        """Return what begins an answer, which is told the date of the service."""
+        if self.date is None:
+            return start
+        date = ("Date", format_datetime(self.date(), usegmt=True))
+        return lambda status, headers, *more: start(status, [*headers, date], *more)
 
     # --- somebody else -------------------------------------------------------------------------
 

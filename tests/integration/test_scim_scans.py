@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -641,3 +641,51 @@ def test_the_names_of_the_schema_are_those_of_the_scan(scim: ScimServer):
         described = session.schema().types["user"]
     assert described is not None
     assert {name for name in found if "[" not in name} <= set(described)
+
+
+# --- a clock that is set back --------------------------------------------------------------------
+
+
+@pytest.fixture
+def hands(scim: ScimServer) -> list[datetime]:
+    """The one clock by which the service stamps what changes and dates its answers."""
+    hands = [datetime(2026, 1, 1, 12, tzinfo=UTC)]
+    scim.clock = scim.date = lambda: hands[0]
+    return hands
+
+
+def promote(scim: ScimServer, person: str) -> None:
+    scim.patch(f"/Users/{person}", {"op": "replace", "path": "title", "value": "Boss"})
+
+
+def test_a_clock_that_was_set_back_loses_the_cursor(scim: ScimServer, hands: list[datetime]):
+    """What changes then is stamped before the cursor, and no delta would tell of it."""
+    ids = [scim.add_user(f"u{n}") for n in range(3)]
+    connector = connect(scim.url)
+    hands[0] += timedelta(minutes=1)
+    cursor = cursor_of(scan(connector))
+    hands[0] -= timedelta(minutes=20)
+    promote(scim, ids[1])
+    hands[0] += timedelta(minutes=5)
+    with pytest.raises(CursorLost, match="the clock of the service was set back"):
+        scan(connector, cursor=cursor)
+    cursor = cursor_of(scan(connector))
+    hands[0] += timedelta(minutes=5)
+    promote(scim, ids[2])
+    events = scan(connector, cursor=cursor)
+    titles = {e.anchor: e.attributes.get("title") for e in events if isinstance(e, Seen)}
+    assert titles[ids[2]] == "Boss"
+
+
+@pytest.mark.parametrize("minutes", [0, 60])
+def test_a_clock_that_goes_on_or_stands_keeps_the_cursor(
+    scim: ScimServer, hands: list[datetime], minutes: int
+):
+    """The cursor is no later than the second in which the scan before it began."""
+    hands[0] += timedelta(milliseconds=700)
+    ids = [scim.add_user(f"u{n}") for n in range(3)]
+    connector = connect(scim.url)
+    cursor = cursor_of(scan(connector))
+    hands[0] += timedelta(minutes=minutes)
+    promote(scim, ids[1])
+    assert ids[1] in anchors(scan(connector, cursor=cursor))

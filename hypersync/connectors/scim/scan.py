@@ -5,7 +5,8 @@ than when the scan began by the clock of the service, since what was read first 
 before the last was read. A delta asks for what was modified since, an overlap earlier, and then for
 all ids, since deletes leave no trace.
 The object that the cursor comes from must be found again (unless it is gone): a service whose
-filter does not find it does not do what the delta needs, and the cursor is lost.
+filter does not find it does not do what the delta needs, and the cursor is lost. So it is when the
+clock of the service is behind the cursor: what has changed since carries a time before it.
 """
 
 from __future__ import annotations
@@ -61,6 +62,12 @@ class Scan:
                 yield batch
         except FilterRefused as error:
             raise CursorLost(error.message) from error
+        if self._began is not None and self._began < since:
+            raise CursorLost(
+                "the clock of the service was set back: by its 'Date' it is "
+                f"{self._began.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, which is before what the "
+                "last scan read, so that a delta would not tell what changes now; scan it in full"
+            )
         anchors, nameless = self._anchors()
         if owner in anchors and owner not in found:
             raise CursorLost(
