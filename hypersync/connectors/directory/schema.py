@@ -30,6 +30,8 @@ CUSTOMARILY_SINGLE = frozenset(
 _BINARY = frozenset(
     f"1.3.6.1.4.1.1466.115.121.1.{number}" for number in (4, 5, 8, 9, 10, 23, 28, 40, 49)
 )
+_TRANSFERRED = frozenset(f"1.3.6.1.4.1.1466.115.121.1.{number}" for number in (8, 9, 10, 49))
+"""The syntaxes of X.509 (RFC 4523), whose values are only ever transferred as ``;binary``."""
 DN_SYNTAX = "1.3.6.1.4.1.1466.115.121.1.12"
 _NAMES = re.compile(r"\bNAME\s+(?:'([^']+)'|\(\s*([^)]+)\))")
 _WORD = re.compile(r"\b(SUP|EQUALITY|SYNTAX)\s+'?([A-Za-z0-9.-]+)")
@@ -128,15 +130,29 @@ class Representation:
         self._types = types
         self._single = {self.canonical(name) for name in single}
         self._multi = {self.canonical(name) for name in multi}
-        self._wanted = {self.canonical(name): name for name in wanted}
+        self._wanted = {self.canonical(name): name for name in sorted(wanted)}
         self._known: dict[str, Reported | None] = {}
 
     def canonical(self, name: str) -> str:
-        """Return what is equal for all names of an attribute, options kept."""
-        plain, _, option = name.lower().partition(";")
+        """Return what is equal for all names of an attribute, options kept.
+
+        That values are transferred as ``;binary`` (RFC 4522) makes no other attribute of it: a
+        server says so of a certificate whatever it was asked for.
+        """
+        plain, *options = name.lower().split(";")
         kind = self._types.get(plain)
-        plain = kind.name.lower() if kind else plain
-        return f"{plain};{option}" if option else plain
+        kept = [option for option in options if option != "binary"]
+        return ";".join([kind.name.lower() if kind else plain, *kept])
+
+    def sent(self, name: str) -> str:
+        """Return the name under which values of an attribute are written."""
+        is_bare = self.is_certificate(name) and "binary" not in name.lower().split(";")
+        return f"{name};binary" if is_bare else name
+
+    def is_certificate(self, name: str) -> bool:
+        """Tell whether values are of X.509, which no filter finds by the value itself."""
+        kind = self._types.get(name.lower().partition(";")[0])
+        return kind is not None and kind.syntax in _TRANSFERRED
 
     def reported(self, name: str) -> Reported:
         """Return how an attribute is reported, whether it is wanted or not."""

@@ -113,7 +113,7 @@ def as_it_was(
             continue
         if not values:
             absent.append(name)
-        elif len(values) == 1:
+        elif len(values) == 1 and not shown.is_certificate(name):
             held.append((name, values[0]))
     return absent, held
 
@@ -133,9 +133,9 @@ def steps_of(
         old = raw_values(name, shown, entry)
         new = shown.stored(name, value)
         if name.lower() in PASSWORDS or not found.is_comparable:
-            steps[name] = [("replace", new)]
+            steps[shown.sent(name)] = [("replace", new)]
         elif old != new:
-            steps[name] = _difference(old, new)
+            steps[shown.sent(name)] = _difference(old, new)
             absent += [] if old else [name]
     return steps, absent
 
@@ -153,7 +153,7 @@ def new_entry(
 ) -> dict[str, list[bytes]]:
     """Return the attributes of a new entry: classes, naming values and placeholder included."""
     out = {
-        name: shown.stored(name, value)
+        shown.sent(name): shown.stored(name, value)
         for name, value in (change.after or {}).items()
         if name != "dn" and not is_missing(value)
     }
