@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -488,6 +489,23 @@ def test_members_that_are_taken_away_by_somebody_else_are_gone(scim: ScimServer)
     scim.instead = on("PATCH", lambda r: refusal, "/v2/Groups")
     outcome = member(connect(scim.url), Operation.REMOVE_MEMBER, staff, ann)
     assert "member" not in succeeded(outcome)
+
+
+@pytest.mark.parametrize("fresh_for", [timedelta(minutes=5), timedelta(0)])
+def test_what_changed_just_now_is_not_believed_to_be_gone(scim: ScimServer, fresh_for: timedelta):
+    """The node that answers a write may be behind the one that was read or written before."""
+    ann = scim.add_user("ann")
+    group = scim.add_group("sales", [])
+    connector = connect(scim.url)
+    leave = change(connector, Operation.REMOVE_MEMBER, group, {"member": ann}, None, 1)
+    away = change(connector, Operation.DELETE, ann, {"title": "Clerk"}, None)
+    expected = RetryAfter if fresh_for else Succeeded
+    scim.instead = on("DELETE", lambda r: problem(404, "no such user"))
+    (outcome,) = apply(connector, replace(away, fresh_for=fresh_for))
+    assert isinstance(outcome, expected), outcome
+    scim.instead = on("PATCH", lambda r: problem(400, "no such", "noTarget"), "/v2/Groups")
+    (outcome,) = apply(connector, replace(leave, fresh_for=fresh_for))
+    assert isinstance(outcome, expected), outcome
 
 
 def test_few_members_change_one_by_one_and_many_at_once(scim: ScimServer):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -119,7 +119,8 @@ class Answer:
     def when(self) -> datetime | None:
         """When the service answered, by its own clock."""
         with suppress(ValueError, TypeError):
-            return parsedate_to_datetime(self.headers.get("Date", ""))
+            said = parsedate_to_datetime(self.headers.get("Date", ""))
+            return said if said.tzinfo else said.replace(tzinfo=UTC)
         return None
 
     @property

@@ -53,6 +53,7 @@ from hypersync.model.objects import (
     SiloObject,
     Succeeded,
     Unknown,
+    not_yet,
 )
 
 _LATER: Final = timedelta(seconds=30)
@@ -159,8 +160,10 @@ class Writer:
             answer = self._wire.send(
                 "DELETE", place.url(resource["id"]), version=self._service.version(resource)
             )
-        if answer.is_good or answer.status == 404:
+        if answer.is_good:
             return Succeeded(None)
+        if answer.status == 404:
+            return not_yet(change) or Succeeded(None)
         return self._refused(answer, change, place)
 
     def _create(self, change: Change, place: Place) -> Outcome | _Written:
@@ -217,7 +220,10 @@ class Writer:
         ops = ops if is_added else self._dialect.remove(path, [member])
         with writing():
             answer = self._wire.send("PATCH", place.url(change.anchor), patch_body(ops))
-        if answer.is_good or (answer.scim_type == "noTarget" and not is_added):
+        is_missing = answer.scim_type == "noTarget" and not is_added
+        if is_missing and (later := not_yet(change)):
+            return later
+        if answer.is_good or is_missing:
             self._objects.pop((place.kind.name, change.anchor), None)
             return _Written(place, change.anchor, change)
         if answer.status == 404 and self._service.resource(place, change.anchor) is not None:
