@@ -6,8 +6,8 @@ whose transaction was lost is simply applied once more. An object whose slot or 
 told is invalid, which makes the conditions about it unknown, and keeps the place it had.
 
 Members are parted from objects by the attribute that the type names. Where that is another one than
-before, what a scan sees is written although its hash is the same, and an action's object is parted
-as the others still are (`parting`).
+before, what a scan sees is written although its hash is the same, or an action is newer; and an
+action's object is parted as the others still are (`parting`).
 """
 
 from __future__ import annotations
@@ -40,18 +40,27 @@ class Fresh(NamedTuple):
     hash: bytes
 
 
-def apply(unit: UnitOfWork, target: Target, rows: Sequence[Staged]) -> None:
+def apply(unit: UnitOfWork, target: Target, rows: Sequence[Staged]) -> list[Staged]:
     """Write what a scan found; each anchor may stand once in ``rows``.
 
+    Returns what says something else than the newer outcome of an action, as outdated. The outcome
+    may come from a server that lags behind, so the objects have to be looked at again.
     While the type is being loaded for the first time, identities do not become pending.
     """
     batch = _Batch(unit, target)
     current = unit.objects.current(target.silo_type.id, [row.anchor for row in rows])
+    outdated = []
     for row in rows:
+        if row.finding is Finding.OUTDATED:
+            continue
         known = current.get(row.anchor)
-        if known is None or not target.is_outdated_by(known):
+        is_outdated = known is not None and target.is_outdated_by(known)
+        if known is not None and is_outdated and _says_more(row, known):
+            outdated.append(Staged(row.anchor, Finding.OUTDATED, why=row.finding.value))
+        if not is_outdated or batch.is_anew:
             batch.take(row, known)
     batch.write()
+    return outdated
 
 
 def load(unit: UnitOfWork, target: Target, rows: Iterable[Fresh]) -> None:
@@ -115,7 +124,7 @@ class _Batch:
         self.gathered = Gathered(target)
         self._unit = unit
         self._target = target
-        self._is_anew = target.is_parted_anew
+        self.is_anew = target.is_parted_anew
 
     def write(self) -> None:
         """Write everything that was taken in."""
@@ -129,7 +138,7 @@ class _Batch:
             fresh = Fresh(row.anchor, decode(row.attributes), row.attributes, row.hash)
             if known is None:
                 self.create(fresh)
-            elif known.hash != row.hash or known.absence is not None or self._is_anew:
+            elif known.hash != row.hash or known.absence is not None or self.is_anew:
                 self._change(fresh, known)
         elif known is not None:
             if row.finding in _MARKS:
@@ -164,7 +173,7 @@ class _Batch:
         rest = fresh.attributes if text is fresh.text else decode(text)
         gone, come = _difference(decode(known.attributes), rest)
         has_moved = False
-        if self._target.kind.members is not None or self._is_anew:
+        if self._target.kind.members is not None or self.is_anew:
             has_moved = self._refer(known.id, targets, gone, come)
         self.gathered.states.append(
             NewState(
@@ -255,6 +264,13 @@ class _Batch:
             if gone[each] == come[each]:
                 del gone[each], come[each]
         return bool(added or removed or stale)
+
+
+def _says_more(row: Staged, known: Current) -> bool:
+    """Tell whether a finding says something else of an object than what is stored."""
+    if row.finding is Finding.SEEN:
+        return known.hash != row.hash or known.absence is not None
+    return row.finding not in _MARKS and known.absence != row.finding.value
 
 
 def references(value: Value) -> tuple[str, ...]:

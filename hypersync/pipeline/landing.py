@@ -92,18 +92,27 @@ class Landing:
             for kind in empty:
                 unit.scans.set_loading(kind.id, loading=True)
             types = unit.scans.register(scan.silo, types) if empty else types
-        while self._apply_batch(scan, types, kinds):
-            pass
+        after: int | None = 0
+        while after is not None:
+            after = self._apply_batch(scan, types, kinds, after)
         return self._finish(applying, types)
 
     def _apply_batch(
-        self, scan: Scan, types: Mapping[str, SiloType], kinds: Mapping[str, ObjectType]
-    ) -> bool:
-        """Apply and drop the next staged changes; tell whether there may be more."""
+        self,
+        scan: Scan,
+        types: Mapping[str, SiloType],
+        kinds: Mapping[str, ObjectType],
+        after: int,
+    ) -> int | None:
+        """Apply and drop the next staged changes; return the last, ``None`` when there are no more.
+
+        What an action's outcome was newer than stays staged as outdated, for the next scan.
+        """
         by_id = {kind.id: name for name, kind in types.items()}
         now = self._clock()
         with self._store.begin(self._fence) as unit:
-            rows = unit.scans.staged(scan.id, 0, BATCH)
+            rows = unit.scans.staged(scan.id, after, BATCH)
+            outdated: list[tuple[int, Staged]] = []
             for silo_type, some in _portions(rows):
                 name = by_id[silo_type]
                 target = Target(
@@ -114,10 +123,12 @@ class Landing:
                     now=now,
                     read_at=scan.started_at,
                 )
-                apply(unit, target, some)
+                outdated += [(silo_type, each) for each in apply(unit, target, some)]
             if rows:
                 unit.scans.unstage(scan.id, rows[-1][0])
-        return len(rows) == BATCH
+            for silo_type, row in outdated:
+                unit.scans.stage(scan.id, silo_type, [row])
+        return rows[-1][0] if len(rows) == BATCH else None
 
     def _finish(self, scan: Scan, types: Mapping[str, SiloType]) -> Scan:
         now = self._clock()
@@ -131,6 +142,8 @@ class Landing:
                     unit.scans.forget_high(kind.id)  # people agreed to what is missing
                 unit.scans.applied_type(kind.id, scan.scope, now)
             unit.scans.save_cursor(scan.silo, scan.stream, scan.cursor)
+            if unit.scans.outdated(scan.silo, scan.stream):  # of the scan before: was looked at
+                unit.scans.drop_outdated(scan.silo, scan.stream)
             unit.scans.save(applied, [ScanState.APPLYING])
             self._supersede(unit, scan, now)
             self._withdraw(unit, scan, now)

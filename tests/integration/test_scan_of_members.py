@@ -1,6 +1,7 @@
 """Members are held by another attribute than before: who is in a group is found out anew."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from hypersync.pipeline.apply import write_back
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.source_guard import SourceGuard
 from tests.databases import open_store
+from tests.postgresql import both_databases
 from tests.scanning import Desk, Silo, join_rule, put, remove, silo
 
 NOBODY: Mapping[str, str] = {}
@@ -21,8 +23,13 @@ STAFF = {"member": ("ann", "bob"), "uniqueMember": ("ann", "cat")}
 
 
 @pytest.fixture
-def desk(tmp_path) -> Iterator[Desk]:
-    desk = Desk(open_store(tmp_path), [join_rule("apps", "group", None, slot="g")])
+def database_url(tmp_path) -> str:
+    return f"sqlite:///{tmp_path}/hypersync.db"
+
+
+@pytest.fixture
+def desk(database_url) -> Iterator[Desk]:
+    desk = Desk(open_store(database_url), [join_rule("apps", "group", None, slot="g")])
     yield desk
     desk.store.engine.dispose()
 
@@ -200,9 +207,35 @@ def test_what_an_action_writes_before_that_is_parted_as_the_others_are(desk, mem
     assert members(desk) == {"member": ["ann", "bob"]}
 
 
+def test_a_group_that_an_action_wrote_during_that_scan_is_parted_anew_too(desk, memory):
+    put(apps(memory, MEMBER), "staff", STAFF)
+    desk.applied(apps(memory, MEMBER))
+    renamed = apps(memory, UNIQUE)
+    versions = memory.versions
+
+    def meanwhile(*wanted):
+        found = versions(*wanted)
+        desk.now += timedelta(seconds=1)
+        it = SiloObject("group", "staff", {**STAFF, "cn": "staff"})
+        (kind,) = renamed.types
+        with desk.store.begin() as unit:
+            joins = Joins(desk.joins)
+            write_back(unit, joins, kind, it, anchor="staff", source="action:1", now=desk.now)
+        memory.versions = versions
+        put(renamed, "staff", {**STAFF, "cn": "staff"})
+        return found
+
+    memory.versions = meanwhile
+    desk.applied(renamed)
+    assert members(desk) == {"uniqueMember": ["ann", "cat"]}
+    desk.applied(renamed)
+    assert stored(desk) == {**STAFF, "cn": "staff"}
+
+
 # --- stores from before it was written down --------------------------------------------------
 
 
+@both_databases
 @pytest.mark.parametrize("named", [NOBODY, MEMBER], ids=["none", "member"])
 def test_an_older_store_that_is_right_is_not_scanned_in_full(desk, memory, named):
     put(apps(memory, named), "staff", STAFF)
@@ -215,6 +248,7 @@ def test_an_older_store_that_is_right_is_not_scanned_in_full(desk, memory, named
         assert not parting.is_silent(unit.scans.types()[0].scope)
 
 
+@both_databases
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
