@@ -10,9 +10,10 @@ another run left in the queue is left to a sync, which looks at its condition ag
 
 One silo that does not answer leaves its actions queued; the others go on. One that the engine
 paused and that is to be tried again gets a single action first (`circuit`). Actions on which the
-connection broke before come after the others of their batch and one by one, so that one that its
-silo cannot stand takes nothing with it; that it breaks the connection again says nothing of the
-silo, unless another one does so right before it.
+connection broke before, suspects, come after the others and one by one, so that one that its
+silo, or this process, cannot stand takes nothing with it: the next is taken when the last is
+recorded. That one breaks the connection again says nothing of the silo, unless another one does so
+right before it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hypersync.errors import SiloError, SiloPaused
+from hypersync.errors import SiloError
 from hypersync.model.actions import Action
 from hypersync.model.ids import ActionId
 from hypersync.model.objects import (
@@ -40,7 +41,7 @@ from hypersync.pipeline.outcomes import (
     Recorder,
     is_break,
     is_suspect,
-    not_begun,
+    keep_suspect,
 )
 from hypersync.pipeline.silos import Silos
 from hypersync.ports.progress import NoProgress, Progress
@@ -136,12 +137,14 @@ class _Worker:
         self._report = report
         self._lanes = Lanes(silos, silo, stack)
         self._recorder = Recorder(silos, silo, terms.worker, report)
+        self._phases: Sequence[Collection[Operation]] = ()
         self._has_broken = False  # on a suspect, which came last
 
     def work(self, due: Collection[Operation]) -> None:
         """Carry out what is queued, phase by phase; ``due`` are the operations there is any of."""
-        for phase in PHASES:
-            for batch in self._batches([each for each in phase if each in due]):
+        self._phases = [[each for each in phase if each in due] for phase in PHASES]
+        for operations in self._phases:
+            for batch in self._batches(operations):
                 if not self._carry_out(batch):
                     return
 
@@ -156,18 +159,38 @@ class _Worker:
             if self._is_resting(unit, now):
                 return ()
             is_trial = self._circuit.looks(unit, now) is not Way.FREE
-            batch = unit.actions.claim(
-                self._terms.worker,
-                silo=self._silo,
-                operations=operations,
-                # an event cannot be read back: a crash leaves one of them in doubt, not all
-                limit=BATCH if self._silo and not is_trial else 1,
-                now=now,
-            )
+            batch = self._take(unit, self._phases if is_trial else [operations], is_trial, now)
             if batch and is_trial and self._circuit.enter(unit, now) is Way.SHUT:
                 raise _Shut
             unit.marks.start([(a.rule, a.identity, _target(a)) for a in batch], now)
             return batch
+        return ()
+
+    def _take(
+        self,
+        unit: UnitOfWork,
+        phases: Sequence[Collection[Operation]],
+        is_trial: bool,
+        now: datetime,
+    ) -> Sequence[Action]:
+        """Claim what comes next; of suspects one, which is nothing that is not begun.
+
+        A try is spent on a suspect when nothing else waits in any phase.
+        """
+        # an event cannot be read back: a crash leaves one of them in doubt, not all
+        most = BATCH if self._silo and not is_trial else 1
+        for suspects, limit in ((False, most), (True, 1)):
+            for operations in phases:
+                batch = unit.actions.claim(
+                    self._terms.worker,
+                    silo=self._silo,
+                    operations=operations,
+                    limit=limit,
+                    now=now,
+                    suspects=suspects,
+                )
+                if batch:
+                    return batch
         return ()
 
     def _is_resting(self, unit: UnitOfWork, now: datetime) -> bool:
@@ -179,44 +202,33 @@ class _Worker:
 
     def _carry_out(self, batch: Sequence[Action]) -> bool:
         """Apply one batch; false when the silo does not answer and the rest has to wait."""
-        parts = _parts(batch)
-        for place, part in enumerate(parts):
-            try:
-                if place:
-                    self._check()
-                outcomes = self._outcomes(part)
-            except SiloError as error:
-                self._put_back([action for left in parts[place:] for action in left], error)
-                return False
-            self._record(part, outcomes)
-            self._progress.advance(len(part))
+        try:
+            outcomes = self._outcomes(batch)
+        except SiloError as error:
+            self._put_back(batch, error)
+            return False
+        self._record(batch, outcomes)
+        self._progress.advance(len(batch))
         return True
 
-    def _check(self) -> None:
-        """Raise `SiloPaused` when the silo may not be written any more, in the midst of a batch."""
-        now = self._clock()
-        with self._store.begin(self._terms.fence) as unit:
-            if self._is_resting(unit, now):
-                raise SiloPaused(unit.silos.reasons().get(self._silo, "a blackout began"))
-
-    def _record(self, part: Sequence[Action], outcomes: Mapping[ActionId, Outcome]) -> None:
-        """Write down what became of a part, and whether its silo was reached."""
+    def _record(self, batch: Sequence[Action], outcomes: Mapping[ActionId, Outcome]) -> None:
+        """Write down what became of a batch, and whether its silo was reached."""
         with self._store.begin() as unit:
             now = self._clock()
-            for action in part:
+            for action in batch:
                 if action.id in outcomes:
                     self._recorder.record(unit, action, outcomes[action.id], now)
             came = list(self._lanes.finish().values())
-            if self._silo and not self._is_excused(part, came):
+            if self._silo and not self._is_excused(batch, came):
                 self._circuit.judge(unit, came, now)
 
-    def _is_excused(self, part: Sequence[Action], came: Sequence[Outcome]) -> bool:
+    def _is_excused(self, batch: Sequence[Action], came: Sequence[Outcome]) -> bool:
         """Tell whether the connection broke because of a single action, as it did before.
 
         Of several in a row only the first is, and none in a try.
         """
         had_broken = self._has_broken
-        is_alone = len(part) == 1 and is_suspect(part[0])
+        is_alone = len(batch) == 1 and is_suspect(batch[0])
         self._has_broken = is_alone and any(map(is_break, came))
         return self._has_broken and not had_broken and not self._circuit.is_trying
 
@@ -258,19 +270,12 @@ class _Worker:
                 unit.actions.retry(
                     action.id,
                     now + RETRY_UNREACHABLE,
-                    not_begun(action, error.message),
+                    keep_suspect(action, error.message),
                     worker=self._terms.worker,
                     is_begun=False,
                 )
             self._circuit.shut_out(unit, error, now)
         self._report.complain(self._silo, error)
-
-
-def _parts(batch: Sequence[Action]) -> list[Sequence[Action]]:
-    """Part what broke the connection before from the rest, and from each other."""
-    rest = [action for action in batch if not is_suspect(action)]
-    alone = [[action] for action in batch if is_suspect(action)]
-    return [rest, *alone] if rest else [*alone]
 
 
 class _Shut(Exception):

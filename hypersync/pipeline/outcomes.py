@@ -32,25 +32,24 @@ from hypersync.pipeline.apply import write_back
 from hypersync.pipeline.passwords import without_passwords
 from hypersync.pipeline.silos import Silos
 from hypersync.ports.store import UnitOfWork
+from hypersync.ports.store.actions import BY_ITSELF
 from hypersync.ports.store.events import Event
 
 MOST_ATTEMPTS = 10
 BACK_OFF = timedelta(minutes=10)
 TYPE_GONE = "its object type is no longer in the configuration"
 
-_BY_ITSELF = "tried by itself next, because its answer was lost: "
-"""How the errors of suspects begin, which is how they are known."""
 _PATIENCE = CircuitTerms()
 
 
 def is_suspect(action: Action) -> bool:
     """Tell whether the last try of an action ended with a connection, or a process, that broke."""
-    return (action.error or "").startswith(_BY_ITSELF)
+    return (action.error or "").startswith(BY_ITSELF)
 
 
-def not_begun(action: Action, reason: str) -> str:
-    """Return what is noted of an action whose silo was not reached: a suspect stays one."""
-    return f"{_BY_ITSELF}{reason}" if is_suspect(action) else reason
+def keep_suspect(action: Action, reason: str) -> str:
+    """Return what is noted of an action whose try said nothing of it: a suspect stays one."""
+    return f"{BY_ITSELF}{reason}" if is_suspect(action) else reason
 
 
 def is_break(outcome: Outcome) -> bool:
@@ -99,7 +98,7 @@ class Recorder:
             case RetryAfter(span, reason, is_suspect=True):
                 self.not_done(unit, action, reason, now, span)
             case RetryAfter(span, reason, is_lost) if is_lost or action.attempts < MOST_ATTEMPTS:
-                why = not_begun(action, reason) if is_lost else reason or "the silo asked to wait"
+                why = keep_suspect(action, reason or "the silo asked to wait")
                 self._retry(unit, action, now, span, why, is_begun=not is_lost)
             case RetryAfter(_, reason):
                 text = f"given up after {action.attempts} attempts: {reason}"
@@ -131,7 +130,7 @@ class Recorder:
             pause = _PATIENCE.pause_of(action.attempts - 1)
             left = pause if action.started_at is None else action.started_at + pause - now
             span = max(span, min(left, pause))
-        self._retry(unit, action, now, span, f"{_BY_ITSELF}{reason}", recheck=recheck)
+        self._retry(unit, action, now, span, f"{BY_ITSELF}{reason}", recheck=recheck)
         return True
 
     def _retry(

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 
 from hypersync.model.actions import OPEN_STATES, Action, ActionState, Reason
 from hypersync.model.ids import ActionId, ObjectId, RunId
 from hypersync.model.objects import Operation
-from hypersync.ports.store.actions import Proposal, Suspension
+from hypersync.ports.store.actions import BY_ITSELF, Proposal, Suspension
 from hypersync.store import aftermath, tables, undo_holds
 from hypersync.store.action_reads import ActionReads, is_valid
 from hypersync.store.action_rows import action_of, proposed_row
@@ -209,12 +209,17 @@ class Actions(ActionReads):
         operations: Collection[Operation],
         limit: int,
         now: datetime,
+        suspects: bool = False,
     ) -> Sequence[Action]:
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
         Only what this worker, a run, queued, released or confirmed itself: the condition of all
-        others is looked at again first.
+        others is looked at again first. Either no suspects (`BY_ITSELF`), or nothing but suspects,
+        of which those come first that were tried least.
         """
+        error = _ACTION.c.error
+        is_suspect = and_(error.is_not(None), error.startswith(BY_ITSELF, autoescape=True))
+        order = (_ACTION.c.attempts, _ACTION.c.retry_at) if suspects else ()
         due = (
             select(_ACTION.c.seq)
             .where(
@@ -223,8 +228,9 @@ class Actions(ActionReads):
                 _ACTION.c.operation.in_(operations),
                 _ACTION.c.worker == worker,
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
+                is_suspect if suspects else ~is_suspect,
             )
-            .order_by(_ACTION.c.seq)
+            .order_by(*order, _ACTION.c.seq)
             .limit(limit)
             .with_for_update(skip_locked=True)
             .cte("due")  # asked once; a subquery may be asked again for each row, past the limit

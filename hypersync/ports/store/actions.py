@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from hypersync.model.actions import Action, ActionState, OnExpiry, Reason
 from hypersync.model.ids import ActionId, IdentityId, ObjectId, RequestId, RunId
 from hypersync.model.objects import Attributes, Operation
+
+BY_ITSELF: Final = "tried by itself next, because its answer was lost: "
+"""How the errors of suspects begin, which is how they are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,11 +253,13 @@ class Actions(Protocol):
         operations: Collection[Operation],
         limit: int,
         now: datetime,
+        suspects: bool = False,
     ) -> Sequence[Action]:
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
         Only what this worker, a run, queued, released or confirmed itself: the condition of all
-        others is looked at again first.
+        others is looked at again first. Either no suspects (`BY_ITSELF`), or nothing but suspects,
+        of which those come first that were tried least.
         """
 
     def unknown(self, silo: str) -> Sequence[Action]:
