@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, NestedTransaction
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from hypersync.connectors.changes import differing, is_missing, reference, settled, written
@@ -48,15 +48,15 @@ _UNSENDABLE = "a value is too large for the database, or of a kind that its driv
 class Broken(Exception):
     """The transaction is at its end; nothing of it was written.
 
-    ``is_by_change`` tells whether that came of the change that was to be written: what came right
-    before it was answered.
+    ``place`` is that of the change it came of, as far as one can know: what came right before it
+    was answered. It is ``None`` where no change was begun.
     """
 
-    def __init__(self, found: Trouble, *, is_by_change: bool = False) -> None:
+    def __init__(self, found: Trouble, place: int | None = None) -> None:
         super().__init__(found.sentence)
         self.sentence = found.sentence
         self.is_lost = found.meaning is Meaning.GONE
-        self.is_by_change = is_by_change
+        self.place = place
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,12 @@ class Batch:
     ) -> None:
         self._connection = connection
         self._source_of = source_of
+        self._last: int | None = None
 
     def apply(self, change: Change) -> Outcome | Written:
         """Write one change, or nothing of it; raises `Broken` when the transaction is lost."""
+        savepoint = self._begun()
         try:
-            savepoint = self._connection.begin_nested()
             try:
                 outcome = self._operation(change)(
                     change, self._source_of(self._connection, change.type.name)
@@ -101,13 +102,22 @@ class Batch:
                 return Refused(_UNSENDABLE)
             savepoint.commit()
         except DBAPIError as error:
-            raise Broken(trouble(error)) from error
+            raise Broken(trouble(error), self._last) from error
         return outcome
+
+    def _begun(self) -> NestedTransaction:
+        """Begin the next change; that this fails may be what the one before left behind."""
+        try:
+            savepoint = self._connection.begin_nested()
+        except DBAPIError as error:
+            raise Broken(trouble(error), self._last) from error
+        self._last = 0 if self._last is None else self._last + 1
+        return savepoint
 
     def _refusal(self, change: Change, roll_back: Callable[[], None], error: DBAPIError) -> Outcome:
         found = trouble(error)
         if found.meaning in (Meaning.GONE, Meaning.ABORTED):
-            raise Broken(found, is_by_change=True) from error
+            raise Broken(found, self._last) from error
         roll_back()
         if found.meaning is Meaning.LATER:
             return RetryAfter(_LATER, found.sentence)
@@ -117,12 +127,18 @@ class Batch:
         return Refused(found.sentence)
 
     def read_back(self, done: Sequence[Outcome | Written]) -> list[Outcome]:
-        """Return the outcomes with the objects as they are now; each object is read once."""
+        """Return the outcomes with the objects as they are now; each object is read once.
+
+        Raises `Broken` when the transaction is lost.
+        """
+        found: dict[tuple[str, str], Outcome] = {}
+        outcomes: list[Outcome] = []
         try:
-            found: dict[tuple[str, str], Outcome] = {}
-            return [self._read_back(each, found) for each in done]
+            for each in done:
+                outcomes.append(self._read_back(each, found))  # noqa: PERF401 - counted below
         except DBAPIError as error:
-            raise Broken(trouble(error)) from error
+            raise Broken(trouble(error), len(outcomes)) from error
+        return outcomes
 
     def _read_back(self, each: Outcome | Written, found: dict[tuple[str, str], Outcome]) -> Outcome:
         if not isinstance(each, Written):

@@ -49,8 +49,8 @@ class Writer:
         except Broken as error:
             later = RetryAfter(_SOON, error.sentence, is_lost=error.is_lost)
             outcomes = _instead(done, later, len(changes))
-            if error.is_lost and error.is_by_change:
-                outcomes[len(done)] = replace(later, is_suspect=True)
+            if error.is_lost and error.place is not None:
+                outcomes[error.place] = replace(later, is_suspect=True)
             return outcomes
         except SiloUnreachable as error:  # only connecting raises it, so nothing was sent
             later = RetryAfter(_SOON, error.message, is_lost=True)
