@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from hypersync.connectors.changes import is_missing, is_same, present, reference, sorted_values
-from hypersync.connectors.msgraph.answers import LATER, Answer, NotGraph, failure
-from hypersync.connectors.msgraph.job import Job
+from hypersync.connectors.msgraph.answers import LATER, UNAVAILABLE, Answer, NotGraph, failure
+from hypersync.connectors.msgraph.job import Job, Missed
 from hypersync.connectors.msgraph.properties import MEMBERS, PASSWORD
 from hypersync.connectors.msgraph.read import found
 from hypersync.connectors.msgraph.requests import Step
@@ -151,6 +151,7 @@ def _failed(job: Job, step: Step, result: Result, now: Callable[[], datetime]) -
         return Refused(GONE_FOR_GOOD)
     elif result.status == 404 and not job.is_creation:
         return Conflict(f"{job.change.type.name} {job.anchor} is not there any more")
+    job.missed = Missed.UNAVAILABLE if result.status == UNAVAILABLE else None
     one_of = " or ".join(job.place.resource.writing)
     return failure(result, now(), permissions=f"it needs {one_of}")
 

@@ -19,7 +19,8 @@ from hypersync.connectors.msgraph.values import Json
 from hypersync.errors import SiloBusy, SiloUnavailable, SiloUnreachable
 from hypersync.model.objects import Conflict, Outcome, Refused, RetryAfter, Unknown
 
-BUSY: Final = (429, 503)
+UNAVAILABLE: Final = 503
+BUSY: Final = (429, UNAVAILABLE)
 LATER: Final = timedelta(seconds=30)
 _LONGEST_WAIT = timedelta(hours=1)
 _EXPIRED = frozenset(
@@ -47,6 +48,10 @@ _SENTENCES = {
 
 class Failing(SiloUnreachable):
     """Graph is there and answers that it failed."""
+
+
+class NotReached(SiloUnreachable):
+    """There was no connection to Graph, or it did not take the request."""
 
 
 NOT_NOW: Final[Mapping[int, type[SiloUnreachable]]] = {429: SiloBusy, 503: SiloUnavailable}
@@ -157,11 +162,13 @@ class Answer:
 def failure(answer: Answer, now: datetime, *, permissions: str) -> Outcome:
     """Return the outcome of a write that was not carried out, or may not have been.
 
-    ``permissions`` says which ones would allow it.
+    ``permissions`` says which ones would allow it. That Graph is not available is no request to
+    wait: it was not reached.
     """
     match answer.status:
-        case 429 | 503:
-            return RetryAfter(answer.wait(now), answer.sentence)
+        case 429 | 503 as status:
+            is_lost = status == UNAVAILABLE
+            return RetryAfter(answer.wait(now), answer.sentence, is_lost=is_lost)
         case 401:
             return RetryAfter(LATER, answer.sentence)
         case 403:

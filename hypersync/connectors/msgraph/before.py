@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hypersync.connectors.changes import is_same, settled
-from hypersync.connectors.msgraph.answers import LATER, Failing
+from hypersync.connectors.msgraph.answers import LATER, Failing, NotReached
 from hypersync.connectors.msgraph.find import find_each
-from hypersync.connectors.msgraph.job import Job
+from hypersync.connectors.msgraph.job import Job, Missed
 from hypersync.connectors.msgraph.properties import MEMBERS
 from hypersync.connectors.msgraph.read import Found, Read, hide_members, path_of
 from hypersync.connectors.msgraph.reads import Reads
@@ -54,7 +54,7 @@ class Before:
         for job in jobs:
             is_hidden = found.get(job.anchor or "", False)
             if isinstance(is_hidden, SiloError):
-                job.outcome = not_read(is_hidden)
+                _miss(job, is_hidden)
             elif is_hidden:
                 job.outcome = Refused(f"of the group {job.anchor}: {HIDDEN}")
             else:
@@ -67,7 +67,7 @@ class Before:
             jobs, wanted, find_each(self._wire, wanted), strict=True
         ):
             if isinstance(ids, SiloError):
-                job.outcome = not_read(ids)
+                _miss(job, ids)
             elif len(ids) > 1:
                 text = f"there are {len(ids)} {place.resource.name} whose {place.key} is {name}"
                 job.outcome = Conflict(text)
@@ -91,7 +91,7 @@ class Before:
 
     def _compare(self, job: Job, read: Read) -> None:
         if isinstance(read, SiloError):
-            job.outcome = not_read(read)
+            _miss(job, read)
             return
         job.before = read
         change = compared(job.change)
@@ -160,13 +160,18 @@ def _settled_update(change: Change, current: SiloObject | None) -> Outcome | Non
     return Conflict(f"changed in the silo meanwhile: {', '.join(changed)}") if changed else None
 
 
-def not_read(error: SiloError) -> Outcome:
-    """Return the outcome of a change whose object could not be read: nothing was written.
+def _miss(job: Job, error: SiloError) -> None:
+    """Note that the object of a change could not be read: nothing was written.
 
     It was not begun where Graph was not reached, or was not available.
     """
-    if isinstance(error, SiloUnreachable):
-        is_answered = isinstance(error, SiloBusy | Failing)
-        is_lost = isinstance(error, SiloUnavailable) or not is_answered
-        return RetryAfter(LATER, error.message, is_lost=is_lost)
-    return Refused(error.message)
+    if not isinstance(error, SiloUnreachable):
+        job.outcome = Refused(error.message)
+    elif isinstance(error, SiloUnavailable):
+        job.missed = Missed.UNAVAILABLE
+        job.outcome = RetryAfter(LATER, error.message, is_lost=True)
+    elif isinstance(error, SiloBusy | Failing):
+        job.outcome = RetryAfter(LATER, error.message)
+    else:
+        job.missed = None if isinstance(error, NotReached) else Missed.BROKEN
+        job.outcome = RetryAfter(LATER, error.message, is_lost=True)

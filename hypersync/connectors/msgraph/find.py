@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypersync.connectors.msgraph.answers import NotGraph
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import USERS
-from hypersync.connectors.msgraph.read import id_of
+from hypersync.connectors.msgraph.read import id_of, unanswered
 from hypersync.connectors.msgraph.requests import Step, quoted
 from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local, page_of
 from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
@@ -30,7 +30,7 @@ def _step(place: Place, value: str) -> Step:
 
 def _ids(wire: Wire, result: Result) -> list[str] | SiloError:
     if isinstance(result, NotAnswered):
-        return SiloUnreachable(f"Graph did not answer: {result.why}")
+        return unanswered(result)
     try:
         if result.status == 404:
             return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TypeAlias
 
 from hypersync.connectors.changes import is_missing, reference
@@ -19,6 +20,13 @@ Key: TypeAlias = tuple[object, ...]
 _NAMELESS = "the change names no object"
 
 
+class Missed(Enum):
+    """Why nothing was written: Graph said so, or took the request and did not answer."""
+
+    UNAVAILABLE = "unavailable"
+    BROKEN = "broken"
+
+
 @dataclass(slots=True)
 class Job:
     """One change.
@@ -27,6 +35,7 @@ class Job:
     conflict, ``is_done`` when it succeeded; both still want the object as it is. ``steps`` are
     sent as one group, ``more`` (members) afterwards, each by itself. ``anchor`` is the object's,
     of a new one as soon as it is known; ``answered`` is what Graph answered to its creation.
+    ``missed`` is there when Graph may be unable to stand this very change (see `suspects`).
     """
 
     change: Change
@@ -42,6 +51,7 @@ class Job:
     members_left: list[str] = field(default_factory=list)
     before: Found | None = None
     answered: Found | None = None
+    missed: Missed | None = None
 
     @property
     def is_open(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from hypersync.connectors.msgraph.answers import Answer, NotGraph
+from hypersync.connectors.msgraph.answers import Answer, NotGraph, NotReached
 from hypersync.connectors.msgraph.options import Place
 from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS, VISIBILITY
 from hypersync.connectors.msgraph.requests import Step, quoted
@@ -238,10 +238,16 @@ def id_of(item: object) -> str:
     return str(item["id"])
 
 
+def unanswered(result: NotAnswered) -> SiloUnreachable:
+    """Return the error for a read that was not answered."""
+    kind = SiloUnreachable if result.is_sent else NotReached
+    return kind(f"Graph did not answer: {result.why}")
+
+
 def _answer(wire: Wire, result: Result) -> Answer | None:
     """Return an answer that can be believed, ``None`` when there is no such object."""
     if isinstance(result, NotAnswered):
-        raise SiloUnreachable(f"Graph did not answer: {result.why}")
+        raise unanswered(result)
     if result.status == 404:
         return None
     wire.believe(result)

@@ -25,6 +25,7 @@ from hypersync.connectors.msgraph.read import Found, Read, path_of
 from hypersync.connectors.msgraph.reads import Reads, Recent
 from hypersync.connectors.msgraph.requests import Step
 from hypersync.connectors.msgraph.steps import Steps, named
+from hypersync.connectors.msgraph.suspects import name_suspects
 from hypersync.connectors.msgraph.values import compared
 from hypersync.connectors.msgraph.wire import Result, Wire
 from hypersync.errors import SiloError
@@ -64,6 +65,7 @@ class Writer:
         for wave in waves(jobs):
             self._write(wave)
             self._read_back(wave)
+        name_suspects(jobs, self._wire)
         return outcomes(jobs)
 
     def _write(self, jobs: Sequence[Job]) -> None:
