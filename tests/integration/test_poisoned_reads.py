@@ -5,15 +5,29 @@ It is given up as a write that does so is, and nothing else suffers. Each silo i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from werkzeug import Request, Response
 
+from hypersync.model.objects import Operation, Succeeded
 from tests.integration.test_circuit_servers import PEOPLE_THERE, SQL
 from tests.integration.test_poisoned_writes import (
+    GRAPH,
+    POISONED,
+    SCIM,
     Poisoned,
     check_that_one_is_given_up,
+    check_the_end,
+    scim_people,
+    scim_titles,
 )
+from tests.integration.test_scim_writes import apply, change, title
+from tests.poisoned_wire import PoisonedWire
+from tests.scim_service import ScimServer, problem
+from tests.scimming import connect
+from tests.services.graph.service import GraphService
 from tests.sql import Sql
 
 # --- databases -----------------------------------------------------------------------------------
@@ -51,3 +65,152 @@ def test_a_row_that_ends_the_connection_when_it_is_read_back_is_given_up(tmp_pat
     project = Poisoned(tmp_path / "project", target, "number")
     check_that_one_is_given_up(project, lambda: dict(crm.rows("SELECT number, title FROM base")))
     project.close()
+
+
+# --- Graph ---------------------------------------------------------------------------------------
+
+
+def graph_people(graph: GraphService) -> Mapping[str, str]:
+    """Add people; return their ids by number."""
+    graph.tenant.sign_in.required = False
+    for each in PEOPLE_THERE:
+        graph.add_user(f"p{each}", employeeId=f"E{each}", jobTitle="old")
+    return {graph.values(each.id)["employeeId"]: each.id for each in graph.users()}
+
+
+def graph_titles(graph: GraphService) -> Mapping[str, str]:
+    people = (graph.values(each.id) for each in graph.users())
+    return {each["employeeId"]: each["jobTitle"] for each in people}
+
+
+def graph_project(folder: Path, port: int) -> Poisoned:
+    target = GRAPH.format(port=port).replace("timeout: 5s", "timeout: 1s")
+    return Poisoned(folder / "project", target, "employeeId", "jobTitle")
+
+
+def test_an_object_that_graph_cannot_be_asked_for_is_given_up(tmp_path: Path, graph: GraphService):
+    ids = graph_people(graph)
+    with PoisonedWire(graph.port, ids[f"E{POISONED}"].encode()) as way:
+        project = graph_project(tmp_path, way.port)
+        check_that_one_is_given_up(project, lambda: graph_titles(graph))
+        project.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_an_object_for_which_graph_is_never_available_is_given_up(
+    tmp_path: Path, graph: GraphService, method: str
+):
+    anchor = graph_people(graph)[f"E{POISONED}"]
+    project = graph_project(tmp_path, graph.port)
+    project.sync()
+    graph.fault(
+        "fail", times=None, status=503, retry_after="1", method=method, path=anchor, requests=False
+    )
+    project.poison(POISONED)
+    check_the_end(project, project.sync().id, lambda: graph_titles(graph))
+    project.close()
+
+
+def test_a_graph_that_is_not_available_to_write_is_paused(tmp_path: Path, graph: GraphService):
+    graph_people(graph)
+    project = graph_project(tmp_path, graph.port)
+    project.sync()
+    graph.fault("fail", times=None, status=503, method="PATCH", requests=False)
+    project.poison()
+    run = project.sync().id
+    for _ in range(14):
+        project.sync()
+    assert "503" in project.paused
+    attempts = [each.attempts for each in project.of_run(run)]
+    assert sum(attempts) <= 1  # the try when the pause was over: one alone, while Graph was read
+    graph.tenant.faults.clear()
+    project.later(hours=4)
+    project.sync()
+    project.sync()
+    assert set(graph_titles(graph).values()) == {"new"}
+    assert (project.paused, project.incidents) == ("", [])
+    project.close()
+
+
+# --- services ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_a_resource_for_which_a_service_is_never_available_is_given_up(
+    tmp_path: Path, scim: ScimServer, method: str
+):
+    scim_people(scim)
+    found = scim.call("GET", "/Users")["Resources"]
+    (anchor,) = (each["id"] for each in found if each["userName"] == f"E{POISONED}")
+    project = Poisoned(tmp_path / "project", SCIM.format(url=scim.url), "userName")
+    project.sync()
+
+    def instead(request: Request) -> Response | None:
+        is_it = request.method == method and request.path.endswith(anchor)
+        return problem(503) if is_it else None
+
+    scim.instead = instead
+    project.poison(POISONED)
+    check_the_end(project, project.sync().id, lambda: scim_titles(scim))
+    project.close()
+
+
+def test_a_service_that_is_not_available_for_single_requests_uses_up_no_attempts(
+    tmp_path: Path, scim: ScimServer
+):
+    scim_people(scim)
+    project = Poisoned(tmp_path / "project", SCIM.format(url=scim.url), "userName")
+    project.sync()
+    project.poison()
+    scim.instead = lambda request: problem(503) if "/Users/" in request.path else None
+    run = project.sync().id
+    for _ in range(14):
+        project.sync()
+    assert "503" in project.paused
+    assert {(each.state.value, each.attempts) for each in project.of_run(run)} == {("queued", 0)}
+    scim.instead = None
+    project.later(hours=4)
+    project.sync()
+    project.sync()
+    assert set(scim_titles(scim).values()) == {"new"}
+    assert (project.paused, project.incidents) == ("", [])
+    project.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (503, [(True, True), (True, False)]),  # it was not reached with it, as others were
+        (429, [(False, False), (True, False)]),  # a request to wait, and what was not tried
+    ],
+)
+def test_what_was_not_tried_behind_a_service_that_is_busy_is_no_attempt(
+    scim: ScimServer, status: int, said: list[tuple[bool, bool]]
+):
+    ids = [scim.add_user(name) for name in ("ann", "bob", "eve")]
+
+    def instead(request: Request) -> Response | None:
+        is_bob = request.method == "PATCH" and request.path.endswith(ids[1])
+        return problem(status) if is_bob else None
+
+    scim.instead = instead
+    connector = connect(scim.url)
+    changes = [
+        change(connector, Operation.UPDATE, each, {"title": "Clerk"}, {"title": "Boss"})
+        for each in ids
+    ]
+    done, *later = apply(connector, *changes)
+    assert isinstance(done, Succeeded)
+    assert [(each.is_lost, each.is_suspect) for each in later] == said
+    assert [title(scim, each) for each in ids] == ["Boss", "Clerk", "Clerk"]
+
+
+def test_a_write_for_which_a_service_is_not_available_alone_is_a_suspect(scim: ScimServer):
+    ann, _ = (scim.add_user(name) for name in ("ann", "bob"))
+    scim.instead = lambda r: problem(503) if r.method == "PATCH" else None
+    connector = connect(scim.url)
+    wanted = change(connector, Operation.UPDATE, ann, {"title": "Clerk"}, {"title": "Boss"})
+    (alone,) = apply(connector, wanted)
+    assert (alone.is_lost, alone.is_suspect) == (True, True)
+    both = apply(connector, wanted, wanted)
+    assert [(each.is_lost, each.is_suspect) for each in both] == [(True, False)] * 2

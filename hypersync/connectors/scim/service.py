@@ -22,7 +22,7 @@ from hypersync.model.objects import ObjectType, SiloObject
 
 _WITHOUT: Final = (400, 403, 404, 405, 501)
 """How services answer that do not have a document; 401 is a matter of the token."""
-_UNAVAILABLE: Final = 503
+UNAVAILABLE: Final = 503
 
 
 class Place:
@@ -186,7 +186,7 @@ def require_good(answer: Answer, doing: str) -> None:
         return
     problem = f"{doing}: {answer.sentence}"
     if answer.asks_to_wait:
-        raise (SiloUnavailable if answer.status == _UNAVAILABLE else SiloBusy)(problem)
+        raise (SiloUnavailable if answer.status == UNAVAILABLE else SiloBusy)(problem)
     if answer.status >= 500:
         raise SiloUnreachable(problem)
     raise Elsewhere(problem) if answer.status == 401 else SiloRefused(problem)

@@ -37,10 +37,18 @@ from hypersync.connectors.scim.answers import (
 from hypersync.connectors.scim.bodies import new_resource, replacement
 from hypersync.connectors.scim.create import Finder
 from hypersync.connectors.scim.patches import Dialect, patch_body
-from hypersync.connectors.scim.service import Place, Service
+from hypersync.connectors.scim.service import UNAVAILABLE, Place, Service
+from hypersync.connectors.scim.unavailable import serves_others
 from hypersync.connectors.scim.values import Reader, checked, secrets_of
 from hypersync.connectors.scim.wire import Answer, Elsewhere, Lost, NotSent, Unsure, Wire, writing
-from hypersync.errors import ScanFailed, SiloBusy, SiloError, SiloRefused, SiloUnreachable
+from hypersync.errors import (
+    ScanFailed,
+    SiloBusy,
+    SiloError,
+    SiloRefused,
+    SiloUnavailable,
+    SiloUnreachable,
+)
 from hypersync.model.objects import (
     Attributes,
     Change,
@@ -78,10 +86,13 @@ class Writer:
         self._kinds = kinds
         self._finder = Finder(service)
         self._stop: RetryAfter | None = None
+        self._is_alone = False
+        self._has_answered = False
         self._objects: dict[tuple[str, str], SiloObject | None] = {}
 
     def __call__(self, changes: Sequence[Change]) -> list[Outcome]:
         """Return one outcome for each change."""
+        self._is_alone = len(changes) == 1
         done = [self._apply(change) for change in changes]
         return [self._read_back(each) if isinstance(each, _Written) else each for each in done]
 
@@ -96,20 +107,30 @@ class Writer:
     def _apply(self, change: Change) -> Outcome | _Written:
         if self._stop is not None:
             return self._stop
+        place: Place | None = None
         try:
             place = self._service.place(self._kinds[change.type.name])
-            return self._operation(change)(in_its_form(change, place), place)
+            return self._noted(self._operation(change)(in_its_form(change, place), place))
+        except SiloUnavailable as error:
+            later = RetryAfter(_LATER, f"this was not tried: {error}")
+            return self._not_available(later, change, place, is_read=True)
         except (Lost, NotSent, Elsewhere, SiloUnreachable, ScanFailed) as error:
             text = f"the service went away before this was tried: {error}"
             is_lost = not isinstance(error, SiloBusy | Elsewhere | ScanFailed)
-            self._stop = RetryAfter(_LATER, text, is_lost=is_lost)
-            return replace(self._stop, is_suspect=isinstance(error, Lost))
+            later = RetryAfter(_LATER, text, is_lost=is_lost)
+            self._stop = replace(later, is_lost=is_lost or self._has_answered)
+            return replace(later, is_suspect=isinstance(error, Lost))
         except (ValueError, SiloRefused) as error:
             return Refused(str(error))
         except Unsure as error:
             text = "the service went away before this was tried"
             self._stop = RetryAfter(_LATER, text, is_lost=True)
             return Unknown(f"the service went away while this was written: {error}")
+
+    def _noted(self, outcome: Outcome | _Written) -> Outcome | _Written:
+        """Note that the service answered, if that is how it came out."""
+        self._has_answered |= isinstance(outcome, _Written | Succeeded | Conflict)
+        return outcome
 
     def _operation(self, change: Change) -> Callable[[Change, Place], Outcome | _Written]:
         match change.operation:
@@ -304,8 +325,25 @@ class Writer:
     def _refused(self, answer: Answer, change: Change, place: Place) -> Outcome:
         """Say what it means that the service did not do it."""
         outcome = meaning(answer, change)
-        if isinstance(outcome, RetryAfter):
-            self._stop = outcome
+        if answer.status == UNAVAILABLE and isinstance(outcome, RetryAfter):
+            return self._not_available(outcome, change, place, is_read=False)
+        if isinstance(outcome, RetryAfter):  # what was not tried is no attempt; if nothing was
+            self._stop = replace(outcome, is_lost=self._has_answered)  # done, it is no failure
         if outcome == Conflict(MEANWHILE) and change.anchor is not None:
             return Conflict(MEANWHILE, self._service.object(place, change.anchor))
         return outcome
+
+    def _not_available(
+        self, later: RetryAfter, change: Change, place: Place | None, *, is_read: bool
+    ) -> RetryAfter:
+        """Leave the rest for later: the service was not reached, unless it serves all but this.
+
+        Of a write that comes first of several nobody knows, until it is tried alone.
+        """
+        self._stop = replace(later, is_lost=True)
+        is_suspect = self._has_answered or (
+            place is not None
+            and (is_read or self._is_alone)
+            and serves_others(self._service, place, change.anchor)
+        )
+        return replace(self._stop, is_suspect=is_suspect)
