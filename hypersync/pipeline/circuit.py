@@ -107,7 +107,7 @@ class Circuit:
 
     def shut_out(self, unit: UnitOfWork, error: SiloError, now: datetime) -> None:
         """Count that no session could be opened, or that nothing could be begun with it."""
-        if _asks_to_wait(error):
+        if asks_to_wait(error):
             self._give_back(unit, now)
         elif not isinstance(error, SiloPaused):
             self._count(unit, error.message, now, is_refusal=is_refusal(error))
@@ -115,7 +115,7 @@ class Circuit:
     def broke(self, unit: UnitOfWork, error: SiloError, now: datetime) -> bool:
         """Note that a session ended with an error; false when that was not that it broke off."""
         is_lost = _is_any(error, SiloUnreachable, ConnectionLost, OSError)
-        if is_lost and not _asks_to_wait(error):
+        if is_lost and not asks_to_wait(error):
             self._count(unit, error.message, now)
             return True
         self._was_let_in(unit, now)
@@ -276,7 +276,7 @@ def _is_any(error: BaseException, *kinds: type[BaseException]) -> bool:
     return any(isinstance(each, kinds) for each in _chain(error))
 
 
-def _asks_to_wait(error: BaseException) -> bool:
+def asks_to_wait(error: BaseException) -> bool:
     """Tell whether a silo is there and asks to wait; that it is not available is none of this."""
     return _is_any(error, SiloBusy) and not _is_any(error, SiloUnavailable)
 

@@ -40,6 +40,11 @@ BACK_OFF = timedelta(minutes=10)
 TYPE_GONE = "its object type is no longer in the configuration"
 
 _PATIENCE = CircuitTerms()
+_UNREAD = (
+    "given up after {attempts} attempts, because its answer was lost and {text}; it may have been "
+    "done or not, so look at it in the silo. The next sync plans it anew if its rule still wants "
+    "it and its throttle is over"
+)
 
 
 def is_suspect(action: Action) -> bool:
@@ -50,6 +55,11 @@ def is_suspect(action: Action) -> bool:
 def keep_suspect(action: Action, reason: str) -> str:
     """Return what is noted of an action whose try said nothing of it: a suspect stays one."""
     return f"{BY_ITSELF}{reason}" if is_suspect(action) else reason
+
+
+def is_put_off(action: Action, now: datetime) -> bool:
+    """Tell whether an unknown action was looked for not long ago and could not be read."""
+    return action.retry_at is not None and now < action.retry_at <= now + _PATIENCE.longest
 
 
 def is_break(outcome: Outcome) -> bool:
@@ -132,6 +142,20 @@ class Recorder:
             span = max(span, min(left, pause))
         self._retry(unit, action, now, span, f"{BY_ITSELF}{reason}", recheck=recheck)
         return True
+
+    def unread(self, unit: UnitOfWork, action: Action, reason: str, now: datetime) -> None:
+        """Count that what became of an unknown action cannot be read, though its silo answers.
+
+        It is looked for again after the pauses of a suspect, and given up as one.
+        """
+        text = f"what became of it cannot be read: {reason}"
+        unit.actions.leave_unknown(action.id, now + _PATIENCE.pause_of(action.attempts), text)
+        attempts = action.attempts + 1
+        if attempts >= MOST_ATTEMPTS:
+            error = _UNREAD.format(attempts=attempts, text=text)
+            self._finish(unit, action, ActionState.FAILED, now, error=error)
+        else:
+            self._fail(action, "unknown_outcome", text)
 
     def _retry(
         self,

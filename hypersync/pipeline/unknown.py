@@ -3,26 +3,29 @@
 Updates and deletes are read back by anchor; creates are looked for in a scan that began after the
 silo had time to settle, by join value and reserved names. An event leaves no trace: unless it may
 be repeated, people are asked whether it happened. What cannot be told yet stays unknown: nothing
-runs twice. What was not done is tried by itself (`outcomes`), and given up after some attempts.
+runs twice. What was not done is tried by itself (`outcomes`), and given up after some attempts. So
+is what cannot be read though its silo answers when it is asked for something else; nothing waits
+for it meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from hypersync.errors import SiloError
 from hypersync.model.actions import DOUBT, Action, Reason
 from hypersync.model.objects import ObjectType, Outcome, Refused, RetryAfter, SiloObject
 from hypersync.model.requests import RequestDraft, RequestKind
-from hypersync.pipeline.circuit import Circuits
+from hypersync.pipeline.circuit import Circuits, asks_to_wait
 from hypersync.pipeline.creations import Doubt, find_traces, judge_creation
 from hypersync.pipeline.engine import OpenRequest
 from hypersync.pipeline.entrance import Entrance
 from hypersync.pipeline.incidents import update_incidents
-from hypersync.pipeline.outcomes import TYPE_GONE, Execution, Recorder
+from hypersync.pipeline.outcomes import TYPE_GONE, Execution, Recorder, is_put_off
 from hypersync.pipeline.read_back import NOT_DONE, judge_read_back
 from hypersync.pipeline.silos import Reach, Silos
 from hypersync.ports.store import Store, UnitOfWork
@@ -30,6 +33,8 @@ from hypersync.ports.store.leases import Fence
 
 CREATED = "create:"
 """How the causes of incidents about creates begin."""
+_OTHERS = 3
+"""How many other objects a silo is asked for at most before it counts as out of reach."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,7 @@ class _Settler:
         self._report = report
         self._reach = Reach(silos, silo, stack)
         self._recorder = Recorder(silos, silo, None, report)
+        self._unread: set[tuple[str, str]] = set()  # types and anchors
 
     def settle(self) -> None:
         """Read back what may or may not have been done, whoever did it."""
@@ -98,8 +104,8 @@ class _Settler:
         try:
             self._settle_creates([each for each in unknown if self._is_create(each)])
             for action in unknown:
-                if not self._is_create(action):
-                    self._settle(action)
+                if not self._is_create(action) and not is_put_off(action, self._clock()):
+                    self._settle_or_leave(action)
         except SiloError as error:
             self._report.complain(self._silo, error)
 
@@ -107,6 +113,21 @@ class _Settler:
         """Tell whether the object has to be looked for, because nobody knows its anchor."""
         is_known = (action.silo, action.type) in self._silos.types
         return bool(self._silo) and action.anchor is None and is_known
+
+    def _settle_or_leave(self, action: Action) -> None:
+        """Settle an action, or count that it cannot be read; raises `SiloError` if nothing can."""
+        try:
+            self._settle(action)
+        except _Unread as unread:
+            error = unread.error
+        else:
+            return
+        # raised out here, so that it does not become part of what it came of itself
+        if not self._reads_another():
+            self._entrance.broke(error)
+            raise error
+        with self._store.begin() as unit:
+            self._recorder.unread(unit, action, error.message, self._clock())
 
     def _settle(self, action: Action) -> None:
         if self._silo:
@@ -157,8 +178,42 @@ class _Settler:
         try:
             return self._reach.opened().read(kind, anchor)
         except SiloError as error:
-            self._entrance.broke(error)
-            raise
+            if asks_to_wait(error):
+                self._entrance.broke(error)
+                raise
+            self._unread.add((kind.name, anchor))
+            raise _Unread(error) from error
+
+    def _reads_another(self) -> bool:
+        """Tell whether the silo answers over a new session when it is asked for something else.
+
+        Raises `SiloError` when there is no new session.
+        """
+        for kind, anchor in self._others():
+            self._reach.broke_off()
+            try:
+                session = self._reach.opened()
+            except SiloError as error:
+                self._entrance.shut_out(error)
+                raise
+            with suppress(SiloError):
+                session.read(kind, anchor)
+                self._entrance.answered()
+                return True
+        self._reach.broke_off()
+        return False
+
+    def _others(self) -> Sequence[tuple[ObjectType, str]]:
+        """Return some objects of the silo that nobody failed to read, by type and anchor."""
+        with self._store.snapshot() as unit:
+            found = (
+                (self._silos.types[stored.silo, stored.name], anchor)
+                for stored in unit.scans.types()
+                if stored.silo == self._silo and (stored.silo, stored.name) in self._silos.types
+                for anchor in unit.objects.anchors(stored.id)
+                if (stored.name, anchor) not in self._unread
+            )
+            return list(islice(found, _OTHERS))
 
     def _ask(self, action: Action) -> None:
         """Ask people whether an event happened; whatever they say, it is not repeated."""
@@ -231,3 +286,11 @@ class _Settler:
                 open_request=self._asking.open_request,
                 lasting=later,
             )
+
+
+class _Unread(Exception):
+    """An object could not be read over a session that had been opened."""
+
+    def __init__(self, error: SiloError) -> None:
+        super().__init__(error.message)
+        self.error = error

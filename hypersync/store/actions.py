@@ -300,6 +300,12 @@ class Actions(ActionReads):
             **values,
         )
 
+    def leave_unknown(self, action: ActionId, at: datetime, reason: str) -> None:
+        """Count an attempt to find out what became of an unknown action; the next one is ``at``."""
+        attempts = _ACTION.c.attempts + 1
+        states = (ActionState.UNKNOWN,)
+        self._guarded([action], states, attempts=attempts, retry_at=at, error=reason)
+
     def lost(self, worker: str) -> Sequence[ActionId]:
         """Mark what others than this worker were executing as unknown: their process is gone."""
         statement = (

@@ -301,6 +301,9 @@ class Actions(Protocol):
         that was not even begun has one attempt less.
         """
 
+    def leave_unknown(self, action: ActionId, at: datetime, reason: str) -> None:
+        """Count an attempt to find out what became of an unknown action; the next one is ``at``."""
+
     def lost(self, worker: str) -> Sequence[ActionId]:
         """Mark what others than this worker were executing as unknown: their process is gone."""
 
