@@ -102,6 +102,7 @@ def test_a_silo_that_keeps_breaking_off_lets_no_more_through_in_small_deltas(sta
         staff.dir.faults.outcomes.append(Unknown("no answer"))
         staff.run("delta")
     staff.dir.faults.outcomes.clear()
+    staff.later(minutes=20)  # what broke a connection by itself waits before it is tried again
     staff.run("delta")
     assert len(staff.disabled()) == 2
     assert len(staff.suspended()) == 4
