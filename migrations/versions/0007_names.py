@@ -1,7 +1,8 @@
 """References in the form of names as they are compared when they are written: one form for both.
 
 An earlier form had no spaces around the equals signs in a value. What has such signs is taken from
-the object's name, and groups that have such members are read again by the next full scan.
+the object's name, and groups that have such members are read again by the next scan: it is a full
+one, as their silos lose their cursors, since deltas tell nothing of a group that did not change.
 """
 
 import json
@@ -21,10 +22,15 @@ REFERENCE = sa.table("reference", sa.column("object"), sa.column("attribute"), s
 OBJECT = sa.table(
     "object",
     sa.column("id"),
+    sa.column("silo_type"),
     sa.column("reference"),
     sa.column("attributes"),
     sa.column("hash", sa.LargeBinary()),
 )
+SILO_TYPE = sa.table("silo_type", sa.column("id"), sa.column("silo"))
+STREAM = sa.table("stream", sa.column("silo"), sa.column("cursor"))
+SCAN = sa.table("scan", sa.column("silo"), sa.column("state"), sa.column("cursor"))
+UNFINISHED = ("running", "applying", "suspended", "approved")
 MANY = {"yield_per": 10_000}
 
 
@@ -49,9 +55,21 @@ def _members(connection):
             if there is None:
                 values = {"object": row.object, "attribute": row.attribute, "target": new}
                 connection.execute(sa.insert(table).values(values))
+    silos = set()
     for number in {row.object for row in odd if _is_lossy(row.target)}:
-        group = sa.update(OBJECT).where(OBJECT.c.id == number)
-        connection.execute(group.values(hash=b""))
+        one = OBJECT.c.id == number
+        connection.execute(sa.update(OBJECT).where(one).values(hash=b""))
+        of_silo = sa.select(SILO_TYPE.c.silo).where(SILO_TYPE.c.id == OBJECT.c.silo_type, one)
+        silos.update(connection.execute(of_silo).scalars())
+    _lose_cursors(connection, silos)
+
+
+def _lose_cursors(connection, silos):
+    """Let the next scans be full ones, whatever is made of scans that are not applied yet."""
+    for silo in silos:
+        connection.execute(sa.update(STREAM).where(STREAM.c.silo == silo).values(cursor=None))
+        waiting = (SCAN.c.silo == silo) & SCAN.c.state.in_(UNFINISHED)
+        connection.execute(sa.update(SCAN).where(waiting).values(cursor=None))
 
 
 def _names(connection):
