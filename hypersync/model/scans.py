@@ -39,8 +39,7 @@ class Finding(Enum):
     """What a scan says of one object.
 
     ``missed`` is an absence that is not believed yet, ``back`` takes such ones back. ``unsettled``
-    is an absence that says nothing yet, because the object changed a moment ago. ``outdated`` says
-    nothing of an object but that a scan did, which the outcome of an action was newer than.
+    is an absence that says nothing yet, because the object changed a moment ago.
     """
 
     SEEN = "seen"
@@ -52,11 +51,10 @@ class Finding(Enum):
     MISSED = "missed"
     UNSETTLED = "unsettled"
     BACK = "back"
-    OUTDATED = "outdated"
 
 
 class Staged(NamedTuple):
-    """One change that a scan found; ``why`` says why an object is invalid, or what is outdated."""
+    """One change that a scan found; ``why`` says why an object is invalid."""
 
     anchor: str
     finding: Finding

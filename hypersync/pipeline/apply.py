@@ -6,8 +6,10 @@ whose transaction was lost is simply applied once more. An object whose slot or 
 told is invalid, which makes the conditions about it unknown, and keeps the place it had.
 
 Members are parted from objects by the attribute that the type names. Where that is another one than
-before, what a scan sees is written although its hash is the same, or an action is newer; and an
-action's object is parted as the others still are (`parting`).
+before, what a scan sees is written although its hash is the same, and an action's object is parted
+as the others still are (`parting`).
+
+The outcome of an action is newer than what a scan read before it: such a row changes nothing.
 """
 
 from __future__ import annotations
@@ -23,12 +25,11 @@ from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Attributes, ObjectType, SiloObject, Value
 from hypersync.model.scans import Finding, SiloType, Staged
 from hypersync.pipeline import parting
+from hypersync.pipeline.dispute import MARKS, says_it_all, says_more
 from hypersync.pipeline.graph import GONE, Added, Gathered, Target, write
 from hypersync.pipeline.join import NOWHERE, Assignment, Joins, Mover
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Current, NewChange, NewState, Reference
-
-_MARKS = (Finding.MISSED, Finding.UNSETTLED, Finding.BACK)
 
 
 class Fresh(NamedTuple):
@@ -40,27 +41,25 @@ class Fresh(NamedTuple):
     hash: bytes
 
 
-def apply(unit: UnitOfWork, target: Target, rows: Sequence[Staged]) -> list[Staged]:
+def apply(unit: UnitOfWork, target: Target, rows: Sequence[Staged]) -> Sequence[str]:
     """Write what a scan found; each anchor may stand once in ``rows``.
 
-    Returns what says something else than the newer outcome of an action, as outdated. The outcome
-    may come from a server that lags behind, so the objects have to be looked at again.
+    Returns the anchors of the objects of which a row says something else than the newer outcome of
+    an action. Such a row is not written; but the outcome may have been read from a server that lags
+    behind, so nobody knows what is true before everything is read again.
     While the type is being loaded for the first time, identities do not become pending.
     """
     batch = _Batch(unit, target)
     current = unit.objects.current(target.silo_type.id, [row.anchor for row in rows])
-    outdated = []
+    disputed = []
     for row in rows:
-        if row.finding is Finding.OUTDATED:
-            continue
         known = current.get(row.anchor)
-        is_outdated = known is not None and target.is_outdated_by(known)
-        if known is not None and is_outdated and _says_more(row, known):
-            outdated.append(Staged(row.anchor, Finding.OUTDATED, why=row.finding.value))
-        if not is_outdated or batch.is_anew:
+        if known is None or not target.is_outdated_by(known) or says_it_all(row, known):
             batch.take(row, known)
+        elif says_more(row, known):
+            disputed.append(row.anchor)
     batch.write()
-    return outdated
+    return disputed
 
 
 def load(unit: UnitOfWork, target: Target, rows: Iterable[Fresh]) -> None:
@@ -124,7 +123,7 @@ class _Batch:
         self.gathered = Gathered(target)
         self._unit = unit
         self._target = target
-        self.is_anew = target.is_parted_anew
+        self._is_anew = target.is_parted_anew
 
     def write(self) -> None:
         """Write everything that was taken in."""
@@ -138,10 +137,10 @@ class _Batch:
             fresh = Fresh(row.anchor, decode(row.attributes), row.attributes, row.hash)
             if known is None:
                 self.create(fresh)
-            elif known.hash != row.hash or known.absence is not None or self.is_anew:
+            elif known.hash != row.hash or known.absence is not None or self._is_anew:
                 self._change(fresh, known)
         elif known is not None:
-            if row.finding in _MARKS:
+            if row.finding in MARKS:
                 self.gathered.misses.append((int(row.why or 0), known.id))
             elif known.absence != row.finding.value:
                 self._leave(row.finding, known)
@@ -173,7 +172,7 @@ class _Batch:
         rest = fresh.attributes if text is fresh.text else decode(text)
         gone, come = _difference(decode(known.attributes), rest)
         has_moved = False
-        if self._target.kind.members is not None or self.is_anew:
+        if self._target.kind.members is not None or self._is_anew:
             has_moved = self._refer(known.id, targets, gone, come)
         self.gathered.states.append(
             NewState(
@@ -264,13 +263,6 @@ class _Batch:
             if gone[each] == come[each]:
                 del gone[each], come[each]
         return bool(added or removed or stale)
-
-
-def _says_more(row: Staged, known: Current) -> bool:
-    """Tell whether a finding says something else of an object than what is stored."""
-    if row.finding is Finding.SEEN:
-        return known.hash != row.hash or known.absence is not None
-    return row.finding not in _MARKS and known.absence != row.finding.value
 
 
 def references(value: Value) -> tuple[str, ...]:

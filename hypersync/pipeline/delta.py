@@ -5,15 +5,11 @@ there is; except when the silo keeps no tombstones and sends all its anchors ins
 those that are stored and not among them are missing. An anchor that is there and not stored,
 because its object came into the scope without having changed, is read by itself; when there are
 many, the delta is not enough and a full scan follows.
-
-What an earlier scan said of objects that actions wrote meanwhile was not applied, and nothing tells
-it again. The next delta reads these objects by themselves, once every server knows what was written
-(``settle``); the rest waits for the one after.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,54 +70,6 @@ class Delta:
             self._take(event)
         for reading in self._reading.types.values():
             self._reading.flush(reading)
-
-    def look_again(self, left: Iterable[tuple[int, Staged]]) -> None:
-        """Look at what was outdated when the stream was applied last, given by silo type."""
-        names = {reading.silo_type.id: name for name, reading in self._reading.types.items()}
-        found: dict[str, dict[str, Staged]] = {}
-        for silo_type, row in left:
-            found.setdefault(names[silo_type], {})[row.anchor] = row
-        for name, rows in found.items():
-            reading = self._reading.types[name]
-            due, later = self._due(reading, list(rows))
-            for anchor in due[:READ_BACK]:
-                self._look_at(reading, rows[anchor])
-            reading.rows += [rows[anchor] for anchor in (*due[READ_BACK:], *later)]
-
-    def _due(
-        self, reading: TypeReading, anchors: Sequence[str]
-    ) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the objects to look at, and those that not every server knows as they were left.
-
-        What this delta told of an object is newer, if it was something new.
-        """
-        with self._store.snapshot() as unit:
-            current = unit.objects.current(reading.silo_type.id, anchors)
-        due: list[str] = []
-        later: list[str] = []
-        for anchor, known in current.items():
-            fresh = _Known(known.hash, known.absence, None)
-            now = self._known.setdefault((reading.kind.name, anchor), fresh)
-            is_told = (now.hash, now.absence) != (known.hash, known.absence)
-            if not is_told and anchor not in reading.known:  # where anchors are compared
-                is_due = self._reading.is_settled(known.changed_at)
-                (due if is_due else later).append(anchor)
-        return due, later
-
-    def _look_at(self, reading: TypeReading, row: Staged) -> None:
-        """Read an object; that it went is believed unless it is there."""
-        name, anchor, why = reading.kind.name, row.anchor, Finding(row.why)
-        if why is Finding.OUT_OF_SCOPE:  # which is asked for without the filter
-            self._delete(Deleted(name, anchor, DeletionKind.OUT_OF_SCOPE))
-        elif self._read(reading, anchor):
-            return
-        elif why in (Finding.GONE, Finding.SOFT):
-            self._delete(Deleted(name, anchor, DeletionKind(why.value)))
-        elif why is Finding.ABSENT:
-            reading.missing.append(anchor)
-            reading.written.add(anchor)
-            reading.counts.deleted += 1
-            reading.rows.append(Staged(anchor, Finding.ABSENT))
 
     def _look_up(self, batch: Batch) -> None:
         """Read what is stored of the objects in this batch."""
@@ -185,16 +133,14 @@ class Delta:
         else:
             self._see(reading, event.anchor, changed(known.attributes, event))
 
-    def _read(self, reading: TypeReading, anchor: str) -> bool:
-        """Take in an object that is asked for by its anchor; tell whether it is there."""
+    def _read(self, reading: TypeReading, anchor: str) -> None:
         try:
             found = self._session.read(reading.kind, anchor)
         except NotShown as error:
             self._spoil(Invalid(reading.kind.name, anchor, anchor, error.message))
-            return True
+            return
         if found is not None:
             self._see(reading, anchor, found.attributes)
-        return found is not None
 
     def _delete(self, event: Deleted) -> None:
         known = self._known.get((event.type, event.anchor))

@@ -39,7 +39,7 @@ class Target:
     """What is written to: one type of a silo; ``source`` is ``scan:ID`` or ``action:ID``.
 
     ``read_at`` is when a scan began to read. What an action wrote after that is newer than what the
-    scan says, and stays until the next scan looks at the object again.
+    scan says, and stays until the next scan, a full one where the two do not say the same.
     """
 
     silo_type: SiloType

@@ -21,6 +21,7 @@ from hypersync.model.scans import (
 )
 from hypersync.pipeline.apply import apply
 from hypersync.pipeline.causes.missing import cause_of_missing
+from hypersync.pipeline.dispute import in_dispute
 from hypersync.pipeline.engine import OpenRequest
 from hypersync.pipeline.graph import Target
 from hypersync.pipeline.join import Joins
@@ -82,7 +83,10 @@ class Landing:
     # --- believed ------------------------------------------------------------------------------
 
     def land(self, scan: Scan, kinds: Mapping[str, ObjectType]) -> Scan:
-        """Apply what a scan staged, batch by batch, and save its cursor with the last."""
+        """Apply what a scan staged, batch by batch, and save its cursor with the last.
+
+        The cursor is lost when it told something else than an action that ended since it began.
+        """
         applying = replace(scan, state=ScanState.APPLYING)
         with self._store.begin(self._fence) as unit:
             if not unit.scans.save(applying, _LANDS_FROM):
@@ -92,27 +96,24 @@ class Landing:
             for kind in empty:
                 unit.scans.set_loading(kind.id, loading=True)
             types = unit.scans.register(scan.silo, types) if empty else types
-        after: int | None = 0
-        while after is not None:
-            after = self._apply_batch(scan, types, kinds, after)
+        is_more = True
+        while is_more:
+            applying, is_more = self._apply_batch(applying, types, kinds)
         return self._finish(applying, types)
 
     def _apply_batch(
-        self,
-        scan: Scan,
-        types: Mapping[str, SiloType],
-        kinds: Mapping[str, ObjectType],
-        after: int,
-    ) -> int | None:
-        """Apply and drop the next staged changes; return the last, ``None`` when there are no more.
+        self, scan: Scan, types: Mapping[str, SiloType], kinds: Mapping[str, ObjectType]
+    ) -> tuple[Scan, bool]:
+        """Apply and drop the next staged changes; return the scan and whether there may be more.
 
-        What an action's outcome was newer than stays staged as outdated, for the next scan.
+        The scan is stored as `in_dispute` says it with the first change that is in dispute, so
+        that whoever finishes it knows.
         """
+        disputed: dict[str, list[str]] = {}
         by_id = {kind.id: name for name, kind in types.items()}
         now = self._clock()
         with self._store.begin(self._fence) as unit:
-            rows = unit.scans.staged(scan.id, after, BATCH)
-            outdated: list[tuple[int, Staged]] = []
+            rows = unit.scans.staged(scan.id, 0, BATCH)
             for silo_type, some in _portions(rows):
                 name = by_id[silo_type]
                 target = Target(
@@ -123,12 +124,13 @@ class Landing:
                     now=now,
                     read_at=scan.started_at,
                 )
-                outdated += [(silo_type, each) for each in apply(unit, target, some)]
+                disputed.setdefault(name, []).extend(apply(unit, target, some))
             if rows:
                 unit.scans.unstage(scan.id, rows[-1][0])
-            for silo_type, row in outdated:
-                unit.scans.stage(scan.id, silo_type, [row])
-        return rows[-1][0] if len(rows) == BATCH else None
+            if any(disputed.values()):
+                scan = in_dispute(scan, types, kinds, disputed)
+                unit.scans.save(scan, [ScanState.APPLYING])
+        return scan, len(rows) == BATCH
 
     def _finish(self, scan: Scan, types: Mapping[str, SiloType]) -> Scan:
         now = self._clock()
@@ -142,8 +144,6 @@ class Landing:
                     unit.scans.forget_high(kind.id)  # people agreed to what is missing
                 unit.scans.applied_type(kind.id, scan.scope, now)
             unit.scans.save_cursor(scan.silo, scan.stream, scan.cursor)
-            if unit.scans.outdated(scan.silo, scan.stream):  # of the scan before: was looked at
-                unit.scans.drop_outdated(scan.silo, scan.stream)
             unit.scans.save(applied, [ScanState.APPLYING])
             self._supersede(unit, scan, now)
             self._withdraw(unit, scan, now)

@@ -191,13 +191,6 @@ class Reading:
                 missing.look_again(reading, session)
             self.flush(reading)
 
-    def is_settled(self, changed_at: datetime) -> bool:
-        """Tell whether what was read may know what changed then.
-
-        A time that is still to come was written before the clock was set back, and says nothing.
-        """
-        return changed_at <= self._began - self._guard.settle or changed_at > self._clock()
-
     def lost_canaries(self, reading: TypeReading, *, is_only_type: bool) -> set[str]:
         """Return the canaries of a type that a scan should have seen and did not."""
         name = reading.silo_type.name

@@ -263,8 +263,7 @@ class _Stream:
             self._scanning.clock,
         )
         is_full = started.kind is ScanKind.FULL
-        delta = None if is_full else Delta(self._store, reading, session)
-        take = reading.take if delta is None else delta.take
+        take = reading.take if is_full else Delta(self._store, reading, session).take
         if is_full:
             reading.load_map()
         total = sum(kind.live for kind in self._types.values()) if is_full else None
@@ -274,10 +273,6 @@ class _Stream:
             self._progress.advance(len(batch))
         if not reading.is_complete:
             raise ScanFailed
-        if delta is not None:
-            with self._store.snapshot() as unit:
-                left = unit.scans.outdated(self._source.silo, self._name)
-            delta.look_again(left)
         reading.finish(session)
         return reading
 

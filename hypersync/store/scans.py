@@ -35,12 +35,6 @@ SELECT DISTINCT identity FROM object WHERE silo_type = ? ORDER BY identity
 ON CONFLICT (identity) DO UPDATE SET run = NULL, not_before = NULL
 """
 
-# every scan looks at what the one before it left, so that only the last one has any
-_OUTDATED = """
-kind = 'outdated' AND scan = (SELECT id FROM scan WHERE silo = ? AND stream = ?
-    AND state = 'applied' ORDER BY started_at DESC, id DESC LIMIT 1)
-"""
-
 
 class Scans:
     """Scans, their staged changes, cursors and populations."""
@@ -302,26 +296,11 @@ class Scans:
         return [(row[0], row[1], Staged(row[2], Finding(row[3]), *row[4:])) for row in rows]
 
     def unstage(self, scan: ScanId, up_to: int | None = None) -> None:
-        """Drop the staged changes of a scan: all, or up to a number what is not outdated."""
+        """Drop the staged changes of a scan, all or up to a number."""
         if up_to is None:
             run(self._connection, "DELETE FROM scan_change WHERE scan = ?", (scan,))
             return
-        statement = "DELETE FROM scan_change WHERE scan = ? AND id <= ? AND kind <> ?"
-        run(self._connection, statement, (scan, up_to, Finding.OUTDATED.value))
-
-    def outdated(self, silo: str, stream: str) -> Sequence[tuple[int, Staged]]:
-        """Return what was outdated when a stream was applied last: (silo type, change)."""
-        rows = read(
-            self._connection,
-            f"SELECT silo_type, anchor, why FROM scan_change WHERE {_OUTDATED} ORDER BY id",  # noqa: S608
-            (silo, stream),
-        )
-        return [(row[0], Staged(row[1], Finding.OUTDATED, why=row[2])) for row in rows]
-
-    def drop_outdated(self, silo: str, stream: str) -> None:
-        """Drop what was outdated when a stream was applied last."""
-        statement = f"DELETE FROM scan_change WHERE {_OUTDATED}"  # noqa: S608
-        run(self._connection, statement, (silo, stream))
+        run(self._connection, "DELETE FROM scan_change WHERE scan = ? AND id <= ?", (scan, up_to))
 
     def staged_anchors(
         self, scan: ScanId, silo_type: int, findings: Collection[Finding]

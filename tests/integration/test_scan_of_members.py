@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 
 from hypersync.connectors.memory import MemorySilo
 from hypersync.model.objects import Attributes, SiloObject
 from hypersync.model.scans import ScanKind, ScanState
-from hypersync.pipeline import parting
+from hypersync.pipeline import landing, parting
 from hypersync.pipeline.apply import write_back
 from hypersync.pipeline.join import Joins
 from hypersync.pipeline.source_guard import SourceGuard
@@ -207,29 +208,92 @@ def test_what_an_action_writes_before_that_is_parted_as_the_others_are(desk, mem
     assert members(desk) == {"member": ["ann", "bob"]}
 
 
-def test_a_group_that_an_action_wrote_during_that_scan_is_parted_anew_too(desk, memory):
+def wrote_during(desk: Desk, silo: Silo, left: Attributes | None) -> None:
+    """Let an action end that leaves a group so, or deletes it, while the next scan runs."""
+    versions = silo.memory.versions
+
+    def meanwhile(*wanted):
+        seen = versions(*wanted)
+        desk.now += timedelta(seconds=1)
+        found = None if left is None else SiloObject("group", "staff", left)
+        (kind,) = silo.types
+        with desk.store.begin() as unit:
+            joins = Joins(desk.joins)
+            write_back(unit, joins, kind, found, anchor="staff", source="action:1", now=desk.now)
+        silo.memory.versions = versions
+        remove(silo, "staff") if left is None else put(silo, "staff", left)
+        return seen
+
+    silo.memory.versions = meanwhile
+
+
+def in_doubt(desk: Desk, silo: Silo) -> bool:
+    """Tell whether nobody knows who is in the groups, so that membership rules do nothing."""
+    with desk.store.snapshot() as unit:
+        return bool(parting.of_unknown_members(unit, {("apps", "group"): silo.types[0]}))
+
+
+@pytest.mark.parametrize(
+    "left",
+    [{**STAFF, "cn": "staff"}, {**STAFF, "uniqueMember": ("ann",)}],
+    ids=["else", "who-left"],
+)
+def test_members_are_in_doubt_when_an_action_wrote_during_that_scan(desk, memory, left):
+    for anchor in ("staff", "other"):
+        put(apps(memory, MEMBER), anchor, STAFF)
+    desk.applied(apps(memory, MEMBER))
+    renamed = apps(memory, UNIQUE)
+    wrote_during(desk, renamed, left)
+    desk.applied(renamed)
+    assert stored(desk) == left  # as the action left it
+    assert in_doubt(desk, renamed)
+    assert desk.applied(renamed).kind is ScanKind.FULL
+    assert not in_doubt(desk, renamed)
+    assert members(desk) == {"uniqueMember": [*left["uniqueMember"]]}
+    assert members(desk, "other") == {"uniqueMember": ["ann", "cat"]}
+    assert stored(desk) == left
+    assert desk.applied(renamed).kind is ScanKind.DELTA
+
+
+def test_they_are_in_doubt_although_the_process_died_before_that_scan_ended(
+    desk, memory, monkeypatch
+):
     put(apps(memory, MEMBER), "staff", STAFF)
     desk.applied(apps(memory, MEMBER))
     renamed = apps(memory, UNIQUE)
-    versions = memory.versions
+    wrote_during(desk, renamed, {**STAFF, "cn": "staff"})
+    with monkeypatch.context() as patched:
+        patched.setattr(landing.Landing, "_finish", Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            desk.scan(renamed)
+    desk.apply_approved(renamed)
+    assert in_doubt(desk, renamed)
+    assert desk.applied(renamed).kind is ScanKind.FULL
+    assert members(desk) == {"uniqueMember": ["ann", "cat"]}
 
-    def meanwhile(*wanted):
-        found = versions(*wanted)
-        desk.now += timedelta(seconds=1)
-        it = SiloObject("group", "staff", {**STAFF, "cn": "staff"})
-        (kind,) = renamed.types
-        with desk.store.begin() as unit:
-            joins = Joins(desk.joins)
-            write_back(unit, joins, kind, it, anchor="staff", source="action:1", now=desk.now)
-        memory.versions = versions
-        put(renamed, "staff", {**STAFF, "cn": "staff"})
-        return found
 
-    memory.versions = meanwhile
+def test_a_group_that_an_action_left_as_that_scan_saw_it_is_parted_anew(desk, memory):
+    put(apps(memory, MEMBER), "staff", STAFF)
+    desk.applied(apps(memory, MEMBER))
+    renamed = apps(memory, UNIQUE)
+    wrote_during(desk, renamed, STAFF)
     desk.applied(renamed)
     assert members(desk) == {"uniqueMember": ["ann", "cat"]}
-    desk.applied(renamed)
-    assert stored(desk) == {**STAFF, "cn": "staff"}
+    assert not in_doubt(desk, renamed)
+
+
+@pytest.mark.parametrize("before", [MEMBER, UNIQUE], ids=["parted-anew", "as-before"])
+def test_a_group_that_an_action_deleted_during_a_scan_stays_deleted(desk, memory, before):
+    for anchor in ("staff", "other"):
+        put(apps(memory, before), anchor, STAFF)
+    desk.applied(apps(memory, before))
+    renamed = apps(memory, UNIQUE)
+    wrote_during(desk, renamed, None)
+    for _ in range(2):
+        desk.applied(renamed, full=True)
+        assert desk.get(renamed, "staff").absence == "gone"
+    assert members(desk, "other") == {"uniqueMember": ["ann", "cat"]}
+    assert not in_doubt(desk, renamed)
 
 
 # --- stores from before it was written down --------------------------------------------------

@@ -122,13 +122,7 @@ class Scans(Protocol):
         """Return staged changes in order: (number, silo type, change)."""
 
     def unstage(self, scan: ScanId, up_to: int | None = None) -> None:
-        """Drop the staged changes of a scan: all, or up to a number what is not outdated."""
-
-    def outdated(self, silo: str, stream: str) -> Sequence[tuple[int, Staged]]:
-        """Return what was outdated when a stream was applied last: (silo type, change)."""
-
-    def drop_outdated(self, silo: str, stream: str) -> None:
-        """Drop what was outdated when a stream was applied last."""
+        """Drop the staged changes of a scan, all or up to a number."""
 
     def staged_anchors(
         self, scan: ScanId, silo_type: int, findings: Collection[Finding]

@@ -1,0 +1,77 @@
+"""What a scan told of objects that actions wrote while it ran.
+
+The outcome of an action is newer than what the scan read, so it stays. But it may have been read
+back from a server that is behind, and a delta tells of a change or a deletion once. Where the two
+do not say the same nobody knows which is true, therefore the stream loses its cursor, and its next
+scan reads everything. This costs at most one full scan for each scan in which there is a dispute.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from hypersync.model.objects import ObjectType
+from hypersync.model.scans import Finding, Scan, SiloType, Staged
+from hypersync.pipeline import parting
+from hypersync.pipeline.graph import GONE
+from hypersync.ports.store.objects import Current
+
+MARKS: Final = (Finding.MISSED, Finding.UNSETTLED, Finding.BACK)
+"""The findings that say nothing of an object but how often it was missed."""
+
+_logger = logging.getLogger(__name__)
+
+
+def says_it_all(row: Staged, known: Current) -> bool:
+    """Tell whether an object was seen just as it is stored: at most it is parted anew."""
+    return row.finding is Finding.SEEN and known.hash == row.hash and known.absence is None
+
+
+def says_more(row: Staged, known: Current) -> bool:
+    """Tell whether a finding says something else of an object than what is stored.
+
+    What is gone is not gone once more in another way.
+    """
+    if row.finding is Finding.SEEN:
+        return not says_it_all(row, known)
+    if row.finding is Finding.INVALID:
+        return known.absence != Finding.INVALID.value
+    return row.finding not in MARKS and known.absence not in {*GONE, row.finding.value}
+
+
+def in_dispute(
+    scan: Scan,
+    types: Mapping[str, SiloType],
+    kinds: Mapping[str, ObjectType],
+    disputed: Mapping[str, Sequence[str]],
+) -> Scan:
+    """Return a scan that told something else of these objects than newer outcomes of actions.
+
+    It has no cursor, so that the next scan of the stream reads everything: a delta from there would
+    not tell it again. Where members are parted anew its scope says that they are in doubt, because
+    these objects were not parted.
+    """
+    anew = {
+        name
+        for name, kind in types.items()
+        if not parting.is_kept(replace(kind, scope=scan.scope), kinds[name])
+        or (disputed.get(name) and not parting.is_kept(kind, kinds[name]))
+    }
+    scope = scan.scope
+    if anew:
+        held = [kinds[name] for name in types]
+        scope = parting.with_members(parting.told(scope) or "", held, anew)
+    if scan.cursor is not None or scope != scan.scope:
+        objects = [f"{name} {each}" for name, anchors in disputed.items() for each in anchors]
+        _logger.info(
+            "scan %s of silo %s: actions wrote %s while it ran and left something else than it "
+            "read; the next scan of %s is a full one",
+            scan.id,
+            scan.silo,
+            f"{objects[0]} and {len(objects) - 1} more" if objects[1:] else objects[0],
+            scan.stream,
+        )
+    return replace(scan, cursor=None, scope=scope)
