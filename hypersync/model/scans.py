@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple, NewType
 
+from hypersync.model.scopes import told
+
 ScanId = NewType("ScanId", str)
 
 
@@ -130,7 +132,8 @@ def absences(scan: Scan, kind: SiloType) -> tuple[Finding, ...]:
     """Return the findings by which a scan says of a stored type's objects that they are missing.
 
     Under another scope than that of the last applied scan an object that changed too lately is one
-    of them: later on nobody could tell any more that it is missing because of the scope.
+    of them: later on nobody could tell any more that it is missing because of the scope. What holds
+    members is no part of that; it has nothing to do with who is missing.
     """
     return (*_ABSENCES, Finding.UNSETTLED) if _is_rescoped(scan, kind) else _ABSENCES
 
@@ -146,7 +149,7 @@ def claims(scan: Scan, kind: SiloType) -> tuple[Finding, ...]:
 
 
 def _is_rescoped(scan: Scan, kind: SiloType) -> bool:
-    return kind.scope is not None and kind.scope != scan.scope
+    return kind.scope is not None and told(kind.scope) != told(scan.scope)
 
 
 @dataclass(slots=True)

@@ -16,12 +16,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from hypersync.model.canonical import decode, encode
-from hypersync.model.objects import ObjectType, Value
+from hypersync.model import scopes
+from hypersync.model.objects import ObjectType
 from hypersync.model.scans import Scan, SiloType
 from hypersync.ports.store import UnitOfWork
 
-_BEGINS: Final = " {"
 _NOT_KNOWN: Final = True
 
 
@@ -30,19 +29,19 @@ def with_members(told: str, kinds: Iterable[ObjectType], in_doubt: Collection[st
 
     The members of types ``in_doubt`` are held by this and that.
     """
-    held: dict[str, Value] = {kind.name: kind.members for kind in kinds}
+    held: dict[str, str | bool | None] = {kind.name: kind.members for kind in kinds}
     held |= dict.fromkeys(in_doubt, _NOT_KNOWN)
-    return f"{told} {encode(held).decode()}"
+    return scopes.with_members(told, held)
 
 
 def told(scope: str | None) -> str | None:
     """Return what the connector told of a scope: what absence is measured against."""
-    return None if scope is None else scope.partition(_BEGINS)[0]
+    return scopes.told(scope)
 
 
 def is_silent(scope: str | None) -> bool:
     """Tell whether a scope is from before members were written down in it."""
-    return scope is not None and _BEGINS not in scope
+    return scope is not None and scopes.parts(scope)[1] is None
 
 
 def is_kept(silo_type: SiloType, kind: ObjectType) -> bool:
@@ -57,7 +56,7 @@ def as_kept(scope: str | None, kind: ObjectType) -> ObjectType:
     if said is None:
         return kind
     members = said.get(kind.name)
-    return replace(kind, members=members) if members is None or isinstance(members, str) else kind
+    return kind if isinstance(members, bool) else replace(kind, members=members)
 
 
 def as_read(scan: Scan, kinds: Mapping[str, ObjectType]) -> Mapping[str, ObjectType]:
@@ -96,8 +95,5 @@ def of_unknown_members(
     }
 
 
-def _said(scope: str | None) -> Mapping[str, Value] | None:
-    if scope is None or is_silent(scope):
-        return None
-    _, _, rest = scope.partition(_BEGINS)
-    return decode("{" + rest)
+def _said(scope: str | None) -> scopes.Members | None:
+    return None if scope is None else scopes.parts(scope)[1]
