@@ -27,7 +27,7 @@ _logger = logging.getLogger(__name__)
 
 def says_it_all(row: Staged, known: Current) -> bool:
     """Tell whether an object was seen just as it is stored: at most it is parted anew."""
-    return row.finding is Finding.SEEN and known.hash == row.hash and known.absence is None
+    return row.finding is Finding.SEEN and not says_more(row, known)
 
 
 def says_more(row: Staged, known: Current) -> bool:
@@ -36,7 +36,7 @@ def says_more(row: Staged, known: Current) -> bool:
     What is gone is not gone once more in another way.
     """
     if row.finding is Finding.SEEN:
-        return not says_it_all(row, known)
+        return known.hash != row.hash or known.absence is not None
     if row.finding is Finding.INVALID:
         return known.absence != Finding.INVALID.value
     return row.finding not in MARKS and known.absence not in {*GONE, row.finding.value}
