@@ -66,8 +66,8 @@ class LdapProxy:
             data = data[start + length :]
 
     def cut(self) -> None:
-        """Break every connection; new ones are possible."""
-        for each in self._open:
+        """Break every connection there is; new ones are possible, also while this goes on."""
+        for each in [*self._open]:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
