@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from hypersync.model import scopes
 from hypersync.model.objects import ObjectType
 from hypersync.model.scans import Finding, Scan, SiloType, Staged
 from hypersync.pipeline import parting
@@ -63,7 +64,7 @@ def in_dispute(
     scope = scan.scope
     if anew:
         held = [kinds[name] for name in types]
-        scope = parting.with_members(parting.told(scope) or "", held, anew)
+        scope = parting.with_members(scopes.told(scope) or "", held, anew)
     if scan.cursor is not None or scope != scan.scope:
         objects = [f"{name} {each}" for name, anchors in disputed.items() for each in anchors]
         _logger.info(

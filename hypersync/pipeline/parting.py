@@ -34,11 +34,6 @@ def with_members(told: str, kinds: Iterable[ObjectType], in_doubt: Collection[st
     return scopes.with_members(told, held)
 
 
-def told(scope: str | None) -> str | None:
-    """Return what the connector told of a scope: what absence is measured against."""
-    return scopes.told(scope)
-
-
 def is_silent(scope: str | None) -> bool:
     """Tell whether a scope is from before members were written down in it."""
     return scope is not None and scopes.parts(scope)[1] is None

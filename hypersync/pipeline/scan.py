@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hypersync.errors import CursorLost, ScanFailed, SiloError, SiloPaused
+from hypersync.model import scopes
 from hypersync.model.circuit import CircuitTerms
 from hypersync.model.ids import new_public_id
 from hypersync.model.objects import ObjectType
@@ -296,7 +297,7 @@ class _Stream:
             high = unit.scans.high(each.silo_type.id, now - HIGH_WITHIN)
         lost = reading.lost_canaries(each, is_only_type=self._has_one_type())
         scope = ended.scope
-        if parting.told(scope) == parting.told(each.silo_type.scope):
+        if scopes.told(scope) == scopes.told(each.silo_type.scope):
             scope = each.silo_type.scope  # who is missing has nothing to do with members
         evidence = each.evidence(high=high, scope=scope or "", lost_canaries=lost)
         return TypeVerdict(

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from hypersync.connectors.memory import MemorySilo
+from hypersync.model import scopes
 from hypersync.model.objects import Attributes, SiloObject
 from hypersync.model.scans import ScanKind, ScanState
 from hypersync.pipeline import landing, parting
@@ -307,7 +308,7 @@ def test_an_older_store_that_is_right_is_not_scanned_in_full(desk, memory, named
     put(apps(memory, named), "staff", STAFF)
     put(apps(memory, named), "empty", {"cn": "empty"})
     desk.applied(apps(memory, named))
-    set_scope(desk, parting.told)
+    set_scope(desk, scopes.told)
     report = desk.applied(apps(memory, named))
     assert report.kind is ScanKind.DELTA
     with desk.store.snapshot() as unit:
@@ -327,6 +328,6 @@ def test_an_older_store_that_is_right_is_not_scanned_in_full(desk, memory, named
 def test_an_older_store_that_is_wrong_is_scanned_in_full(desk, memory, before, after, expected):
     put(apps(memory, before), "staff", STAFF)
     desk.applied(apps(memory, before))
-    set_scope(desk, parting.told)
+    set_scope(desk, scopes.told)
     assert desk.applied(apps(memory, after)).kind is ScanKind.FULL
     assert members(desk) == expected

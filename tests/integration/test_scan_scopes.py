@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from hypersync.connectors.memory import MemoryConnector, MemorySilo
+from hypersync.model import scopes
 from hypersync.model.scans import ScanKind, ScanState
 from hypersync.pipeline import parting
 from hypersync.pipeline.source_guard import SourceGuard
@@ -72,7 +73,7 @@ def test_a_scope_with_braces_is_kept_as_any_other(desk, memory, scope):
     assert desk.applied(told).kind is ScanKind.DELTA
     assert desk.applied(apps(memory, "uniqueMember", scope)).kind is ScanKind.FULL
     with desk.store.snapshot() as unit:
-        assert parting.told(unit.scans.types()[0].scope) == scope
+        assert scopes.told(unit.scans.types()[0].scope) == scope
 
 
 def test_who_leaves_a_scope_with_braces_is_measured_against_it(desk, memory):
@@ -97,7 +98,7 @@ def test_an_older_store_with_braces_in_its_scope_learns_what_holds_members(desk,
     with desk.store.snapshot() as unit:
         (kind,) = unit.scans.types()
     assert not parting.is_silent(kind.scope)
-    assert parting.told(kind.scope) == NESTED
+    assert scopes.told(kind.scope) == NESTED
 
 
 def test_people_are_shown_who_was_counted_when_members_are_held_elsewhere(desk, memory):

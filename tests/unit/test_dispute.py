@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hypersync.model import scopes
 from hypersync.model.objects import ObjectType
 from hypersync.model.scans import Scan, ScanId, ScanKind, ScanState, SiloType
 from hypersync.pipeline import parting
@@ -50,7 +51,7 @@ def test_only_types_in_dispute_are_in_doubt_and_stay_so() -> None:
     assert (first.cursor, in_doubt(first)) == (None, {"group"})
     assert in_doubt(disputed(first, "user")) == {"group"}
     assert in_doubt(disputed(first, "team")) == {"group", "team"}
-    assert parting.told(first.scope) == "all"
+    assert scopes.told(first.scope) == "all"
 
 
 @pytest.mark.parametrize("stored", [NOW, "all"], ids=["as-before", "not-said"])

@@ -211,13 +211,11 @@ def parts_of(value: bytes) -> list[bytes]:
     return parts
 
 
-def filter_for_absence(names: Sequence[str]) -> bytes:
-    """Write the filter (RFC 4511, section 4.5.1.7) that none of the attributes has a value."""
-    return filter_for(names, ())
-
-
 def filter_for(absent: Sequence[str], held: Sequence[tuple[str, bytes]]) -> bytes:
-    """Write the filter that some attributes have no value, and others the one they are said."""
+    """Write the filter that some attributes have no value, and others the one they are said.
+
+    Source: RFC 4511, section 4.5.1.7.
+    """
     nones = (element(0xA2, element(0x87, name.encode())) for name in absent)
     values = (element(0xA3, octets(name.encode()) + octets(value)) for name, value in held)
     return element(0xA0, b"".join((*nones, *values)))
