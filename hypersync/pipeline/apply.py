@@ -172,7 +172,7 @@ class _Batch:
         rest = fresh.attributes if text is fresh.text else decode(text)
         gone, come = _difference(decode(known.attributes), rest)
         has_moved = False
-        if self._target.kind.members is not None or self._is_anew:
+        if self._target.kind.members is not None or self._is_anew or known.absence is not None:
             has_moved = self._refer(known.id, targets, gone, come)
         self.gathered.states.append(
             NewState(

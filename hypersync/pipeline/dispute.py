@@ -18,6 +18,7 @@ from hypersync.model.objects import ObjectType
 from hypersync.model.scans import Finding, Scan, SiloType, Staged
 from hypersync.pipeline import parting
 from hypersync.pipeline.graph import GONE
+from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.objects import Current
 
 MARKS: Final = (Finding.MISSED, Finding.UNSETTLED, Finding.BACK)
@@ -55,17 +56,13 @@ def in_dispute(
     not tell it again. Where members are parted anew its scope says that they are in doubt, because
     these objects were not parted.
     """
-    anew = {
+    anew = [
         name
         for name, kind in types.items()
-        if not parting.is_kept(replace(kind, scope=scan.scope), kinds[name])
-        or (disputed.get(name) and not parting.is_kept(kind, kinds[name]))
-    }
-    scope = scan.scope
-    if anew:
-        held = [kinds[name] for name in types]
-        scope = parting.with_members(scopes.told(scope) or "", held, anew)
-    if scan.cursor is not None or scope != scan.scope:
+        if disputed.get(name) and not parting.is_kept(kind, kinds[name])
+    ]
+    doubtful = _with_doubts(scan, types, kinds, anew)
+    if doubtful != scan:
         objects = [f"{name} {each}" for name, anchors in disputed.items() for each in anchors]
         _logger.info(
             "scan %s of silo %s: actions wrote %s while it ran and left something else than it "
@@ -75,4 +72,55 @@ def in_dispute(
             f"{objects[0]} and {len(objects) - 1} more" if objects[1:] else objects[0],
             scan.stream,
         )
+    return doubtful
+
+
+def with_doubts(
+    unit: UnitOfWork,
+    scan: Scan,
+    types: Mapping[str, SiloType],
+    kinds: Mapping[str, ObjectType],
+) -> Scan:
+    """Return a scan that was applied, doubting the members of what it should have parted anew.
+
+    Objects that are there but that it did not write are parted as before: it missed them, did not
+    judge them, or actions created them meanwhile.
+    """
+    left = [
+        name
+        for name, kind in types.items()
+        if not parting.is_kept(kind, kinds[name])
+        and not unit.objects.is_parted(kind.id, kinds[name].members)
+    ]
+    if left:
+        _logger.info(
+            "scan %s of silo %s left members of %s as they were before another attribute held "
+            "them; the next scan of %s is a full one",
+            scan.id,
+            scan.silo,
+            " and ".join(left),
+            scan.stream,
+        )
+    return _with_doubts(scan, types, kinds, left) if left else scan
+
+
+def _with_doubts(
+    scan: Scan,
+    types: Mapping[str, SiloType],
+    kinds: Mapping[str, ObjectType],
+    doubted: Sequence[str],
+) -> Scan:
+    """Return a scan without a cursor whose scope says that the members of these are in doubt.
+
+    What it said already stays said.
+    """
+    known = {
+        name
+        for name, kind in types.items()
+        if not parting.is_kept(replace(kind, scope=scan.scope), kinds[name])
+    }
+    scope = scan.scope
+    if known or doubted:
+        held = [kinds[name] for name in types]
+        scope = parting.with_members(scopes.told(scope) or "", held, {*known, *doubted})
     return replace(scan, cursor=None, scope=scope)

@@ -21,7 +21,7 @@ from hypersync.model.scans import (
 )
 from hypersync.pipeline.apply import apply
 from hypersync.pipeline.causes.missing import cause_of_missing
-from hypersync.pipeline.dispute import in_dispute
+from hypersync.pipeline.dispute import in_dispute, with_doubts
 from hypersync.pipeline.engine import OpenRequest
 from hypersync.pipeline.graph import Target
 from hypersync.pipeline.join import Joins
@@ -99,7 +99,7 @@ class Landing:
         is_more = True
         while is_more:
             applying, is_more = self._apply_batch(applying, types, kinds)
-        return self._finish(applying, types)
+        return self._finish(applying, types, kinds)
 
     def _apply_batch(
         self, scan: Scan, types: Mapping[str, SiloType], kinds: Mapping[str, ObjectType]
@@ -132,10 +132,13 @@ class Landing:
                 unit.scans.save(scan, [ScanState.APPLYING])
         return scan, len(rows) == BATCH
 
-    def _finish(self, scan: Scan, types: Mapping[str, SiloType]) -> Scan:
+    def _finish(
+        self, scan: Scan, types: Mapping[str, SiloType], kinds: Mapping[str, ObjectType]
+    ) -> Scan:
         now = self._clock()
-        applied = replace(scan, state=ScanState.APPLIED, finished_at=now)
         with self._store.begin(self._fence) as unit:
+            scan = with_doubts(unit, scan, types, kinds)
+            applied = replace(scan, state=ScanState.APPLIED, finished_at=now)
             for name, kind in types.items():
                 if kind.is_loading:
                     unit.scans.pend_all(kind.id)

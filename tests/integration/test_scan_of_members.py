@@ -299,6 +299,71 @@ def test_a_group_that_an_action_deleted_during_a_scan_stays_deleted(desk, memory
     assert not in_doubt(desk, renamed)
 
 
+def stale(desk: Desk, silo: Silo) -> None:
+    """Check that members are in doubt until a later scan, a full one, sees or loses the group."""
+    assert members(desk) == {"member": ["ann", "bob"]}
+    assert in_doubt(desk, silo)
+
+
+@both_databases
+@pytest.mark.parametrize(
+    "guard",
+    [SourceGuard(grace=1), SourceGuard(settle=timedelta(hours=1))],
+    ids=["missed", "unsettled"],
+)
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_members_are_in_doubt_while_a_group_is_missing_but_not_gone(
+    desk, memory, guard, comes_back
+):
+    put(apps(memory, MEMBER), "staff", STAFF)
+    put(apps(memory, MEMBER), "other", STAFF)
+    desk.applied(apps(memory, MEMBER))
+    renamed = apps(memory, UNIQUE)
+    renamed.guard = guard
+    remove(renamed, "staff")
+    desk.applied(renamed)
+    stale(desk, renamed)
+    if comes_back:
+        put(renamed, "staff", STAFF)
+    desk.now += timedelta(hours=2)
+    assert desk.applied(renamed).kind is ScanKind.FULL
+    assert not in_doubt(desk, renamed)
+    if comes_back:
+        assert members(desk) == {"uniqueMember": ["ann", "cat"]}
+    else:
+        assert desk.get(renamed, "staff").absence == "absent"
+    assert desk.applied(renamed).kind is ScanKind.DELTA
+
+
+@both_databases
+def test_members_are_in_doubt_when_an_action_created_a_group_during_that_scan(desk, memory):
+    put(apps(memory, MEMBER), "other", STAFF)
+    desk.applied(apps(memory, MEMBER))
+    renamed = apps(memory, UNIQUE)
+    wrote_during(desk, renamed, STAFF)
+    desk.applied(renamed)
+    stale(desk, renamed)
+    assert desk.applied(renamed).kind is ScanKind.FULL
+    assert members(desk) == {"uniqueMember": ["ann", "cat"]}
+    assert not in_doubt(desk, renamed)
+
+
+def test_a_group_that_was_gone_while_members_were_found_out_comes_back_without_the_old(
+    desk, memory
+):
+    put(apps(memory, MEMBER), "staff", STAFF)
+    put(apps(memory, MEMBER), "other", STAFF)
+    desk.applied(apps(memory, MEMBER))
+    nobody = apps(memory, NOBODY)
+    remove(nobody, "staff")
+    desk.applied(nobody)
+    assert not in_doubt(desk, nobody)
+    put(nobody, "staff", STAFF)
+    desk.applied(nobody)
+    assert members(desk) == {}
+    assert stored(desk) == STAFF
+
+
 # --- stores from before it was written down --------------------------------------------------
 
 
