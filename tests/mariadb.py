@@ -28,8 +28,10 @@ class MariaDb:
         """Make the system tables, start the server and wait until it answers."""
         data = f"--datadir={self.folder}/data"
         # the little that the server needs to come up small and fast, and without the disk
-        self._run("mariadb-install-db", "--no-defaults", data, *_AS_ROOT, *_SMALL)
-        command = [program("mariadbd"), "--no-defaults", data, *_SMALL, *self._options()]
+        # a server that starts removes the temporary tables of every other in its folder for them
+        common = (data, f"--tmpdir={self.folder}", *_SMALL)
+        self._run("mariadb-install-db", "--no-defaults", *common, *_AS_ROOT)
+        command = [program("mariadbd"), "--no-defaults", *common, *self._options()]
         self._process = subprocess.Popen(  # noqa: S603 - our own command line
             command,
             cwd=self.folder,
@@ -53,7 +55,6 @@ class MariaDb:
             "--bind-address=127.0.0.1",
             f"--socket={self.folder}/socket",
             f"--pid-file={self.folder}/pid",
-            f"--tmpdir={self.folder}",
             "--character-set-server=utf8mb4",
             "--skip-log-bin",
         ]
