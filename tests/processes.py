@@ -1,10 +1,13 @@
 """What the real servers of the tests have in common: their programs, ports and first answers."""
 
+import random
 import shutil
 import socket
 import subprocess
 from collections.abc import Callable
 
+_PORTS = range(20_000, 32_000)
+_CLAIMS: list[socket.socket] = []
 _PLACES = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin"
 
 
@@ -16,10 +19,24 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that is free, and no other test's before this process ends.
+
+    It lies below those that systems hand out by themselves, also for connections to servers: one
+    of those could be taken before its server binds it, or while that is restarted. It is claimed by
+    the UDP port of the same number, which no server of the tests uses.
+    """
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _CLAIMS.append(claim)
+        return port
+    raise AssertionError("no port is free")
 
 
 def listens(*addresses: tuple[str, int]) -> bool:
