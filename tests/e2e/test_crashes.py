@@ -18,10 +18,10 @@ from hypersync.clock import SystemClock
 from hypersync.model.actions import ActionState
 from hypersync.model.runs import RunState
 from hypersync.pipeline.lease import holding
-from tests.ldap_proxy import SEARCH, WRITES, relaying
 from tests.living import RULES, Clock, make_project, people, users, wait_for_line
 from tests.slapd import PASSWORD, PEOPLE, SERVICE, person, running
 from tests.smtp_sink import sink
+from tests.wires import SEARCH, WRITES, LdapWire
 
 __all__ = ["sink"]
 
@@ -250,7 +250,7 @@ def directory(tmp_path):
         person(f"E{number:03}", employeeNumber=f"E{number:03}", title="Clerk")
         for number in range(20)
     )
-    with running(tmp_path / "slapd", entries) as server, relaying(server.port) as proxy:
+    with running(tmp_path / "slapd", entries) as server, LdapWire(server.port) as proxy:
         yield server, proxy
 
 
@@ -302,7 +302,7 @@ def test_a_connection_that_breaks_in_the_middle_of_a_commit_is_taken_up_again(tm
         if tag in WRITES:
             writes.append(tag)
             if len(writes) == 10:
-                proxy.cut()
+                proxy.interrupt()
 
     proxy.seen = strike
     code, document, _ = project.run("sync", "--scan", "--commit")

@@ -9,8 +9,8 @@ from hypersync.connectors.ad.connector import AdConnector
 from hypersync.connectors.contract import Bench, ConnectorContract, Fragile, succeeded
 from hypersync.model.objects import Operation
 from tests.ad_silos import Corner, connect
-from tests.ldap_proxy import relaying
 from tests.samba import Samba, entry
+from tests.wires import LdapWire
 
 ATTRIBUTES = ["sAMAccountName", "title", "departmentNumber", "employeeType", "telephoneNumber"]
 MANY = 1_000
@@ -71,9 +71,9 @@ class TestAd(ConnectorContract):
 
         @contextmanager
         def fragile() -> Iterator[Fragile]:
-            with relaying(389, corner.server.address) as proxy:
+            with LdapWire(389, corner.server.address) as proxy:
                 in_clear = writing(corner, url=proxy.url, tls={}, page_size=1)
-                yield Fragile(connector=in_clear, cut=proxy.close)
+                yield Fragile(connector=in_clear, cut=proxy.cut)
 
         return Bench(
             connector=connector,

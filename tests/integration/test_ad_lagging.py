@@ -13,9 +13,9 @@ from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.ldap.options import LdapOptions
 from hypersync.model.scans import ScanState
 from tests.ad_silos import Corner
-from tests.ldap_proxy import ADD, relaying
 from tests.projects import write_project
 from tests.samba import PASSWORD, SERVICE, Samba, started, twin
+from tests.wires import ADD, LdapWire
 from tests.worlds import MovedClock
 
 MAIN = """\
@@ -165,12 +165,12 @@ def test_who_was_made_just_now_is_not_made_again_at_a_controller_that_is_behind(
 def test_who_may_have_been_made_is_not_made_again_at_a_controller_that_is_behind(
     made: Made, controllers: Pair, corner: Corner, clock: MovedClock
 ):
-    with relaying(389, controllers[0].address) as proxy:
-        proxy.seen = lambda seen: proxy.cut() if seen == ADD else None
+    with LdapWire(389, controllers[0].address) as proxy:
+        proxy.seen = lambda seen: proxy.interrupt() if seen == ADD else None
         app = made("E0", "E2", more="source_guard: {grace: 0}", first=proxy.url)
         scanned(app)
         assert app.sync("full", commit=True).counts.unknown == 1
-        proxy.close()
+        proxy.cut()
         for minutes in (1, 10):
             clock.time += timedelta(minutes=minutes)
             scanned(app)

@@ -18,8 +18,8 @@ from hypersync.connectors.directory.wire import Code, Lost, Wire
 from hypersync.model.objects import Conflict, Operation, Outcome, RetryAfter, Succeeded, Unknown
 from tests.ad_silos import Corner, connect
 from tests.integration.test_ad_write import Silo, succeeded
-from tests.ldap_proxy import ADD, MODIFY, relaying
 from tests.samba import Samba, started
+from tests.wires import ADD, MODIFY, LdapWire
 
 
 class MeddledLink:
@@ -242,8 +242,8 @@ def test_a_connection_that_breaks_during_a_write_leaves_it_unknown(silo: Silo, t
         silo.change(Operation.CREATE, None, None, {"dn": silo.corner.person("eve")}),
     ]
     wanted = changes if tag == MODIFY else changes[::-1]
-    with relaying(389, silo.server.address) as proxy:
-        proxy.seen = lambda seen: proxy.cut() if seen == tag else None
+    with LdapWire(389, silo.server.address) as proxy:
+        proxy.seen = lambda seen: proxy.interrupt() if seen == tag else None
         through = Silo(silo.corner, url=proxy.url, tls={})
         assert [type(each) for each in through.apply(*wanted)] == [Unknown, RetryAfter]
     assert [type(each) for each in silo.apply(*wanted)] == [Succeeded, Succeeded]
@@ -270,10 +270,10 @@ def test_a_server_that_is_killed_during_a_write_leaves_it_unknown(
 
 def test_nothing_is_in_doubt_when_the_server_goes_before_its_schema_is_read(silo: Silo):
     change = silo.change(Operation.DELETE, silo.corner.guid("ann"), {}, None)
-    with relaying(389, silo.server.address) as proxy:
+    with LdapWire(389, silo.server.address) as proxy:
         through = Silo(silo.corner, url=proxy.url, tls={})
         with through.connector.open() as session:
-            proxy.close()
+            proxy.cut()
             outcomes = session.apply([change, change])
     assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
 

@@ -24,9 +24,7 @@ from hypersync.pipeline.scan import Source, scan
 from hypersync.pipeline.source_guard import SourceGuard
 from hypersync.ports.connector import Connector, Session
 from tests.circuits import with_door
-from tests.cutting import CuttableWire
 from tests.databases import open_store
-from tests.ldap_proxy import relaying
 from tests.postgresql import Server
 from tests.processes import free_port
 from tests.scanning import Desk
@@ -34,6 +32,7 @@ from tests.scim_service import ScimServer, problem
 from tests.scimming import connect as connect_scim
 from tests.slapd import PASSWORD, PEOPLE, SERVICE, Slapd, person, running
 from tests.sql import Sql
+from tests.wires import LdapWire, Wire
 from tests.worlds import MovedClock
 
 MAIN = """\
@@ -201,13 +200,13 @@ def stoppable_directory(directory: Project, slapd: Slapd) -> Stoppable:
 def test_a_directory_that_lets_in_and_then_breaks_off_is_paused_and_its_actions_wait(
     tmp_path: Path, slapd: Slapd
 ):
-    with relaying(slapd.port) as proxy:
+    with LdapWire(slapd.port) as proxy:
         target = LDAP.format(url=proxy.url, password=PASSWORD)
         project = Project(tmp_path / "project", target, "employeeNumber")
         project.sync()
         project.retitle("new")
         usual = project.app
-        project.app = broken_off(usual, proxy.cut)
+        project.app = broken_off(usual, proxy.interrupt)
         run = project.sync()
         project.sync()
         assert project.paused == ""
@@ -349,7 +348,7 @@ def test_a_scan_whose_wire_breaks_is_a_session_that_was_lost(
     tmp_path: Path, server: Server, crm: Sql
 ):
     crm.run("INSERT INTO users SELECT n, 'N' || n, 'x' FROM generate_series(100, 20000) n")
-    with CuttableWire(server.port) as wire:
+    with Wire(server.port) as wire:
         target = SQL.format(url=crm.by(wire.port).replace("+psycopg", ""))
         project = Project(tmp_path / "project", target, "number")
         with pytest.raises(ScanFailed) as caught:

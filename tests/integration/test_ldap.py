@@ -1,6 +1,4 @@
-import select
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,7 +35,6 @@ from hypersync.model.objects import (
     Unknown,
 )
 from tests.integration.test_ad_write_races import MeddledLink
-from tests.ldap_proxy import relaying
 from tests.slapd import (
     GROUPS,
     LEAVERS,
@@ -51,6 +48,7 @@ from tests.slapd import (
     person,
     running,
 )
+from tests.wires import LastWordsWire, LdapWire
 
 STAFF = "".join(
     person(name, title="Clerk", departmentNumber="Sales", employeeType="active")
@@ -148,8 +146,8 @@ def bench_of(
 
     @contextmanager
     def fragile() -> Iterator[Fragile]:
-        with relaying(server.port) as proxy:
-            yield Fragile(connector=connect(proxy.url, page_size=1, wire=wire), cut=proxy.close)
+        with LdapWire(server.port) as proxy:
+            yield Fragile(connector=connect(proxy.url, page_size=1, wire=wire), cut=proxy.cut)
 
     return Bench(
         connector=connector,
@@ -730,7 +728,7 @@ def test_a_connection_that_breaks_during_a_write_leaves_it_unknown(server: Slapd
         bench.update("ann", {"title": "Clerk"}, {"title": "Boss"}),
         bench.update("bob", {"title": "Clerk"}, {"title": "Boss"}),
     ]
-    proxy = CuttingProxy(server.port, cut_after=b"Boss")
+    proxy = LastWordsWire(server.port, [b"Boss"])
     with proxy, connect(f"ldap://127.0.0.1:{proxy.port}").open() as session:
         outcomes = session.apply(changes)
     assert [type(each) for each in outcomes] == [Unknown, RetryAfter]
@@ -750,39 +748,3 @@ def meddled(connector: LdapConnector, meddle: Callable[[], None]) -> Iterator[Ld
         yield LdapSession(connector.settings, options, wire)
     finally:
         wire.close()
-
-
-class CuttingProxy:
-    """Passes a connection on until a request holds certain bytes, which is the last one passed."""
-
-    def __init__(self, port: int, cut_after: bytes) -> None:
-        self._target = port
-        self._cut_after = cut_after
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._pass_on)
-
-    def __enter__(self) -> "CuttingProxy":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join(timeout=20)
-        self._listener.close()
-
-    def _pass_on(self) -> None:
-        client, _ = self._listener.accept()
-        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
-            while request := client.recv(1 << 16):
-                server.sendall(request)
-                answer = server.recv(1 << 20)
-                if self._cut_after in request:
-                    return
-                while answer:
-                    client.sendall(answer)
-                    answer = self._more(server, client)
-
-    def _more(self, server: socket.socket, client: socket.socket) -> bytes:
-        """Return what else the server says before the client speaks again."""
-        ready, _, _ = select.select([server, client], [], [])
-        return server.recv(1 << 20) if server in ready else b""

@@ -29,8 +29,8 @@ from hypersync.pipeline.lanes import Lanes
 from hypersync.pipeline.silos import Silos
 from hypersync.ports.connector import Connector
 from tests.integration.test_ldap import BIND, STAFF, connect
-from tests.ldap_proxy import MODIFY, LdapProxy, relaying
 from tests.slapd import PEOPLE, Slapd, running
+from tests.wires import MODIFY, LdapWire
 
 
 @pytest.fixture(params=["ldap3", "c"])
@@ -45,8 +45,8 @@ def server(tmp_path: Path) -> Iterator[Slapd]:
 
 
 @pytest.fixture
-def proxy(server: Slapd) -> Iterator[LdapProxy]:
-    with relaying(server.port) as started:
+def proxy(server: Slapd) -> Iterator[LdapWire]:
+    with LdapWire(server.port) as started:
         yield started
 
 
@@ -81,18 +81,18 @@ def titles(connector: LdapConnector, server: Slapd, title: str) -> list[Change]:
 
 
 def test_what_a_dead_connection_left_is_written_over_another_one(
-    server: Slapd, proxy: LdapProxy, wire: str
+    server: Slapd, proxy: LdapWire, wire: str
 ):
     connector = connect(proxy.url, wire=wire)
     changes = titles(connector, server, "Boss")
     with writing(connector, SteadyConnector(connector, timeout=connector.settings.timeout)) as run:
         run.reach.opened().read(changes[0].type, str(changes[0].anchor))
-        proxy.cut()
+        proxy.interrupt()
         assert [type(each) for each in run.apply(changes)] == [RetryAfter, RetryAfter]
         assert [type(each) for each in run.apply(changes)] == [Succeeded, Succeeded]
 
 
-def test_a_session_at_a_steady_rate_is_replaced_as_any_other(server: Slapd, proxy: LdapProxy):
+def test_a_session_at_a_steady_rate_is_replaced_as_any_other(server: Slapd, proxy: LdapWire):
     connector = connect(proxy.url)
     changes = titles(connector, server, "Boss")
     timeout = connector.settings.timeout
@@ -100,18 +100,18 @@ def test_a_session_at_a_steady_rate_is_replaced_as_any_other(server: Slapd, prox
         connector, SteadyConnector(connector, timeout=timeout, writes_per_second=50)
     ) as run:
         run.reach.opened().read(changes[0].type, str(changes[0].anchor))
-        proxy.cut()
+        proxy.interrupt()
         assert [type(each) for each in run.apply(changes)] == [RetryAfter, RetryAfter]
         assert [type(each) for each in run.apply(changes)] == [Succeeded, Succeeded]
 
 
 def test_after_a_write_in_doubt_only_the_next_call_goes_on(
-    server: Slapd, proxy: LdapProxy, wire: str
+    server: Slapd, proxy: LdapWire, wire: str
 ):
     def cut_at_a_write(tag: int) -> None:
         if tag == MODIFY:
             proxy.seen = lambda tag: None
-            proxy.cut()
+            proxy.interrupt()
 
     connector = connect(proxy.url, wire=wire)
     changes = titles(connector, server, "Boss")
@@ -132,13 +132,13 @@ def test_a_server_that_is_gone_is_not_asked_again_and_again(server: Slapd, wire:
             run.apply(changes)
 
 
-def test_a_domain_controller_says_too_that_its_connection_broke(server: Slapd, proxy: LdapProxy):
+def test_a_domain_controller_says_too_that_its_connection_broke(server: Slapd, proxy: LdapWire):
     types = {"user": {"base": PEOPLE, "filter": "(objectClass=inetOrgPerson)"}}
     options = AdOptions.model_validate({"url": proxy.url, "bind": BIND, "types": types})
     settings = SiloSettings(silo="ad", options=options, types=object_types("ad", options, {}))
     with AdConnector(settings).open() as session:
         assert not session.is_lost
-        proxy.cut()
+        proxy.interrupt()
         with pytest.raises(SiloUnreachable, match="went away"):
             session.read(settings.types[0], "1")
         assert session.is_lost

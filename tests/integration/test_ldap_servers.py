@@ -20,8 +20,8 @@ from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachabl
 from hypersync.model.objects import Change, Complete, Operation, RetryAfter
 from tests.certificates import Authority, Certificate, self_signed
 from tests.integration.test_ldap import STAFF, TYPES, connect, cursor_of, scan
-from tests.ldap_proxy import relaying
 from tests.slapd import PEOPLE, SERVICE, SUFFIX, Slapd, person, running
+from tests.wires import LdapWire
 
 HOST = "127.0.0.1"
 Secured = Callable[[str], Slapd]
@@ -401,13 +401,13 @@ def test_contradictions_are_refused(options: dict[str, object], said: str):
 def test_nothing_is_in_doubt_when_the_server_goes_before_its_schema_is_read(
     plain: Slapd, wire: str
 ):
-    with relaying(plain.port) as proxy:
+    with LdapWire(plain.port) as proxy:
         connector = connect(proxy.url, wire=wire)
         ((user,), *_) = connector.streams()
         change = Change(
             key="1", operation=Operation.DELETE, type=user, anchor="x", before={}, after=None
         )
         with connector.open() as session:
-            proxy.close()
+            proxy.cut()
             outcomes = session.apply([change, change])
     assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]

@@ -10,7 +10,7 @@ import pytest
 
 from hypersync.connectors.contract import Bench, ConnectorContract, Fragile
 from tests.graphing import PASSWORD, Renamed, connect
-from tests.ldap_proxy import relaying
+from tests.wires import Wire
 
 if TYPE_CHECKING:
     from tests.services.graph.service import GraphService
@@ -81,10 +81,8 @@ class TestMsgraph(ConnectorContract):
 
         @contextmanager
         def fragile() -> Iterator[Fragile]:
-            with relaying(graph.port) as proxy:
-                yield Fragile(
-                    connector=renamed(proxy.url.replace("ldap:", "http:")), cut=proxy.close
-                )
+            with Wire(graph.port) as wire:
+                yield Fragile(connector=renamed(f"http://127.0.0.1:{wire.port}"), cut=wire.cut)
 
         connector = renamed(graph.url)
         (user,), (group,) = connector.streams()

@@ -24,11 +24,11 @@ from tests.integration.test_poisoned_writes import (
     scim_titles,
 )
 from tests.integration.test_scim_writes import apply, change, title
-from tests.poisoned_wire import PoisonedWire
 from tests.scim_service import ScimServer, problem
 from tests.scimming import connect
 from tests.services.graph.service import GraphService
 from tests.sql import Sql
+from tests.wires import PoisonedWire
 
 # --- databases -----------------------------------------------------------------------------------
 

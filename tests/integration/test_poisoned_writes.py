@@ -21,11 +21,11 @@ from tests.circuits import CIRCUIT, MANY, Watched
 from tests.circuits import PEOPLE as ASKED
 from tests.integration.test_circuit_servers import LDAP, PEOPLE_THERE, SQL, Project, slapd
 from tests.integration.test_circuit_tries import hook
-from tests.poisoned_wire import PoisonedWire
 from tests.scim_service import TOKEN, ScimServer, problem
 from tests.services.graph.service import GraphService
 from tests.slapd import PASSWORD, PEOPLE, Slapd
 from tests.sql import Sql
+from tests.wires import PoisonedWire
 
 __all__ = ["slapd"]
 

@@ -12,9 +12,9 @@ from hypersync.connectors.contract import Bench, ConnectorContract, Fragile
 from hypersync.connectors.contract.deltas import DeltaContract
 from hypersync.connectors.contract.reading import ReadingContract
 from hypersync.connectors.contract.writing import WritingContract
-from tests.ldap_proxy import relaying
 from tests.scim_service import ScimServer, serving
 from tests.scimming import connect
+from tests.wires import Wire
 
 MANY = 5_000
 
@@ -45,10 +45,10 @@ def bench_of(server: ScimServer, **options: object) -> Bench:
 
     @contextmanager
     def fragile() -> Iterator[Fragile]:
-        with relaying(server.port) as proxy:
-            address = proxy.url.replace("ldap:", "http:") + "/v2"
+        with Wire(server.port) as wire:
+            address = f"http://127.0.0.1:{wire.port}/v2"
             way = connect(address, page_size=2, **options)
-            yield Fragile(connector=way, cut=proxy.close)
+            yield Fragile(connector=way, cut=wire.cut)
 
     return Bench(
         connector=connector,

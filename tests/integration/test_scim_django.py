@@ -14,9 +14,9 @@ import requests
 
 from hypersync.connectors.contract import Bench, ConnectorContract, Fragile, seen, succeeded
 from hypersync.model.objects import Complete, Conflict, Operation, Refused, Unknown
-from tests.ldap_proxy import relaying
 from tests.scim_service import MEDIA, TOKEN, user
 from tests.scimming import connect, scan
+from tests.wires import Wire
 
 ROOT = Path(__file__).parent.parent.parent
 MANY = 40
@@ -101,10 +101,10 @@ def bench(server: Django) -> Bench:
 
     @contextmanager
     def fragile() -> Iterator[Fragile]:
-        with relaying(server.port) as proxy:
-            address = proxy.url.replace("ldap:", "http:") + "/scim/v2"
+        with Wire(server.port) as wire:
+            address = f"http://127.0.0.1:{wire.port}/scim/v2"
             way = connect(address, page_size=2, patch="entra")
-            yield Fragile(connector=way, cut=proxy.close)
+            yield Fragile(connector=way, cut=wire.cut)
 
     return Bench(
         connector=connector,

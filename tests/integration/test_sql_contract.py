@@ -7,8 +7,8 @@ import pytest
 
 from hypersync.connectors.contract import Bench, ConnectorContract, Fragile
 from hypersync.connectors.sql_database.connector import SqlConnector
-from tests.cutting import CuttableWire
 from tests.sql import STRANGER, Sql
+from tests.wires import Wire
 
 PEOPLE = """CREATE TABLE people (
     uid VARCHAR(100) PRIMARY KEY,
@@ -120,5 +120,5 @@ def by_a_stranger(database: Sql) -> SqlConnector:
 def fragile(database: Sql) -> Iterator[Fragile]:
     """Reach the database by a wire that can be cut; the rows take many answers."""
     database.run(f"INSERT INTO people (uid, title) {MANY[database.backend]}")
-    with CuttableWire(database.port) as wire:
+    with Wire(database.port) as wire:
         yield Fragile(connector=database.connect(TYPES, url=database.by(wire.port)), cut=wire.cut)

@@ -27,8 +27,8 @@ from hypersync.model.objects import (
     Succeeded,
     Unknown,
 )
-from tests.cutting import CuttableWire
 from tests.sql import Sql, scan
+from tests.wires import LastWordsWire, Wire
 
 SERIAL = {
     "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
@@ -472,7 +472,7 @@ def test_a_wire_that_breaks_leaves_known_what_can_be_known(
         change(plain, {"loud": "x"}, before={}, anchor="2"),
         change(plain, {"title": "Boss"}, before={"title": "Clerk"}),
     ]
-    with CuttableWire(users.port, last_words, is_heard=is_heard) as wire:
+    with LastWordsWire(users.port, last_words, is_heard=is_heard) as wire:
         outcomes = apply(connect(users, url=users.by(wire.port)), *changes)
     assert [type(each) for each in outcomes] == expected
     assert users.rows("SELECT title FROM users WHERE id = 1") == [(title,)]
@@ -492,7 +492,7 @@ def gone_when_opened(users: Sql) -> Iterator[tuple[SqlConnector, SqlSession]]:
             copy.unlink()
             yield connector, session
     else:
-        with CuttableWire(users.port) as wire:
+        with Wire(users.port) as wire:
             connector = connect(users, url=users.by(wire.port))
             with connector.open() as session:
                 wire.cut()
@@ -545,7 +545,7 @@ def guest(users: Sql, login: str) -> Iterator[Callable[[], None]]:
 def test_a_lost_create_is_found_again(users: Sql):
     if users.backend == "sqlite":
         return  # a file has no wire
-    with CuttableWire(users.port, (b"newcomer", b"COMMIT")) as wire:
+    with LastWordsWire(users.port, (b"newcomer", b"COMMIT")) as wire:
         lost = create(connect(users, url=users.by(wire.port)), login="newcomer")
     assert isinstance(lost, Unknown)
     assert isinstance(create(connect(users), login="newcomer"), Succeeded)
