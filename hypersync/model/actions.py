@@ -106,6 +106,7 @@ class Action:
     approved_until: datetime | None = None
     released_by: RunId | None = None
     error: str | None = None
+    is_suspect: bool = False
     waits: str | None = None
     once: Attributes = field(default_factory=dict)
     undoes: ActionId | None = None

@@ -40,8 +40,7 @@ from hypersync.pipeline.outcomes import (
     Execution,
     Recorder,
     is_break,
-    is_suspect,
-    keep_suspect,
+    noted_of,
 )
 from hypersync.pipeline.silos import Silos
 from hypersync.ports.progress import NoProgress, Progress
@@ -228,7 +227,7 @@ class _Worker:
         Of several in a row only the first is, and none in a try.
         """
         had_broken = self._has_broken
-        is_alone = len(batch) == 1 and is_suspect(batch[0])
+        is_alone = len(batch) == 1 and batch[0].is_suspect
         self._has_broken = is_alone and any(map(is_break, came))
         return self._has_broken and not had_broken and not self._circuit.is_trying
 
@@ -270,7 +269,7 @@ class _Worker:
                 unit.actions.retry(
                     action.id,
                     now + RETRY_UNREACHABLE,
-                    keep_suspect(action, error.message),
+                    noted_of(action, error.message),
                     worker=self._terms.worker,
                     is_begun=False,
                 )

@@ -10,7 +10,7 @@ them take most of a day. That its silo was not reached is no attempt, and makes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hypersync.errors import SiloError
@@ -32,7 +32,6 @@ from hypersync.pipeline.apply import write_back
 from hypersync.pipeline.passwords import without_passwords
 from hypersync.pipeline.silos import Silos
 from hypersync.ports.store import UnitOfWork
-from hypersync.ports.store.actions import BY_ITSELF
 from hypersync.ports.store.events import Event
 
 MOST_ATTEMPTS = 10
@@ -40,6 +39,7 @@ BACK_OFF = timedelta(minutes=10)
 TYPE_GONE = "its object type is no longer in the configuration"
 
 _PATIENCE = CircuitTerms()
+_BY_ITSELF = "tried by itself next, because its answer was lost: "
 _UNREAD = (
     "given up after {attempts} attempts, because its answer was lost and {text}; it may have been "
     "done or not, so look at it in the silo. The next sync plans it anew if its rule still wants "
@@ -47,14 +47,9 @@ _UNREAD = (
 )
 
 
-def is_suspect(action: Action) -> bool:
-    """Tell whether the last try of an action ended with a connection, or a process, that broke."""
-    return (action.error or "").startswith(BY_ITSELF)
-
-
-def keep_suspect(action: Action, reason: str) -> str:
-    """Return what is noted of an action whose try said nothing of it: a suspect stays one."""
-    return f"{BY_ITSELF}{reason}" if is_suspect(action) else reason
+def noted_of(action: Action, reason: str) -> str:
+    """Return what people read of an action that was not begun, or was asked to wait."""
+    return _BY_ITSELF + reason if action.is_suspect else reason
 
 
 def is_put_off(action: Action, now: datetime) -> bool:
@@ -108,7 +103,7 @@ class Recorder:
             case RetryAfter(span, reason, is_suspect=True):
                 self.not_done(unit, action, reason, now, span)
             case RetryAfter(span, reason, is_lost) if is_lost or action.attempts < MOST_ATTEMPTS:
-                why = keep_suspect(action, reason or "the silo asked to wait")
+                why = noted_of(action, reason or "the silo asked to wait")
                 self._retry(unit, action, now, span, why, is_begun=not is_lost)
             case RetryAfter(_, reason):
                 text = f"given up after {action.attempts} attempts: {reason}"
@@ -140,7 +135,8 @@ class Recorder:
             pause = _PATIENCE.pause_of(action.attempts - 1)
             left = pause if action.started_at is None else action.started_at + pause - now
             span = max(span, min(left, pause))
-        self._retry(unit, action, now, span, f"{BY_ITSELF}{reason}", recheck=recheck)
+        suspect = replace(action, is_suspect=True)
+        self._retry(unit, suspect, now, span, noted_of(suspect, reason), recheck=recheck)
         return True
 
     def unread(self, unit: UnitOfWork, action: Action, reason: str, now: datetime) -> None:
@@ -176,6 +172,7 @@ class Recorder:
             worker=self._mine,
             is_begun=is_begun,
             recheck=recheck,
+            is_suspect=action.is_suspect,
         )
         if span or not recheck:
             text = f"waits until {now + span:%H:%M:%S} UTC: {reason}"

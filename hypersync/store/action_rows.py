@@ -44,6 +44,7 @@ _SAME = (
     "approved_until",
     "released_by",
     "error",
+    "is_suspect",
     "undoes",
     "kind",
 )

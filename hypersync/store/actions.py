@@ -7,12 +7,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from hypersync.model.actions import OPEN_STATES, Action, ActionState, Reason
 from hypersync.model.ids import ActionId, ObjectId, RunId
 from hypersync.model.objects import Operation
-from hypersync.ports.store.actions import BY_ITSELF, Proposal, Suspension
+from hypersync.ports.store.actions import Proposal, Suspension
 from hypersync.store import aftermath, tables, undo_holds
 from hypersync.store.action_reads import ActionReads, is_valid
 from hypersync.store.action_rows import action_of, proposed_row
@@ -214,11 +214,9 @@ class Actions(ActionReads):
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
         Only what this worker, a run, queued, released or confirmed itself: the condition of all
-        others is looked at again first. Either no suspects (`BY_ITSELF`), or nothing but suspects,
-        of which those come first that were tried least.
+        others is looked at again first. Either no suspects, or nothing but suspects, of which those
+        come first that were tried least.
         """
-        error = _ACTION.c.error
-        is_suspect = and_(error.is_not(None), error.startswith(BY_ITSELF, autoescape=True))
         order = (_ACTION.c.attempts, _ACTION.c.retry_at) if suspects else ()
         due = (
             select(_ACTION.c.seq)
@@ -228,7 +226,7 @@ class Actions(ActionReads):
                 _ACTION.c.operation.in_(operations),
                 _ACTION.c.worker == worker,
                 or_(_ACTION.c.retry_at.is_(None), _ACTION.c.retry_at <= now),
-                is_suspect if suspects else ~is_suspect,
+                _ACTION.c.is_suspect.is_(suspects),
             )
             .order_by(*order, _ACTION.c.seq)
             .limit(limit)
@@ -280,16 +278,19 @@ class Actions(ActionReads):
         worker: str | None = None,
         recheck: bool = False,
         is_begun: bool = True,
+        is_suspect: bool = False,
     ) -> None:
         """Put an executing action back into the queue until ``at``.
 
         With ``worker`` only one that this worker took. With ``recheck`` it starts only after
         `confirm`: its condition is looked at again. When it was let through stays what it is. One
-        that was not even begun has one attempt less.
+        that was not even begun has one attempt less. One that is a suspect stays one.
         """
         values: dict[str, object] = {"worker": None} if recheck else {}
         if not is_begun:
             values["attempts"] = _ACTION.c.attempts - 1
+        if is_suspect:
+            values["is_suspect"] = True
         self._guarded(
             [action],
             (ActionState.EXECUTING, ActionState.UNKNOWN),

@@ -362,6 +362,20 @@ def test_what_is_put_back_to_be_rechecked_starts_once_confirmed_and_keeps_its_ti
     assert (again.queued_at, again.started_at) == (NOW, later)
 
 
+def test_a_claim_takes_suspects_only_when_asked_and_one_stays_a_suspect(store):
+    queued(store, "a", "b")
+    with store.begin() as unit:
+        claim(unit)
+        unit.actions.retry("a", NOW, "broke off", is_suspect=True)
+        unit.actions.retry("b", NOW, "busy")
+        assert [(a.id, a.is_suspect) for a in claim(unit)] == [("b", False)]
+        unit.actions.retry("b", NOW, "busy")
+        for _ in range(2):
+            assert [(a.id, a.is_suspect) for a in claim(unit, suspects=True)] == [("a", True)]
+            unit.actions.retry("a", NOW, "not reached")
+        assert [a.id for a in claim(unit)] == ["b"]
+
+
 def test_what_others_were_executing_is_unknown_when_their_process_is_gone(store):
     queued(store, "a")
     with store.begin() as unit:

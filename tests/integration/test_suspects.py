@@ -14,10 +14,12 @@ import pytest
 from hypersync.errors import FenceLost
 from hypersync.model.actions import ActionState
 from hypersync.model.objects import Change, Outcome, RetryAfter
+from hypersync.store.schema import downgrade, upgrade
 from tests.circuits import MANY, Watched, watched_actions
 from tests.circuits import PEOPLE as ASKED
 from tests.integration.test_circuit_tries import hook
 from tests.integration.test_poisoned_writes import POISON, poisoned_world
+from tests.postgresql import both_databases
 
 Apply = Callable[[Sequence[Change]], list[Outcome]]
 
@@ -130,3 +132,15 @@ def test_a_suspect_that_is_asked_to_wait_stays_one(tmp_path: Path):
     world.close()
     assert sizes == [1] * len(sizes)
     assert len(sizes) > 6
+
+
+@both_databases
+def test_suspects_of_a_store_from_before_they_were_marked_stay_suspects(world: Watched):
+    retitle(world, poison=0)
+    hook(world, apply=break_off)
+    world.sync()
+    engine = world.app.store.engine
+    downgrade(engine, "0008")
+    upgrade(engine)
+    suspects = [each for each in watched_actions(world) if each.is_suspect]
+    assert [(each.after or {})["title"] for each in suspects] == [POISON]

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from hypersync.model.actions import Action, ActionState, OnExpiry, Reason
 from hypersync.model.ids import ActionId, IdentityId, ObjectId, RequestId, RunId
 from hypersync.model.objects import Attributes, Operation
-
-BY_ITSELF: Final = "tried by itself next, because its answer was lost: "
-"""How the errors of suspects begin, which is how they are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,8 +255,8 @@ class Actions(Protocol):
         """Take queued actions of a silo that are due as executing, in the order of the plan.
 
         Only what this worker, a run, queued, released or confirmed itself: the condition of all
-        others is looked at again first. Either no suspects (`BY_ITSELF`), or nothing but suspects,
-        of which those come first that were tried least.
+        others is looked at again first. Either no suspects, or nothing but suspects, of which those
+        come first that were tried least.
         """
 
     def unknown(self, silo: str) -> Sequence[Action]:
@@ -293,12 +290,13 @@ class Actions(Protocol):
         worker: str | None = None,
         recheck: bool = False,
         is_begun: bool = True,
+        is_suspect: bool = False,
     ) -> None:
         """Put an executing action back into the queue until ``at``.
 
         With ``worker`` only one that this worker took. With ``recheck`` it starts only after
         `confirm`: its condition is looked at again. When it was let through stays what it is. One
-        that was not even begun has one attempt less.
+        that was not even begun has one attempt less. One that is a suspect stays one.
         """
 
     def leave_unknown(self, action: ActionId, at: datetime, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, Table, Text, false, text
 
 from hypersync.model.actions import OPEN_STATES, ActionState, OnExpiry
 from hypersync.model.objects import Operation
@@ -56,6 +56,8 @@ action = Table(
     Column("started_at", UtcTime),
     Column("finished_at", UtcTime),
     Column("error", Text),
+    # the connection broke on it
+    Column("is_suspect", Boolean, nullable=False, default=False, server_default=false()),
     Column("waits", Text),  # why the last committing run left an open action as it was
     Index("uq_action_id", "id", unique=True),
     Index(
