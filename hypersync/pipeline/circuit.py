@@ -122,7 +122,10 @@ class Circuit:
         return False
 
     def judge(self, unit: UnitOfWork, outcomes: Sequence[Outcome], now: datetime) -> None:
-        """Tell from what became of changes whether the silo was reached; none: it was not asked."""
+        """Tell from what became of changes whether the silo was reached; none: it was not asked.
+
+        One that asks to wait at one of them was reached; what it was not asked after that is lost.
+        """
         unclear = [each for each in outcomes if isinstance(each, RetryAfter | Unknown)]
         lost = [each for each in unclear if each.is_lost]
         waits = [each for each in unclear if isinstance(each, RetryAfter) and not each.is_lost]
@@ -130,7 +133,7 @@ class Circuit:
             self._give_back(unit, now)
         elif len(outcomes) > len(lost) + len(waits):
             self.answered(unit, now)
-        elif lost:
+        elif not waits:
             self._count(unit, lost[0].reason, now)
         else:
             self._was_let_in(unit, now)

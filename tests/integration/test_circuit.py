@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -127,6 +128,15 @@ def test_a_silo_that_breaks_off_whenever_it_is_read_back_is_paused(watched):
     before = watched.door.opened
     watched.try_to_write(2)
     assert watched.door.opened == before
+
+
+def test_a_silo_that_asks_to_wait_at_the_first_of_a_batch_does_not_fail(watched):
+    watched.retitle("new")
+    waits = RetryAfter(timedelta(seconds=5), "429")
+    watched.dir.faults.outcomes.extend([waits, *[replace(waits, is_lost=True)] * 5])
+    watched.try_to_write(1)
+    assert watched.state.failures == 0
+    assert sorted(each.attempts for each in watched_actions(watched)) == [0, 0, 0, 0, 0, 1]
 
 
 class NeverBegun:

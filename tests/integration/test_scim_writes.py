@@ -583,6 +583,7 @@ def test_a_service_that_wants_to_be_left_alone_is(scim: ScimServer, status: int)
     ]
     outcomes = apply(connector, *changes)
     assert [type(each) for each in outcomes] == [RetryAfter, RetryAfter]
+    assert [each.is_lost for each in outcomes] == [status == 503, True]  # no attempt of the second
     assert len(sent(scim, "PATCH")) == 1
 
 

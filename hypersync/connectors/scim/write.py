@@ -118,7 +118,7 @@ class Writer:
             text = f"the service went away before this was tried: {error}"
             is_lost = not isinstance(error, SiloBusy | Elsewhere | ScanFailed)
             later = RetryAfter(_LATER, text, is_lost=is_lost)
-            self._stop = replace(later, is_lost=is_lost or self._has_answered)
+            self._stop = replace(later, is_lost=True)
             return replace(later, is_suspect=isinstance(error, Lost))
         except (ValueError, SiloRefused) as error:
             return Refused(str(error))
@@ -327,8 +327,8 @@ class Writer:
         outcome = meaning(answer, change)
         if answer.status == UNAVAILABLE and isinstance(outcome, RetryAfter):
             return self._not_available(outcome, change, place, is_read=False)
-        if isinstance(outcome, RetryAfter):  # what was not tried is no attempt; if nothing was
-            self._stop = replace(outcome, is_lost=self._has_answered)  # done, it is no failure
+        if isinstance(outcome, RetryAfter):  # what was not tried is no attempt
+            self._stop = replace(outcome, is_lost=True)
         if outcome == Conflict(MEANWHILE) and change.anchor is not None:
             return Conflict(MEANWHILE, self._service.object(place, change.anchor))
         return outcome
