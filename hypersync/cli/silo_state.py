@@ -23,13 +23,15 @@ def check_known(app: App, name: str) -> None:
 def pause_state(app: App, name: str) -> dict[str, object]:
     """Return whether a silo is paused and why, as ``--json`` prints it."""
     with app.store.snapshot() as unit:
-        reasons = unit.silos.reasons()
+        reasons, by_people = unit.silos.reasons(), unit.silos.by_people()
         circuit = unit.silos.circuit(name)
+    is_open = circuit.is_open
     return {
         "silo": name,
         "paused": name in reasons,
+        "paused_by": ["people"] * (name in by_people) + ["engine"] * is_open,
         "reason": reasons.get(name) or None,
-        "circuit": _circuit(circuit) if circuit.is_open else None,
+        "circuit": _circuit(circuit) if is_open else None,
     }
 
 
@@ -48,6 +50,6 @@ def pause_text(state: Mapping[str, object]) -> str:
     if not state["paused"]:
         return f"{state['silo']} is not paused"
     reason = str(state["reason"] or "")
-    if reason.startswith("paused "):  # the engine says the whole of it
+    if state["paused_by"] == ["engine"]:  # which says the whole of it
         return f"{state['silo']} is {reason}"
     return f"{state['silo']} is paused{f': {reason}' if reason else ''}"

@@ -72,10 +72,10 @@ def notices(
 
 def _paused(unit: UnitOfWork) -> Iterator[Notice]:
     """Yield which silos are paused: by people nothing is written, by the engine nothing read."""
-    reasons, circuits = unit.silos.reasons(), unit.silos.circuits()
+    reasons, by_people = unit.silos.reasons(), unit.silos.by_people()
     for silo in sorted(unit.silos.paused()):
         why = reasons.get(silo, "")
-        if silo in circuits and why == circuits[silo].sentence:
+        if silo not in by_people:
             text = f"The silo {silo} is {why}; until then nothing is read from it or written to it"
         else:
             text = f"The silo {silo} is paused; nothing is written to it{why and f': {why}'}"

@@ -31,17 +31,18 @@ class Silos:
             for name, state in self.circuits().items()
             if state.is_open and (now is None or not state.is_due(now))
         }
-        return frozenset({*self._by_people(), *engine})
+        return frozenset({*self.by_people(), *engine})
 
     def reasons(self) -> Mapping[str, str]:
         """Return why silos are paused, by name."""
-        reasons = self._by_people()
+        reasons = {**self.by_people()}
         for name, state in self.circuits().items():
             if state.is_open:
                 reasons[name] = "; ".join(filter(None, (reasons.get(name), state.sentence)))
         return reasons
 
-    def _by_people(self) -> dict[str, str]:
+    def by_people(self) -> Mapping[str, str]:
+        """Return the silos that people paused, and why if they said it."""
         rows = read(self._connection, "SELECT name, paused_reason FROM silo WHERE paused")
         return {name: reason or "" for name, reason in rows}
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from hypersync.cli.silo_state import pause_state
+from hypersync.cli.silo_state import pause_state, pause_text
 from hypersync.errors import NothingWritten, SiloPaused, SiloRefused, SiloUnreachable
 from hypersync.insight.dashboard import silos_now
 from hypersync.insight.notices import notices
@@ -396,8 +396,24 @@ def test_it_is_said_since_when_and_why_everywhere(opened):
         ]
     assert now.is_paused
     assert now.paused_because.startswith(since)
-    assert any(since in each for each in told)
+    assert any(each.startswith(f"The silo dir is {since}") for each in told)
     json.dumps({**state, "circuit": None})
+    assert pause_text(state).startswith(f"dir is {since}")
+
+
+def test_who_pauses_what_the_engine_paused_is_told_beside_it(opened):
+    with opened.app.store.begin() as unit:
+        unit.silos.pause("dir", "paused for the audit")
+        (told,) = [
+            each.text
+            for each in notices(unit, opened.app.engine, opened.clock.now(), has_sign_in=True)
+            if "paused" in each.text
+        ]
+    state = pause_state(opened.app, "dir")
+    assert state["paused_by"] == ["people", "engine"]
+    both = "paused: paused for the audit; paused by the engine since"
+    assert pause_text(state).startswith(f"dir is {both}")
+    assert both in told.replace("; nothing is written to it", "")
 
 
 def test_a_scan_in_the_pause_says_what_to_do(opened):

@@ -50,12 +50,18 @@ def accounts(project) -> dict:
 
 def test_nothing_is_written_to_a_paused_silo_until_it_is_resumed(project, capsys):
     before = accounts(project)
-    paused = {"silo": SILO, "paused": True, "reason": "we look into it", "circuit": None}
+    paused = {
+        "silo": SILO,
+        "paused": True,
+        "paused_by": ["people"],
+        "reason": "we look into it",
+        "circuit": None,
+    }
     assert call(capsys, "silo", "pause", SILO, "--reason", "we look into it") == (0, paused)
     assert call(capsys, "sync", "--scan", "--commit")[1]["counts"]["succeeded"] == 0
     assert accounts(project) == before
 
-    resumed = {"silo": SILO, "paused": False, "reason": None, "circuit": None}
+    resumed = {"silo": SILO, "paused": False, "paused_by": [], "reason": None, "circuit": None}
     assert call(capsys, "silo", "resume", SILO) == (0, resumed)
     assert call(capsys, "sync", "--full", "--commit")[0] == 0
     assert accounts(project) != before

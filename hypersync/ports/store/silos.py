@@ -15,6 +15,9 @@ class Silos(Protocol):
     def paused(self, now: datetime | None = None) -> frozenset[str]:
         """Return the names of the paused silos; with a time, without those to be tried then."""
 
+    def by_people(self) -> Mapping[str, str]:
+        """Return the silos that people paused, and why if they said it."""
+
     def reasons(self) -> Mapping[str, str]:
         """Return why silos are paused, by name."""
 
