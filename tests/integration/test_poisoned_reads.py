@@ -14,14 +14,16 @@ from werkzeug import Request, Response
 from hypersync.model.objects import Operation, Succeeded
 from tests.integration.test_circuit_servers import PEOPLE_THERE, SQL
 from tests.integration.test_poisoned_writes import (
+    GIVEN_UP,
     GRAPH,
     POISONED,
     SCIM,
     Poisoned,
-    check_that_one_is_given_up,
-    check_the_end,
+    end_of,
+    poisoned_end,
     scim_people,
     scim_titles,
+    sql_titles,
 )
 from tests.integration.test_scim_writes import apply, change, title
 from tests.scim_service import ScimServer, problem
@@ -63,7 +65,7 @@ def crm(postgresql_server) -> Sql:
 def test_a_row_that_ends_the_connection_when_it_is_read_back_is_given_up(tmp_path: Path, crm: Sql):
     target = SQL.format(url=crm.url.replace("+psycopg", ""))
     project = Poisoned(tmp_path / "project", target, "number")
-    check_that_one_is_given_up(project, lambda: dict(crm.rows("SELECT number, title FROM base")))
+    assert poisoned_end(project, lambda: sql_titles(crm, "base")) == GIVEN_UP
     project.close()
 
 
@@ -92,7 +94,7 @@ def test_an_object_that_graph_cannot_be_asked_for_is_given_up(tmp_path: Path, gr
     ids = graph_people(graph)
     with PoisonedWire(graph.port, ids[f"E{POISONED}"].encode()) as way:
         project = graph_project(tmp_path, way.port)
-        check_that_one_is_given_up(project, lambda: graph_titles(graph))
+        assert poisoned_end(project, lambda: graph_titles(graph)) == GIVEN_UP
         project.close()
 
 
@@ -107,7 +109,7 @@ def test_an_object_for_which_graph_is_never_available_is_given_up(
         "fail", times=None, status=503, retry_after="1", method=method, path=anchor, requests=False
     )
     project.poison(POISONED)
-    check_the_end(project, project.sync().id, lambda: graph_titles(graph))
+    assert end_of(project, project.sync().id, lambda: graph_titles(graph)) == GIVEN_UP
     project.close()
 
 
@@ -151,7 +153,7 @@ def test_a_resource_for_which_a_service_is_never_available_is_given_up(
 
     scim.instead = instead
     project.poison(POISONED)
-    check_the_end(project, project.sync().id, lambda: scim_titles(scim))
+    assert end_of(project, project.sync().id, lambda: scim_titles(scim)) == GIVEN_UP
     project.close()
 
 
