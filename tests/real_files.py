@@ -63,8 +63,9 @@ def in_ldif(folder: Path) -> Place:
     def save(name: str, entry: str | None, anchor: str = "") -> None:
         entries.pop(name, None)
         if entry is not None:
-            entries[name] = f"{entry.rstrip()}\nobjectClass: person\nentryUUID: {anchor or name}\n"
-        (folder / "all.ldif").write_text("\n".join(entries.values()))
+            own = f"objectClass: person\nentryUUID: {anchor or name}"
+            entries[name] = f"{entry.rstrip()}\n{own}\n\n"
+        (folder / "all.ldif").write_text("".join(entries.values()))
 
     def add(name: str, number: str) -> str:
         save(name, slapd.person(name, employeeNumber=number))

@@ -46,6 +46,7 @@ mail: a@example.org
 dn: cn=printer,ou=things,dc=example,dc=org
 objectClass: device
 entryUUID: u-3
+
 """
 
 
@@ -181,7 +182,7 @@ def test_an_entry_that_cannot_be_read_is_invalid_and_hides_no_other(
 
 
 def test_an_entry_that_does_not_begin_with_a_dn_or_has_no_anchor_is_invalid(tmp_path: Path):
-    text = "cn: ann\n\ndn:: /w==\n\ndn: cn=x\nobjectClass: person\n\ndn: cn=y\n"
+    text = "cn: ann\n\ndn:: /w==\n\ndn: cn=x\nobjectClass: person\n\ndn: cn=y\n\n"
     assert invalid(scanned(tmp_path, text)) == [
         (None, "people.ldif, line 1", "line 1: an entry begins with 'dn:'"),
         (None, "people.ldif, line 3", "line 3: the DN is not UTF-8"),
@@ -212,7 +213,7 @@ def test_anchors_that_stand_twice_are_invalid(tmp_path: Path):
     ("text", "why"),
     [
         ("", "people.ldif is empty"),
-        (PEOPLE[:-1], "people.ldif ends in the middle of a line; it is not complete"),
+        (PEOPLE[:-2], "people.ldif ends in the middle of a line; it is not complete"),
         ("version: 2\n", "people.ldif, line 1: LDIF has the version 1 only"),
         (
             "dn: cn=x\nchangetype: modify\nreplace: cn\ncn: y\n-\n",
@@ -220,7 +221,7 @@ def test_anchors_that_stand_twice_are_invalid(tmp_path: Path):
             "export the entries themselves",
         ),
         ("dn: cn=x\ncontrol: 1.2.3\n", "people.ldif, line 2: these are changes ('control:')"),
-        (PEOPLE + "\n# numEntries: 4\n", "says that it has 4 entries and has 3; it is not"),
+        (PEOPLE + "# numEntries: 4\n", "says that it has 4 entries and has 3; it is not"),
     ],
 )
 def test_a_file_that_is_not_whole_fails_the_scan(tmp_path: Path, text: str, why: str):
@@ -230,6 +231,60 @@ def test_a_file_that_is_not_whole_fails_the_scan(tmp_path: Path, text: str, why:
     with connect(tmp_path).open() as session:
         found = [each.message for each in session.check()]
     assert found == ([] if "numEntries" in text else [caught.value.message])
+
+
+TEAM = "".join(
+    (
+        entry("first", "member: cn=p0"),
+        "dn: cn=team,dc=example,dc=org\nobjectClass: person\nentryUUID: team\n",
+        *(f"member: cn=p{number},ou=people,\n dc=example\n" for number in range(20)),
+    )
+)
+UNENDED = (
+    "the last entry begins here and no empty line follows it, so its end may be missing; "
+    "append an empty line if the file is whole"
+)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("options", [{}, {"base": "ou=elsewhere"}, {"anchor": "dn"}])
+def test_a_file_that_is_cut_at_any_line_of_its_last_entry_is_not_believed(
+    tmp_path: Path, options: dict[str, Any], end: str
+):
+    lines = TEAM.splitlines()
+    for left in range(6, len(lines) + 1):
+        path = write(tmp_path, end.join([*lines[:left], ""]))
+        connector = connect(tmp_path, **options)
+        with pytest.raises(ScanFailed) as caught:
+            scan(connector)
+        assert caught.value.message == f"people.ldif, line 6: {UNENDED}"
+        with connector.open() as session:
+            assert [each.message for each in session.check()] == [caught.value.message]
+            with pytest.raises(ScanFailed):
+                session.read(connector.streams()[0][0], "first")
+    path.write_bytes(path.read_bytes() + end.encode())
+    scan(connector)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (entry("ann")[:-1] + "# numEntries: 1\n", 1),
+        (entry("ann")[:-1] + "# somebody\n", 1),
+        (entry("ann")[:-1] + " \n", 1),
+        (entry("ann") + "dn: cn=bob\n-\n", 5),
+        ("version: 1\n" + entry("ann")[:-1], 2),
+        ("version: 1\n", 1),
+    ],
+)
+def test_only_an_empty_line_ends_an_entry(tmp_path: Path, text: str, line: int):
+    with pytest.raises(ScanFailed, match=rf"people\.ldif, line {line}: the last entry begins here"):
+        scanned(tmp_path, text)
+
+
+def test_of_a_file_that_is_cut_between_entries_the_entries_are_told(tmp_path: Path):
+    text = entry("ann") + "# bob, example.org\n"
+    assert [e.anchor for e in scanned(tmp_path, text) if isinstance(e, Seen)] == ["ann"]
 
 
 @pytest.mark.parametrize("now", [b"", b"dn: cn=x\n"])

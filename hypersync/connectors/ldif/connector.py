@@ -1,9 +1,10 @@
 """Reads LDIF files (RFC 2849), the exports of directories; they are never written.
 
 A type is the entries of one file below a base, of an object class. Every scan is full. A file is
-believed only when it is whole: it did not change while it was read, ends with a line end, holds
-entries and not changes, and has as many of them as it says, if it does (``# numEntries:``, which
-``ldapsearch -L`` writes). An entry that cannot be read is invalid, not absent.
+believed only when it is whole: it did not change while it was read, ends with a line end and its
+last entry with an empty line, holds entries and not changes, and has as many of them as it says, if
+it does (``# numEntries:``, which ``ldapsearch -L`` writes). What cannot be read is invalid, not
+absent.
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ class LdifSession:
                 event = entries.event(record)
                 if event is not None:
                     yield event
+        _check_ended(path, reader)
         if reader.announced not in (None, count):
             raise ScanFailed(
                 f"{path.name} says that it has {reader.announced} entries and has {count}; "
@@ -161,6 +163,7 @@ class LdifSession:
         entries, reader = Entries(self._shape(kind)), Reader()
         with unchanging(path) as (file, _), _said_of(path):
             records = list(islice(reader.read(file), _LOOKED_AT))
+        _check_ended(path, reader)
         if records and all(isinstance(each, Broken) for each in records):
             return [f"{path.name}: {records[0].why}"]  # type: ignore[union-attr] # all are broken
         events = [entries.event(each) for each in records]
@@ -190,6 +193,14 @@ def _options(kind: ObjectType) -> LdifTypeOptions:
     if not isinstance(kind.options, LdifTypeOptions):
         raise TypeError(f"{kind.name} is no type of an ldif silo")
     return kind.options
+
+
+def _check_ended(path: Path, reader: Reader) -> None:
+    if reader.unended is not None:
+        raise ScanFailed(
+            f"{path.name}, line {reader.unended}: the last entry begins here and no empty line "
+            "follows it, so its end may be missing; append an empty line if the file is whole"
+        )
 
 
 @contextmanager

@@ -4,6 +4,8 @@ Only content is read, and change records that add. Values that stand elsewhere (
 never fetched. Two things go beyond the RFC, as all tools do: text may be UTF-8 without base64, and
 space after the colon may be missing. A record that cannot be read is told with its first line and
 does not hide the others; a file that holds changes, or is of another version, is no source at all.
+A record is over at an empty line. One that is over at the end of the file alone may have lost lines
+there, each of them a value, so it is not returned.
 """
 
 from __future__ import annotations
@@ -52,9 +54,14 @@ class _Wrong(Exception):
 
 @dataclass(slots=True)
 class Reader:
-    """Reads records; afterwards ``announced`` is how many the file says it has, if it does."""
+    """Reads records, and tells what it learned of the file once all of them are read.
+
+    ``announced`` is how many records the file says it has, if it does. ``unended`` is where a last
+    record begins that no empty line follows: it was not returned, for it may be cut off.
+    """
 
     announced: int | None = None
+    unended: int | None = None
     _is_first: bool = field(default=True)
 
     def read(self, lines: Iterable[bytes]) -> Iterator[Record | Broken]:
@@ -67,7 +74,7 @@ class Reader:
                 yield from self._record(record)
                 record = []
         if record:
-            yield from self._record(record)
+            self.unended = next((each.line for each in self._record(record)), record[0].number)
 
     def _unfolded(self, lines: Iterable[bytes]) -> Iterator[_Line]:
         """Put folded lines together and leave comments out; an empty line stays."""
