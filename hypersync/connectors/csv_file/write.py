@@ -9,15 +9,13 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, Self
 
 from hypersync.connectors.changes import is_missing, settled, sorted_values, written
 from hypersync.connectors.csv_file.lock import locked
+from hypersync.connectors.csv_file.replacing import beside, keep_rights, sync_folder
 from hypersync.connectors.csv_file.table import Columns, Format, Row, opened, read_header
 from hypersync.connectors.files import Stamp
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
@@ -36,6 +34,7 @@ from hypersync.model.objects import (
 
 _SOON = timedelta(seconds=1)
 _LINE_END = "\r\n"
+_MARK = b"\xef\xbb\xbf"
 
 
 def apply_changes(format_: Format, changes: Sequence[Change]) -> list[Outcome]:
@@ -205,46 +204,35 @@ class Table:
         try:
             with path.open("rb") as raw:
                 start = raw.readline()
-            temporary = self._write_beside(path, start)
-            try:
+            with beside(path, self._encoding(start)) as file:
+                self._write(file, start)
                 if Stamp.of(path) != self.stamp:
                     return False
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
-            _sync_folder(path.parent)
+                os.replace(file.name, path)
+            sync_folder(path.parent)
         except OSError as error:
             raise SiloUnreachable(f"{path}: {error.strerror or error}") from error
         return True
 
-    def _write_beside(self, path: Path, start: bytes) -> Path:
-        has_mark = start.startswith(b"\xef\xbb\xbf")
+    def _encoding(self, start: bytes) -> str:
         encoding = self._format.encoding
-        if encoding == "utf-8-sig" and not has_mark:
-            encoding = "utf-8"
-        quoted = start.removeprefix(b"\xef\xbb\xbf").startswith(self._format.quote.encode())
-        with NamedTemporaryFile(
-            "w",
-            encoding=encoding,
-            newline="",
-            dir=path.parent,
-            prefix=f".{path.name}.",
-            delete=False,
-        ) as file:
-            end = "\r\n" if start.endswith(b"\r\n") else "\n"
-            writer = csv.writer(
-                _Lines(file, end),
-                delimiter=self._format.delimiter,
-                quotechar=self._format.quote,
-                quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL,
-                lineterminator=_LINE_END,
-            )
-            writer.writerow(self._columns.header)
-            writer.writerows(row for row in self._rows if row)
-            file.flush()
-            _keep_rights(file.fileno(), path)
-            os.fsync(file.fileno())
-        return Path(file.name)
+        return "utf-8" if encoding == "utf-8-sig" and not start.startswith(_MARK) else encoding
+
+    def _write(self, file: IO[str], start: bytes) -> None:
+        """Write all rows as a file is written that begins with the line ``start``."""
+        quoted = start.removeprefix(_MARK).startswith(self._format.quote.encode())
+        writer = csv.writer(
+            _Lines(file, "\r\n" if start.endswith(b"\r\n") else "\n"),
+            delimiter=self._format.delimiter,
+            quotechar=self._format.quote,
+            quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL,
+            lineterminator=_LINE_END,
+        )
+        writer.writerow(self._columns.header)
+        writer.writerows(row for row in self._rows if row)
+        file.flush()
+        keep_rights(file.fileno(), self._format.path)
+        os.fsync(file.fileno())
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,18 +268,3 @@ def _text(value: Value, mark: str | None) -> str:
             raise ValueError("several values need a separator; name the column in 'multi:'")
         case _:
             raise ValueError("a CSV file holds text only")
-
-
-def _keep_rights(file: int, path: Path) -> None:
-    found = path.stat()
-    os.fchmod(file, found.st_mode & 0o7777)
-    with suppress(PermissionError):
-        os.fchown(file, found.st_uid, found.st_gid)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
