@@ -14,6 +14,7 @@ from hypersync.connectors.csv_file.write import Table
 from hypersync.connectors.settings import SiloSettings, object_types
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
+    Change,
     Complete,
     Invalid,
     Operation,
@@ -434,6 +435,41 @@ def test_a_missing_file_means_later_because_nothing_was_written(tmp_path: Path, 
 )
 def test_what_a_file_cannot_hold_is_refused(bench: Bench, after: dict, reason: str):
     assert bench.apply(bench.update("ann", {}, after)) == Refused(reason)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "title", "letter"),
+    [
+        ("iso8859-1", "Kierownik działu", "ł"),
+        ("cp1252", "Ře", "Ř"),
+        ("utf-8-sig", "cut \ud83d", r"\ud83d"),
+    ],
+)
+def test_a_letter_that_the_encoding_lacks_refuses_that_change_alone(
+    tmp_path: Path, encoding: str, title: str, letter: str
+):
+    path = tmp_path / "users.csv"
+    path.write_text(USERS, encoding=encoding)
+    before = path.read_bytes()
+    options = {"path": "users.csv", "anchor": "uid", "encoding": encoding}
+    connector = connect(tmp_path, user=options)
+    kind = connector.streams()[0][0]
+    changes = [
+        Change(
+            key=anchor,
+            operation=Operation.UPDATE,
+            type=kind,
+            anchor=anchor,
+            before={"title": "Clerk"},
+            after={"title": after},
+        )
+        for anchor, after in (("ann", title), ("bob", "Boss"))
+    ]
+    with connector.open() as session:
+        refused, done = session.apply(changes)
+    assert refused == Refused(f"users.csv is in {encoding}, which has no '{letter}'")
+    assert isinstance(done, Succeeded)
+    assert path.read_bytes() == before.replace(b"bob,Clerk", b"bob,Boss")
 
 
 def test_create_without_an_anchor_is_refused(bench: Bench):

@@ -126,11 +126,14 @@ class Table:
         current = None if stored is None else SiloObject(kind.name, anchor, stored)
         if outcome := settled(change, current):
             return self._shown(kind, outcome)
-        self.is_changed = True
         if change.operation is Operation.DELETE:
+            self.is_changed = True
             self._rows[self._positions.pop(anchor)] = None
             return Succeeded(None)
-        self._put(anchor, written(change, stored or {}))
+        try:
+            self._put(anchor, self._row(anchor, written(change, stored or {})))
+        except ValueError as error:
+            return Refused(str(error))
         return Succeeded(self.object(kind, anchor))
 
     def _shown(self, kind: ObjectType, outcome: Outcome) -> Outcome:
@@ -183,12 +186,22 @@ class Table:
         text = _text(value, None)
         return text if text.strip() else None
 
-    def _put(self, anchor: str, attributes: Attributes) -> None:
+    def _row(self, anchor: str, attributes: Attributes) -> Row:
+        """Return the row of an object; raises ``ValueError`` where the encoding has no letter."""
         row = [""] * self._columns.width
         for name, value in {**attributes, self._format.anchor: anchor}.items():
             mark = self._format.multi.get(name, "")
             text = mark.join(map(str, value)) if isinstance(value, tuple) else str(value)
             row[self._columns.positions[name]] = text
+        try:
+            "".join(row).encode(self._format.encoding)
+        except UnicodeEncodeError as error:
+            what = f"{self._format.name} is in {self._format.encoding}"
+            raise ValueError(f"{what}, which has no {error.object[error.start]!r}") from None
+        return row
+
+    def _put(self, anchor: str, row: Row) -> None:
+        self.is_changed = True
         if anchor in self._positions:
             self._rows[self._positions[anchor]] = row
         else:
