@@ -20,6 +20,7 @@ from hypersync.channels.email import EmailChannel
 from hypersync.channels.vault import CommandVault
 from hypersync.channels.webhook import Webhooks
 from hypersync.config.models import BlackoutConfig, Configuration, SiloConfig
+from hypersync.connectors.settings import TypeOptions
 from hypersync.model.circuit import CircuitTerms
 from hypersync.model.joins import normal_reference
 from hypersync.model.objects import EnabledSpec, ObjectType, Operation
@@ -189,6 +190,11 @@ def _types(configuration: Configuration, types: Mapping[tuple[str, str], ObjectT
         for silo, silo_config in configuration.silos.items()
         for kind, type_config in silo_config.types.items()
     }
+    given = frozenset(
+        key
+        for key, kind in types.items()
+        if isinstance(kind.options, TypeOptions) and kind.options.gives_anchor
+    )
     enabled: dict[tuple[str, str], EnabledSpec | None] = {
         key: kind.enabled for key, kind in types.items()
     }
@@ -197,7 +203,7 @@ def _types(configuration: Configuration, types: Mapping[tuple[str, str], ObjectT
         for name, silo in configuration.silos.items()
         if (user := _bind_user(silo)) is not None
     }
-    return Types(anchors=anchors, enabled=enabled, signs_in=signs_in)
+    return Types(anchors=anchors, given=given, enabled=enabled, signs_in=signs_in)
 
 
 def _bind_user(silo: SiloConfig) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypersync.check.anchors import anchor_mistakes
 from hypersync.check.attributes import attribute_mistakes
 from hypersync.check.contradictions import contradictions
 from hypersync.check.limits import limit_mistakes
@@ -54,6 +55,7 @@ def check(
         rulebook, found_in_rules = examine_rulebook(configuration, schemas=schemas)
         mistakes += found_in_rules
         if all(mistake.level is Level.WARNING for mistake in found_in_rules):
+            mistakes += anchor_mistakes(configuration, rulebook)
             mistakes += attribute_mistakes(configuration, rulebook, live)
             mistakes += contradictions(configuration, rulebook)
             mistakes += password_mistakes(configuration, rulebook)

@@ -40,6 +40,11 @@ class TypeOptions(Located):
     members: Filled | None = None
 
     @property
+    def gives_anchor(self) -> bool:
+        """Whether the silo itself gives new objects their anchor, so that no rule has to set it."""
+        return False
+
+    @property
     def switch(self) -> EnabledSpec | None:
         """How the enabled state is stored, ``None`` when nobody says it.
 

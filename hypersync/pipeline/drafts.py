@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,12 +118,19 @@ class Group:
 class Types:
     """What is known of the object types that rules write, by (silo, type).
 
-    ``signs_in`` gives, by silo, the distinguished name HyperSync signs in with, in normal form.
+    ``anchors`` names the attribute that holds the anchor, where the configuration says it;
+    ``given`` are the types whose silo itself gives new objects theirs. ``signs_in`` gives, by silo,
+    the distinguished name HyperSync signs in with, in normal form.
     """
 
     anchors: Mapping[tuple[str, str], str | None]
+    given: Collection[tuple[str, str]] = ()
     signs_in: Mapping[str, str] = field(default_factory=dict)
     enabled: Mapping[tuple[str, str], EnabledSpec | None]
+
+    def anchor_to_set(self, kind: tuple[str, str]) -> str | None:
+        """Return the attribute by which whoever creates an object says its anchor, if any does."""
+        return None if kind in self.given else self.anchors.get(kind)
 
 
 @dataclass(slots=True)

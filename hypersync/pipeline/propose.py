@@ -111,10 +111,10 @@ class Proposer:
         if missing:
             raise EvaluationError(f"required and missing: {', '.join(missing)}")
         kind = (slot.silo, slot.type)
-        anchor_name = self._types.anchors.get(kind)
-        anchor = None if anchor_name is None else values.get(anchor_name) or once.get(anchor_name)
-        if anchor_name is not None and anchor is None:
-            raise EvaluationError(f"the anchor {anchor_name} is missing; the rule has to set it")
+        name, needed = self._types.anchors.get(kind), self._types.anchor_to_set(kind)
+        anchor = None if name is None else values.get(name) or once.get(name)
+        if needed is not None and anchor is None:
+            raise EvaluationError(f"the anchor {needed} is missing; the rule has to set it")
         return [
             Draft(
                 rule=rule,

@@ -57,6 +57,11 @@ class AdTypeOptions(TypeOptions):
     primary_members: Flag = False
 
     @property
+    def gives_anchor(self) -> bool:
+        """Whether the silo itself gives new objects their anchor: always."""
+        return True
+
+    @property
     def kind(self) -> str:
         """The class that tells what the objects are, in lower case; empty when nothing says it."""
         return self.object_class[-1].lower() if self.object_class else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,20 @@ from hypersync.connectors.directory.options import DirectoryOptions
 from hypersync.connectors.directory.tree import Place
 from hypersync.connectors.settings import TypeOptions
 from hypersync.model.objects import ObjectType
+
+
+_GIVEN: Final = frozenset(
+    {
+        "entryuuid",  # RFC 4530
+        "guid",  # eDirectory
+        "ibm-entryuuid",
+        "ipauniqueid",
+        "nsuniqueid",  # 389 Directory Server and its relatives
+        "objectguid",
+        "orclguid",
+    }
+)
+"""The attributes, in lower case, by which servers tell their entries apart themselves."""
 
 
 class LdapTypeOptions(TypeOptions):
@@ -31,6 +45,11 @@ class LdapTypeOptions(TypeOptions):
     single: tuple[Filled, ...] = ()
     multi: tuple[Filled, ...] = ()
     placeholder: str | None = None
+
+    @property
+    def gives_anchor(self) -> bool:
+        """Whether the server itself gives new entries their anchor."""
+        return self.anchor.lower() in _GIVEN
 
 
 class LdapOptions(DirectoryOptions):

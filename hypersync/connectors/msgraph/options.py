@@ -87,6 +87,11 @@ class MsgraphTypeOptions(TypeOptions):
     key: Filled | None = None
 
     @property
+    def gives_anchor(self) -> bool:
+        """Whether the silo itself gives new objects their anchor: always."""
+        return True
+
+    @property
     def switch(self) -> EnabledSpec | None:
         """How the enabled state is stored: of users Graph itself says it."""
         given = super().switch

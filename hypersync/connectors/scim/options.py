@@ -81,6 +81,11 @@ class ScimTypeOptions(TypeOptions):
     match: tuple[Filled, ...] = ()
     map: Mapping[str, AttributePath] = Field(default_factory=dict)
 
+    @property
+    def gives_anchor(self) -> bool:
+        """Whether the silo itself gives new objects their anchor: always."""
+        return True
+
     @model_validator(mode="after")
     def _check_known(self) -> Self:
         if self.anchor not in (None, "id"):

@@ -86,6 +86,11 @@ class SqlTypeOptions(TypeOptions):
     overlap: Annotated[Filled, AfterValidator(_check_overlap)] | None = None
     key: Filled | None = None
 
+    @property
+    def gives_anchor(self) -> bool:
+        """Whether the database itself gives new rows their anchor: where they have a ``key``."""
+        return self.key is not None
+
     @model_validator(mode="after")
     def _check_source(self) -> Self:
         if self.table is None and self.query is None:

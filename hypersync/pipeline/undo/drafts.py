@@ -37,7 +37,7 @@ class Drafter:
         connector = self.engine.silos.connectors.get(action.silo)
         return Ability(
             kind=kind,
-            anchor=self.engine.types.anchors.get(where),
+            anchor=self.engine.types.anchor_to_set(where),
             recreates=connector is not None and recreates(connector, action.type),
         )
 
