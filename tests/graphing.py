@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hypersync.connectors.msgraph.connector import MsgraphConnector
 from hypersync.connectors.msgraph.options import MsgraphOptions
 from hypersync.connectors.settings import SiloSettings, object_types
+from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
     Attributes,
     Batch,
@@ -21,6 +22,7 @@ from hypersync.model.objects import (
     ObjectType,
     Operation,
     Outcome,
+    Scalar,
     ScanEvent,
     Schema,
     Seen,
@@ -160,6 +162,12 @@ class Renamed:
     def given(self, attributes: Attributes) -> dict[str, Value]:
         return {self.back.get(n, n): self._name(v) for n, v in attributes.items()}
 
+    def lists(self, values: Mapping[str, tuple[Scalar, ...]]) -> dict[str, tuple[Scalar, ...]]:
+        return {
+            self.back.get(n, n): tuple(sorted(self.named.get(str(v), str(v)) for v in each))
+            for n, each in values.items()
+        }
+
     def _id(self, value: Value) -> Value:
         return tuple(self.ids.get(str(v), v) for v in value) if isinstance(value, tuple) else value
 
@@ -195,9 +203,19 @@ class RenamedSession:
             case Seen(kind, anchor, attributes):
                 return Seen(kind, anchor, self.names.given(attributes))
             case Changed():
-                return replace(event, set=self.names.given(event.set))
+                return self._changed(event)
             case _:
                 return event
+
+    def _changed(self, event: Changed) -> Changed:
+        names = self.names
+        return replace(
+            event,
+            set=names.given(event.set),
+            cleared=tuple(names.back.get(each, each) for each in event.cleared),
+            added=names.lists(event.added),
+            removed=names.lists(event.removed),
+        )
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
         return self._object(self.session.read(self.names.kind(object_type), anchor))
@@ -231,5 +249,5 @@ class RenamedSession:
             case _:
                 return outcome
 
-    def check(self):
+    def check(self) -> Sequence[Mistake]:
         return self.session.check()
