@@ -631,6 +631,17 @@ def test_documents_that_are_missing_are_done_without(scim: ScimServer):
     assert described["emails"].multi_valued
 
 
+@pytest.mark.parametrize("document", ["ServiceProviderConfig", "ResourceTypes", "Schemas"])
+def test_a_document_at_which_the_connection_breaks_fails_the_scan(scim: ScimServer, document: str):
+    scim.add_user("ann")
+    connector = connect(scim.url)
+    cursor = cursor_of(scan(connector))
+    scim.instead = lambda r: broken(r) if r.path == f"/v2/{document}" else None
+    for since in (None, cursor):
+        with pytest.raises(ScanFailed, match="the service went away"):
+            scan(connector, since)
+
+
 def test_the_names_of_the_schema_are_those_of_the_scan(scim: ScimServer):
     scim.add_user(
         "ann", name={"givenName": "A"}, emails=[{"value": "a@example.org", "type": "work"}]

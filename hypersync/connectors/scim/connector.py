@@ -139,9 +139,9 @@ class ScimSession:
             raise ValueError("a SCIM stream is one type")
         try:
             scan = Scan(self._service, self._service.place(types[0]))
+            yield from scan.full() if cursor is None else scan.delta(cursor)
         except (Lost, NotSent) as error:
             raise ScanFailed(f"the service went away: {error}") from error
-        yield from scan.full() if cursor is None else scan.delta(cursor)
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:
         """Read one object, whatever the filter says."""
