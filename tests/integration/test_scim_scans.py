@@ -639,7 +639,7 @@ def test_a_document_at_which_the_connection_breaks_fails_the_scan(scim: ScimServ
     scim.instead = lambda r: broken(r) if r.path == f"/v2/{document}" else None
     for since in (None, cursor):
         with pytest.raises(ScanFailed, match="the service went away"):
-            scan(connector, since)
+            scan(connector, cursor=since)
 
 
 def test_the_names_of_the_schema_are_those_of_the_scan(scim: ScimServer):
