@@ -75,7 +75,7 @@ class Draft:
 
     ``seen`` keeps the identity for rules whose throttle or rate is computed from it. ``is_self``
     says that the object, or the member, is the account HyperSync signs in with. ``undoes`` is the
-    action that this one takes back.
+    action that this one takes back, ``group`` what the group of a membership is called.
     """
 
     rule: Rule
@@ -94,6 +94,7 @@ class Draft:
     seen: Identity | None = None
     is_self: bool = False
     undoes: ActionId | None = None
+    group: str = ""
 
     @property
     def key(self) -> str:

@@ -93,10 +93,12 @@ class Proposer:
         if not stays or not self._is_cleanly_false(rule, identity):
             return []
         member = {"member": row[1]}
-        return [
+        drafts = [
             self._membership(rule, identity, group, Operation.REMOVE_MEMBER, member, None)
             for group in stays
         ]
+        _name(drafts, identity)
+        return drafts
 
     # --- one maker per kind --------------------------------------------------------------------
 
@@ -346,6 +348,7 @@ class Proposer:
             after=after,
             target=f"{group.anchor}{MEMBER_SEPARATOR}{member!s}",
             is_self=own is not None and own == self._reference(identity, slot),
+            group=group.name,
         )
 
 

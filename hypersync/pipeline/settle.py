@@ -294,10 +294,24 @@ def _sentence(
     return say(
         _WOULD[draft.operation].message,
         who=rule if run.undoes is None else say("undo of run {run}", run=run.undoes),
-        whom=draft.name if count == 1 else _many(count, draft.type),
+        **_of_what(candidates),
         where=say(" in {silo}", silo=draft.silo) if draft.silo else "",
         why=unless_said(reason, count),
     )
+
+
+def _of_what(candidates: Sequence[Candidate]) -> dict[str, Said | str]:
+    """Return who it is about, and of memberships which groups."""
+    draft, count = candidates[0].draft, len(candidates)
+    if draft.operation not in (Operation.ADD_MEMBER, Operation.REMOVE_MEMBER):
+        return {"whom": draft.name if count == 1 else _many(count, draft.type)}
+    whom = say_many("{count} member", "{count} members", count)
+    groups = {each.draft.object_id: each.draft.group for each in candidates}
+    group = say_many("{count} group", "{count} groups", len(groups))
+    return {
+        "whom": draft.name if count == 1 and draft.name else whom,
+        "group": next(iter(groups.values())) if len(groups) == 1 and draft.group else group,
+    }
 
 
 def _many(count: int, kind: str) -> Said:
@@ -314,7 +328,7 @@ _WOULD = {
     Operation.ENABLE: say("{who} would enable {whom}{where}: {why}"),
     Operation.DISABLE: say("{who} would disable {whom}{where}: {why}"),
     Operation.DELETE: say("{who} would delete {whom}{where}: {why}"),
-    Operation.ADD_MEMBER: say("{who} would add members to {whom}{where}: {why}"),
-    Operation.REMOVE_MEMBER: say("{who} would remove members from {whom}{where}: {why}"),
+    Operation.ADD_MEMBER: say("{who} would add {whom} to {group}{where}: {why}"),
+    Operation.REMOVE_MEMBER: say("{who} would remove {whom} from {group}{where}: {why}"),
     Operation.EVENT: say("{who} would call its webhook for {whom}{where}: {why}"),
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from hypersync.model.objects import Operation
 
 BOOK = """\
@@ -394,6 +396,49 @@ def test_no_group_becomes_empty_unasked(world):
     run = world.run()
     assert world.members("sales") == ("u2",)
     assert "becomes empty" in run.rules["sales"].reason
+
+
+@pytest.mark.parametrize(
+    ("when", "groups", "people", "said"),
+    [
+        ("cn == 'sales'", ("sales",), range(3), "sales would add 3 members to sales in dir: "),
+        (
+            "cn != ''",
+            ("sales", "team"),
+            range(3),
+            "sales would add 6 members to 2 groups in dir: ",
+        ),
+        ("cn == 'sales'", ("sales",), range(1), "sales would add Person 0 to sales in dir: "),
+    ],
+    ids=["many", "groups", "one"],
+)
+def test_a_question_about_members_says_how_many_join_which_group(world, when, groups, people, said):
+    rule = MEMBER.format(mode="additive").replace(
+        "cn == 'sales'", when.replace("cn != ''", "cn != ''")
+    )
+    world.rules(book(rule.replace("mode:", "threshold: {limit: 0}, mode:")))
+    world.people(range(4))
+    for each in people:
+        world.change(each, title="sales")
+    for each in groups:
+        world.group(each)
+    world.run()
+    with world.app.store.snapshot() as unit:
+        (request,) = unit.requests.open()
+    assert request.sentence.startswith(said)
+
+
+def test_a_question_about_who_leaves_a_group_says_who_and_which(world):
+    world.rules(
+        book(MEMBER.format(mode="authoritative").replace("mode:", "threshold: {limit: 0}, mode:"))
+    )
+    world.people(range(4), title="sales")
+    world.change(2, title="clerk")
+    world.group("sales", "u0", "u1", "u2", "u3")
+    world.run()
+    with world.app.store.snapshot() as unit:
+        (request,) = unit.requests.open()
+    assert request.sentence.startswith("sales would remove Person 2 from sales in dir: ")
 
 
 def test_a_group_condition_that_fails_is_an_error_of_that_rule_only(world):
