@@ -38,6 +38,7 @@ from opentelemetry.trace import INVALID_SPAN
 from hypersync.connectors.msgraph.answers import Answer
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request
 from hypersync.connectors.msgraph.sign_in import SignIn
+from hypersync.connectors.msgraph.unreached import why
 
 RETRIES: Final = 3
 MOST_MEGABYTES: Final = 64
@@ -131,7 +132,7 @@ class Client:
             async with asyncio.timeout(self._timeout):
                 response = await self._adapter.get_http_response_message(information, INVALID_SPAN)
         except _NEVER_SENT as error:
-            raise NotSent(_said(error)) from error
+            raise NotSent(why(error) or _said(error)) from error
         except TimeoutError as error:
             raise Lost(f"no answer within {self._timeout} seconds") from error
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:

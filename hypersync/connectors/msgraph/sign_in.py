@@ -8,6 +8,7 @@ application) is never tried again.
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -32,9 +33,11 @@ from azure.identity import (
 
 from hypersync.connectors.msgraph.options import MsgraphOptions, SignInOptions
 from hypersync.connectors.msgraph.properties import CLOUDS
+from hypersync.connectors.msgraph.unreached import why
 from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
 
 _BEFORE_THE_END = 300
+_LIBRARY = "azure.identity"
 _SENTENCES = {
     "AADSTS7000215": "the client secret is wrong (the secret's value is meant, not its id)",
     "AADSTS7000222": "the client secret has expired; make another one",
@@ -70,6 +73,7 @@ class SignIn:
         self._now = now
         self._lock = Lock()
         self._token: AccessToken | None = None
+        _hush()
 
     @property
     def scope(self) -> str:
@@ -169,10 +173,20 @@ class SignIn:
             raise SiloRefused(f"the certificate {path} cannot be read: {reason}") from error
 
 
+def _hush() -> None:
+    """Keep the library from warning of each failed try what our own sentence says once.
+
+    Who asked for everything (debug) gets that, too.
+    """
+    log = logging.getLogger(_LIBRARY)
+    if not log.isEnabledFor(logging.DEBUG):
+        log.setLevel(logging.ERROR)
+
+
 def _wrapped(error: Exception, where: str) -> SiloError:
     """Tell refusals, which the library calls every error, from an authority out of reach."""
     if _is_of_the_network(error) or not isinstance(error, ClientAuthenticationError):
-        return SiloUnreachable(f"{where} cannot be reached: {_said(error)}")
+        return SiloUnreachable(f"{where} cannot be reached: {why(error) or _said(error)}")
     if isinstance(error, CredentialUnavailableError):
         return SiloRefused(f"there is no managed identity here: {_said(error)}")
     return SiloRefused(f"{where} does not let us sign in: {_sentence(error)}")
