@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import click
 
@@ -11,9 +12,11 @@ from hypersync.cli.output import print_answer
 from hypersync.cli.silo_state import check_known, pause_state, pause_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hypersync.check.probe import Step
+    from hypersync.model.objects import ObjectType
+    from hypersync.ports.connector import Connector, Session
 
 
 @command("test")
@@ -30,10 +33,42 @@ def test(invocation: Invocation, *, name: str) -> Exit:
         check_known(app, name)
         needed = needed_rights(app.rulebook, name)
         written = written_attributes(app.rulebook, name)
-        steps = probe(name, app.connectors[name], needed, app.progress, written)
+        steps = probe(name, Asked(app.connectors[name]), needed, app.progress, written)
         document = _document(pause_state(app, name), steps)
     print_answer(invocation, document, lambda: _text(document, steps))
     return Exit.FAILED if any(each.state is State.FAILED for each in steps) else Exit.DONE
+
+
+@runtime_checkable
+class Reaches(Protocol):
+    """A session that can be open although its silo is not there."""
+
+    def reach(self) -> None:
+        """Ask the silo for something small; raises `SiloUnreachable` or `SiloRefused`."""
+
+
+class Asked:
+    """Another connector, whose sessions are open only once their silo has answered."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+        self.options = connector.options
+        self.can_write = connector.can_write
+
+    def streams(self) -> Sequence[Sequence[ObjectType]]:
+        """Return the streams of the connector."""
+        return self._connector.streams()
+
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        """Open a session and have the silo answer; raises `SiloUnreachable` or `SiloRefused`."""
+        from hypersync.ports.connector import plain
+
+        with self._connector.open() as session:
+            inner = plain(session)
+            if isinstance(inner, Reaches):
+                inner.reach()
+            yield session
 
 
 def _document(state: Mapping[str, object], steps: Sequence[Step]) -> dict[str, object]:

@@ -15,6 +15,7 @@ from hypersync.connectors.msgraph.after import judge
 from hypersync.connectors.msgraph.answers import Answer
 from hypersync.connectors.msgraph.job import job_of
 from hypersync.connectors.msgraph.options import MsgraphOptions, Place, completed, place_of
+from hypersync.connectors.msgraph.pages import page_of
 from hypersync.connectors.msgraph.parts import Kept, Parted
 from hypersync.connectors.msgraph.patience import Patience
 from hypersync.connectors.msgraph.properties import CLOUDS, GROUPS, USERS
@@ -23,7 +24,6 @@ from hypersync.connectors.msgraph.reads import Recent
 from hypersync.connectors.msgraph.rounds import Items, Whole
 from hypersync.connectors.msgraph.steps import Steps
 from hypersync.connectors.msgraph.values import body_of, emptied, joined, laid_over
-from hypersync.connectors.msgraph.wire import page_of
 from hypersync.connectors.settings import object_types
 from hypersync.connectors.steady import SteadyConnector
 from hypersync.model.objects import (

@@ -12,10 +12,11 @@ import pytest
 from hypersync.connectors.msgraph.answers import Answer, NotGraph, failure
 from hypersync.connectors.msgraph.connector import MsgraphSession
 from hypersync.connectors.msgraph.options import MsgraphOptions, completed, place_of
+from hypersync.connectors.msgraph.pages import page_of
 from hypersync.connectors.msgraph.patience import Patience
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step
 from hypersync.connectors.msgraph.scan import Cursor, Scan
-from hypersync.connectors.msgraph.wire import NotAnswered, Wire, page_of
+from hypersync.connectors.msgraph.wire import NotAnswered, Wire
 from hypersync.connectors.settings import object_types
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
@@ -185,9 +186,30 @@ def test_a_name_that_nobody_shows_fails_the_scan(options: dict[str, str], given:
     assert isinstance(end, Complete)
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Lost("gone"), f"{ROOT} did not answer: gone"),
+        (NotSent("no way"), f"{ROOT} cannot be reached: no way"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"filter": "x eq 1"}])
+def test_a_scan_without_a_first_page_says_that_graph_is_not_reached(
+    options: dict[str, str], error: Lost, said: str
+):
+    with pytest.raises(ScanFailed) as caught:
+        list(scan_of(error, **options).full())
+    assert caught.value.message == said
+    assert caught.value.__cause__ is error
+
+
 def test_a_broken_connection_fails_the_scan():
-    with pytest.raises(ScanFailed, match="went away in the middle of the scan: gone"):
-        list(scan_of(Lost("gone")).full())
+    first = {"value": [{"id": "1", "displayName": "a"}], "@odata.nextLink": f"{ROOT}/users/delta?a"}
+    stream = scan_of(json(first), Lost("gone")).full()
+    next(stream)
+    said = f"went away in the middle of the scan: {ROOT} did not answer: gone"
+    with pytest.raises(ScanFailed, match=said):
+        list(stream)
 
 
 def test_what_was_deleted_while_a_scan_ran_is_told_by_the_next_delta():
@@ -296,12 +318,15 @@ def test_steps_of_one_group_depend_on_each_other_and_stay_together():
     assert [each["dependsOn"] for each in told[0][1:3]] == [["0.0"], ["0.1"]]
 
 
-@pytest.mark.parametrize(("error", "is_sent"), [(Lost("x"), True), (NotSent("x"), False)])
+@pytest.mark.parametrize(
+    ("error", "is_sent", "said"),
+    [(Lost("x"), True, "did not answer: x"), (NotSent("x"), False, "cannot be reached: x")],
+)
 def test_a_batch_that_was_lost_may_have_been_done_unless_it_was_never_sent(
-    error: Exception, *, is_sent: bool
+    error: Exception, said: str, *, is_sent: bool
 ):
     ((result,),) = Wire(Scripted(error), ROOT).batches([[Step(path="/a")]])
-    assert result == NotAnswered("x", is_sent=is_sent)
+    assert result == NotAnswered(f"{ROOT} {said}", is_sent=is_sent)
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ class Check:
         try:
             return self._wire.get(self._wire.address(path, query), _ADVANCED)
         except Lost as error:
-            raise SiloUnreachable(f"Graph did not answer: {error}") from error
+            raise SiloUnreachable(self._wire.unanswered(error)) from error
 
     def _refused(self, place: Place, answer: Answer) -> Iterator[Mistake]:
         names = {*place.names, place.key} - {*place.references}

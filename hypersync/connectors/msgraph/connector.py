@@ -155,8 +155,6 @@ class MsgraphConnector:
             what = f"the certificates in {target.ca_file} cannot be read"
             raise SiloRefused(f"{what}: {error.strerror or error}") from error
 
-    # --- what sessions need --------------------------------------------------------------------
-
     @property
     def settings(self) -> SiloSettings:
         """The settings of the silo."""
@@ -188,6 +186,10 @@ class MsgraphSession:
             sees_hidden=SEES_HIDDEN in (owner.roles() or ()),
         )
         self._told: dict[tuple[str, str], Changed | Deleted] = {}
+
+    def reach(self) -> None:
+        """Ask Graph for something small; raises `SiloUnreachable` or `SiloRefused`."""
+        self._wire.reach(f"/{place_of(self._types[0]).resource.name}")
 
     def schema(self) -> Schema:
         """Return the documented attributes of each type, and named ones that Graph takes."""

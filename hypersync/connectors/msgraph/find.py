@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from hypersync.connectors.msgraph.answers import NotGraph
 from hypersync.connectors.msgraph.options import Place
+from hypersync.connectors.msgraph.pages import page_of
 from hypersync.connectors.msgraph.properties import USERS
 from hypersync.connectors.msgraph.read import id_of, unanswered
 from hypersync.connectors.msgraph.requests import Step, quoted
-from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local, page_of
+from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local
 from hypersync.errors import SiloError, SiloRefused, SiloUnreachable
 
 

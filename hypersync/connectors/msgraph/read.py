@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from hypersync.connectors.msgraph.answers import Answer, NotGraph, NotReached
 from hypersync.connectors.msgraph.options import Place
+from hypersync.connectors.msgraph.pages import page_of
 from hypersync.connectors.msgraph.properties import MANAGER, MEMBERS, VISIBILITY
 from hypersync.connectors.msgraph.requests import Step, quoted
 from hypersync.connectors.msgraph.values import (
@@ -17,7 +18,7 @@ from hypersync.connectors.msgraph.values import (
     members_of,
     reader_of,
 )
-from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local, page_of
+from hypersync.connectors.msgraph.wire import NotAnswered, Result, Wire, local
 from hypersync.errors import NotShown, SiloError, SiloRefused, SiloUnreachable
 from hypersync.model.objects import Invalid, Seen, SiloObject
 
@@ -241,7 +242,7 @@ def id_of(item: object) -> str:
 def unanswered(result: NotAnswered) -> SiloUnreachable:
     """Return the error for a read that was not answered."""
     kind = SiloUnreachable if result.is_sent else NotReached
-    return kind(f"Graph did not answer: {result.why}")
+    return kind(result.why)
 
 
 def _answer(wire: Wire, result: Result) -> Answer | None:

@@ -21,13 +21,14 @@ import orjson
 
 from hypersync.connectors.msgraph.answers import Answer, NotGraph
 from hypersync.connectors.msgraph.options import Place
+from hypersync.connectors.msgraph.pages import Page, page_of
 from hypersync.connectors.msgraph.parts import Kept, Parted
 from hypersync.connectors.msgraph.properties import MEMBERS
 from hypersync.connectors.msgraph.read import Found, HiddenMembers, listed, read_all
 from hypersync.connectors.msgraph.requests import Lost
 from hypersync.connectors.msgraph.rounds import Items, Whole, read_again
 from hypersync.connectors.msgraph.values import REMOVED
-from hypersync.connectors.msgraph.wire import Page, Wire, page_of
+from hypersync.connectors.msgraph.wire import Wire
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Batch,
@@ -82,13 +83,13 @@ class Scan:
         self._items = Items(place, sees_hidden=wire.sees_hidden)
         self._type = place.kind.name
         self._end = ""
-        self._is_anybody = self._is_key_known = False
+        self._is_anybody = self._is_key_known = self._has_begun = False
 
     # --- full ----------------------------------------------------------------------------------
 
     def full(self) -> Iterator[Batch]:
         """Report every object of the type."""
-        with _broken_fails():
+        with self._broken_fails():
             if self._place.filter is not None:
                 yield from self._listed()
                 return
@@ -104,7 +105,7 @@ class Scan:
 
     def sample(self) -> tuple[Batch, bool]:
         """Report what the first page tells, of groups a part perhaps, and whether that is all."""
-        with _broken_fails(), Kept() as kept:
+        with self._broken_fails(), Kept() as kept:
             told = self._telling(kept)
             page = self._page(self._wire.start(self._first, self._prefer), is_delta=False)
             batch = told.take(page.items, is_flat=page.is_flat)
@@ -179,7 +180,7 @@ class Scan:
             raise CursorLost("what is read has changed; it is scanned in full")
         gone = {anchor: DeletionKind(kind) for anchor, kind in cursor.left.items()}
         there: set[str] = set()
-        with _broken_fails():
+        with self._broken_fails():
             if gone:
                 yield [Deleted(self._type, anchor, kind) for anchor, kind in gone.items()]
             for page in self._round(cursor.link, is_delta=True):
@@ -237,7 +238,28 @@ class Scan:
                 raise CursorLost(f"the delta token is of no use any more: {answer.sentence}")
             raise ScanFailed(f"the service asks to begin again: {answer.sentence}")
         self._wire.believe(answer)
-        return page_of(answer)
+        page = page_of(answer)
+        self._has_begun = True
+        return page
+
+    @contextmanager
+    def _broken_fails(self) -> Iterator[None]:
+        """Let everything that breaks a stream fail the scan."""
+        try:
+            yield
+        except Lost as error:
+            why = self._wire.unanswered(error)
+            gone = f"Graph went away in the middle of the scan: {why}"
+            raise ScanFailed(gone if self._has_begun else why) from error
+        except NotGraph as error:
+            raise ScanFailed(f"a page is not Graph's: {error}") from error
+        except (SiloRefused, SiloUnreachable) as error:
+            raise ScanFailed(error.message) from error
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise ScanFailed(
+                f"there is no room for what Graph tells of its groups: {why}"
+            ) from error
 
 
 def _use(link: str, used: set[str]) -> None:
@@ -245,19 +267,3 @@ def _use(link: str, used: set[str]) -> None:
     if link in used:
         raise ScanFailed("the pages never end: one of them leads back to another")
     used.add(link)
-
-
-@contextmanager
-def _broken_fails() -> Iterator[None]:
-    """Let everything that breaks a stream fail the scan."""
-    try:
-        yield
-    except Lost as error:
-        raise ScanFailed(f"Graph went away in the middle of the scan: {error}") from error
-    except NotGraph as error:
-        raise ScanFailed(f"a page is not Graph's: {error}") from error
-    except (SiloRefused, SiloUnreachable) as error:
-        raise ScanFailed(error.message) from error
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ScanFailed(f"there is no room for what Graph tells of its groups: {why}") from error

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -20,6 +20,7 @@ import orjson
 from hypersync.clock import SystemClock
 from hypersync.connectors.msgraph.again import patiently
 from hypersync.connectors.msgraph.answers import BUSY, NOT_NOW, Answer, Failing, NotGraph
+from hypersync.connectors.msgraph.pages import page_of
 from hypersync.connectors.msgraph.patience import IMPATIENT, Patience
 from hypersync.connectors.msgraph.requests import Lost, NotSent, Request, Step, batch_content
 from hypersync.connectors.msgraph.values import BATCH, Json
@@ -30,6 +31,7 @@ Group: TypeAlias = Sequence[Step]
 
 _SAFE_IN_QUERIES = "$,()='/:@;"
 _TIMED_OUT = 408
+_NOT_ALLOWED = 403
 _FOR_EVERY_STEP = (401, *BUSY)
 
 
@@ -49,17 +51,6 @@ class NotAnswered:
 
 
 Result: TypeAlias = Answer | NotAnswered
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page: its items and the links that follow; if ``is_flat`` no item has parts."""
-
-    items: Sequence[Any]
-    next: str | None
-    delta: str | None
-    count: int | None = None
-    is_flat: bool = False
 
 
 class Wire:
@@ -126,7 +117,24 @@ class Wire:
             self.believe(answer)
             return answer.json()
         except (Lost, NotGraph) as error:
-            raise SiloUnreachable(f"{self._root} did not answer: {error}") from error
+            raise SiloUnreachable(self.unanswered(error)) from error
+
+    def reach(self, path: str) -> None:
+        """Ask for one object of a list, which is there if Graph is.
+
+        That we may not read it is an answer, too. Raises as `read` does.
+        """
+        try:
+            answer = self.get(self.address(path, {"$select": "id", "$top": "1"}))
+            if answer.status != _NOT_ALLOWED:
+                self.believe(answer)
+            answer.json()
+        except (Lost, NotGraph) as error:
+            raise SiloUnreachable(self.unanswered(error)) from error
+
+    def unanswered(self, error: Exception) -> str:
+        """Say that there was no answer, or none of Graph's, and where."""
+        return _unanswered(self._root, error)
 
     def believe(self, answer: Answer) -> None:
         """Raise `SiloBusy`, `SiloUnavailable`, `Failing` or `SiloRefused` for what is no answer."""
@@ -146,7 +154,7 @@ class Wire:
                 self.believe(answer)
                 page = page_of(answer)
             except (Lost, NotGraph) as error:
-                raise SiloUnreachable(f"{self._root} did not answer: {error}") from error
+                raise SiloUnreachable(self.unanswered(error)) from error
             if not all(isinstance(each, dict) for each in page.items):
                 raise SiloUnreachable(f"{self._root} listed something that is no object")
             yield from page.items
@@ -163,7 +171,8 @@ class Wire:
         sent: list[_Sent] = []
         results: dict[int, list[Result]] = {}
         for batch in _packed(groups):
-            sent.append(_Sent(batch, groups, self._send(batch, groups, is_reading=is_reading)))
+            future = self._send(batch, groups, is_reading=is_reading)
+            sent.append(_Sent(self._root, batch, groups, future))
             if len(sent) >= self._at_once:
                 results |= sent.pop(0).results()
         for each in sent:
@@ -199,8 +208,9 @@ class Wire:
 
 @dataclass(slots=True)
 class _Sent:
-    """A batch that is under way: which groups are in it."""
+    """A batch that is under way: where to, and which groups are in it."""
 
+    root: str
     numbers: Sequence[int]
     groups: Sequence[Group]
     future: Future[Answer]
@@ -216,9 +226,9 @@ class _Sent:
             else:
                 missing = _of_all(answer)
         except NotSent as error:
-            missing = NotAnswered(str(error), is_sent=False)
+            missing = NotAnswered(_unanswered(self.root, error), is_sent=False)
         except (Lost, NotGraph, NotYet) as error:
-            missing = NotAnswered(str(error), is_sent=True)
+            missing = NotAnswered(_unanswered(self.root, error), is_sent=True)
         return {
             number: [
                 self.answers.get(f"{number}.{position}", missing)
@@ -226,6 +236,11 @@ class _Sent:
             ]
             for number in self.numbers
         }
+
+
+def _unanswered(root: str, error: Exception) -> str:
+    what = "cannot be reached" if isinstance(error, NotSent) else "did not answer"
+    return f"{root} {what}: {error}"
 
 
 def _of_all(answer: Answer) -> Result:
@@ -281,18 +296,3 @@ def local(path: str, query: Mapping[str, str] | None = None) -> str:
         f"{name}={quote(text, safe=_SAFE_IN_QUERIES)}" for name, text in (query or {}).items()
     )
     return f"{path}?{asked}" if asked else path
-
-
-def page_of(answer: Answer) -> Page:
-    """Return what a page holds; raises `NotGraph` when it is none."""
-    found = answer.json()
-    items = found.get("value")
-    if not isinstance(items, list):
-        raise NotGraph("the page has no list of objects")
-    links = (found.get("@odata.nextLink"), found.get("@odata.deltaLink"))
-    if any(link is not None and not isinstance(link, str) for link in links):
-        raise NotGraph("the page has a link that is none")
-    count = found.get("@odata.count")
-    body = answer.content
-    is_flat = body.find(b"[", body.find(b"[") + 1) < 0 and body.count(b"{") == len(items) + 1
-    return Page(items, *links, count if isinstance(count, int) else None, is_flat)
