@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hypersync.app import App
     from hypersync.model.actions import Action
     from hypersync.model.runs import Run
+    from hypersync.pipeline.undo.irreversible import Irreversible
     from hypersync.pipeline.undo.survey import Undone
 
 _SHOWN = 20
@@ -44,7 +45,7 @@ def undo(
         if commit:
             app.tick()
         document = {**run_document(app, done, limit=limit), **_document(undone, limit)}
-        text = run_text(app, done, limit=limit)
+        text = _of_an_undo(run_text(app, done, limit=limit), app.irreversible(done))
     print_answer(invocation, document, lambda: "\n".join([*_lines(undone, limit), text]))
     return Exit.WITH_ERRORS if done.counts.errors else Exit.DONE
 
@@ -61,6 +62,20 @@ def _undo(
                 raise
             click.echo(f"waiting: {error.message}", err=True)
             time.sleep(WAIT)
+
+
+def _of_an_undo(text: str, irreversible: Irreversible) -> str:
+    """Say what cannot be undone as what it is here: actions of the undo, not those it undoes."""
+    named = ", ".join(
+        f"{count} {operation.value.replace('_', ' ')}"
+        for operation, count in irreversible.operations.items()
+    )
+    own = (
+        f"once the undo is done, {irreversible.count} of its own {irreversible.of} actions cannot "
+        f"be taken back in turn ({named})"
+    )
+    lines = (f"  {own}" if line == f"  {irreversible}" else line for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def _document(undone: Undone, limit: int) -> dict[str, object]:

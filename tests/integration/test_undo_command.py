@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from hypersync import cli
 from hypersync.cli.frame import Exit
-from tests.living import KEY, RULES, make_project, people, users
+from tests.living import KEY, MAIN, RULES, make_project, people, users
 
 MORE_RULES = """\
   - {id: delete-user, kind: deprovision, target: user, when: "hr.status == 'gone'", do: delete}
@@ -94,6 +96,26 @@ def test_undo_says_in_words_what_it_leaves(project, capsys):
     assert shown[1].endswith("update uE001 (app/user/uE001): changed since: title")
     assert shown[2] == "not brought back whole: 1"
     assert f"undo of run {done}, preview, nothing was changed" in "\n".join(shown)
+
+
+def test_undo_tells_its_own_deletes_that_nothing_takes_back_from_what_it_undoes(project, capsys):
+    """A database brings no deleted row back: undoing creates works, undoing that does not."""
+    rows = 'connector: sql\n    url: "sqlite:///data/users.db"'
+    table = MAIN.replace("connector: csv\n    write", f"{rows}\n    write")
+    main = table.replace("user: {path: data/users.csv", "user: {table: users")
+    (project.folder / "config" / "hypersync.yaml").write_text(main, encoding="utf-8")
+    with closing(sqlite3.connect(project.folder / "data" / "users.db")) as made:
+        made.execute("CREATE TABLE users (uid TEXT PRIMARY KEY, number, title, active)")
+    done = call(capsys, "sync", "--scan", "--commit")[1]["run"]
+    assert cli.invoke(["undo", done]) == Exit.DONE
+    shown = capsys.readouterr().out.splitlines()
+    assert not any("cannot be undone" in line for line in shown)
+    own = (
+        "  once the undo is done, 10 of its own 10 actions cannot be taken back in turn (10 delete)"
+    )
+    assert shown.count(own) == 1
+    _, document = call(capsys, "undo", done)
+    assert (document["irreversible"], document["cannot"]) == (10, [])
 
 
 def test_history_knows_what_was_undone_and_keeps_its_names(project, capsys):
