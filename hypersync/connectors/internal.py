@@ -123,7 +123,10 @@ class InternalSession:
     """One connection to the file."""
 
     def __init__(self, settings: SiloSettings, database: sqlite3.Connection) -> None:
+        if not isinstance(settings.options, InternalOptions):
+            raise TypeError(f"{settings.silo} is no internal silo")
         self._settings = settings
+        self._path = settings.options.path
         self._database = database
 
     @contextmanager
@@ -139,8 +142,9 @@ class InternalSession:
         return Schema(dict.fromkeys(each.name for each in self._settings.types))
 
     def scope(self, types: Sequence[ObjectType]) -> str:
-        """Return the fingerprint of the types and the attributes read."""
-        return fingerprint("internal", [(each.name, sorted(each.attributes)) for each in types])
+        """Return the fingerprint of the file, the types and the attributes read."""
+        parts = [(each.name, sorted(each.attributes)) for each in types]
+        return fingerprint("internal", self._path, parts)
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Report all objects of one moment, or those changed since the cursor with tombstones."""

@@ -119,8 +119,8 @@ class AdSession(DirectorySession[AdDirectory, AdPlace]):
             raise SiloBusy(error.message) from error
 
     def scope(self, types: Sequence[ObjectType]) -> str:
-        """Return the fingerprint of bases, filters and attributes."""
-        return fingerprint("ad", [scope_of(each) for each in types])
+        """Return the fingerprint of who reads, and of bases, filters and attributes."""
+        return fingerprint("ad", self._options.reader, [scope_of(each) for each in types])
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Read what the types' filters find, or what changed since the cursor.

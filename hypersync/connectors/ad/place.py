@@ -119,7 +119,7 @@ def place_of(kind: ObjectType) -> AdPlace:
 def scope_of(kind: ObjectType) -> tuple[object, ...]:
     """Return what absence is measured against: base, filter, attributes and how they are read."""
     place = place_of(kind)
-    where = (place.base, place.filter, place.is_one_level, place.primary_members)
+    where = (place.base, place.filter, place.is_one_level, place.kind, place.primary_members)
     return (kind.name, *where, *map(sorted, (place.single, place.multi, place.attributes)))
 
 

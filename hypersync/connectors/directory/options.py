@@ -108,6 +108,12 @@ class DirectoryOptions(SiloOptions):
         return self.tls.start or is_tls(url) or stays_here(url)
 
     @property
+    def reader(self) -> tuple[str, bool]:
+        """Who reads, as far as the configuration says it; no secret."""
+        bind = self.bind
+        return ("", False) if bind is None else (bind.user or "", bind.kerberos)
+
+    @property
     def lag(self) -> timedelta:
         """For how long one of the servers may not know what another one does."""
         return LAG if len(self.url) > 1 else timedelta(0)

@@ -92,8 +92,8 @@ class LdapSession(DirectorySession[Directory, Place]):
             raise SiloBusy(error.message) from error
 
     def scope(self, types: Sequence[ObjectType]) -> str:
-        """Return the fingerprint of bases, filters and attributes."""
-        return fingerprint("ldap", [scope_of(each) for each in types])
+        """Return the fingerprint of who reads, and of bases, filters and attributes."""
+        return fingerprint("ldap", self._options.reader, [scope_of(each) for each in types])
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Read what the filter of one type finds, or what of it changed since the cursor.

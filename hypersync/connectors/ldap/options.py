@@ -14,7 +14,6 @@ from hypersync.connectors.directory.tree import Place
 from hypersync.connectors.settings import TypeOptions
 from hypersync.model.objects import ObjectType
 
-
 _GIVEN: Final = frozenset(
     {
         "entryuuid",  # RFC 4530
@@ -101,7 +100,7 @@ def filter_of(kind: ObjectType) -> str:
 
 def scope_of(kind: ObjectType) -> tuple[object, ...]:
     """Return what absence is measured against: base, filter, attributes and how they are read."""
-    options = type_options(kind)
-    where = (options.base, filter_of(kind), options.scope, options.anchor)
-    shape = (sorted(options.single), sorted(options.multi), sorted(kind.attributes))
-    return (kind.name, *where, *shape)
+    place = place_of(kind)
+    where = (place.base, filter_of(kind), type_options(kind).scope, place.anchor)
+    shape = map(sorted, (place.single, place.multi, place.attributes))
+    return (kind.name, *where, place.placeholder or "", *shape)

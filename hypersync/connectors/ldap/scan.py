@@ -236,7 +236,7 @@ class Scan:
         return stamp_of(entry, self._clock)
 
     def _scope(self) -> str:
-        return fingerprint(self._wire.url, scope_of(self._kind))
+        return fingerprint(self._wire.url, self._options.reader, scope_of(self._kind))
 
     def _cursor(self, known: Mapping[str, str]) -> str | None:
         """Return where the next delta starts.

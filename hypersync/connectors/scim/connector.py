@@ -126,9 +126,9 @@ class ScimSession:
             )
 
     def scope(self, types: Sequence[ObjectType]) -> str:
-        """Return the fingerprint of the service, of endpoints, filters and attributes."""
-        places = [scope_of(each) for each in types]
-        return fingerprint("scim", self._service.options.url, places)
+        """Return the fingerprint of the service and who reads it, of endpoints and attributes."""
+        options = self._service.options
+        return fingerprint("scim", options.url, options.reader, [scope_of(each) for each in types])
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Read what there is of one type, or what of it changed since the cursor.

@@ -142,6 +142,12 @@ class ScimOptions(SiloOptions):
         return self
 
     @property
+    def reader(self) -> tuple[str, str]:
+        """Who reads, as far as the configuration says it; no secret."""
+        auth = self.auth
+        return ("", "") if auth is None else (auth.user or "", auth.header or "")
+
+    @property
     def is_secret_in_clear(self) -> bool:
         """Whether a token or password leaves this machine without TLS."""
         parts = urlsplit(self.url)
@@ -174,5 +180,5 @@ def match_of(kind: ObjectType) -> tuple[str, ...]:
 def scope_of(kind: ObjectType) -> tuple[object, ...]:
     """Return what absence is measured against: endpoint, filter, attributes and their names."""
     options = type_options(kind)
-    names = sorted(options.map.items())
-    return (kind.name, endpoint_of(kind), options.filter or "", names, sorted(kind.attributes))
+    where = (resource_of(kind), endpoint_of(kind), options.filter or "")
+    return (kind.name, *where, sorted(options.map.items()), sorted(kind.attributes))

@@ -109,7 +109,8 @@ class Scan:
         return Invalid(self._kind, None, self._place.endpoint, "a resource has no id")
 
     def _scope(self) -> str:
-        return fingerprint("scim", self._service.options.url, scope_of(self._place.kind))
+        options = self._service.options
+        return fingerprint("scim", options.url, options.reader, scope_of(self._place.kind))
 
     def _cursor(self) -> str | None:
         """Return where the next delta starts; ``None`` where the service has no deltas."""

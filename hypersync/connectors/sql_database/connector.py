@@ -93,8 +93,9 @@ class SqlSession:
             return Schema({name: self._source(connection, name).schema() for name in self._kinds})
 
     def scope(self, types: Sequence[ObjectType]) -> str:
-        """Return the fingerprint of tables, queries, conditions and attributes."""
-        return fingerprint("sql", [scope_of(each) for each in types])
+        """Return the fingerprint of the database and who reads it, of sources and attributes."""
+        places = [scope_of(each) for each in types]
+        return fingerprint("sql", self._database.identity, places)
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Read all rows of one type, or those changed since the cursor and then all anchors.
@@ -109,8 +110,7 @@ class SqlSession:
                 source = Source.find(connection, kind)
         except SiloRefused as error:
             raise ScanFailed(error.message) from error
-        scope = fingerprint(self._database.name, self.scope(types))
-        scan = Scan(source, self._database, scope)
+        scan = Scan(source, self._database, self.scope(types))
         yield from scan.full() if cursor is None else scan.delta(cursor)
 
     def read(self, object_type: ObjectType, anchor: str) -> SiloObject | None:

@@ -30,6 +30,8 @@ from hypersync.errors import SiloRefused, SiloUnreachable
 
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mariadb", "mariadb": "mariadb"}
 _WRITING = "hypersync_writing"
+_PLACES = ("host", "port", "service", "options", "unix_socket")
+"""What a URL says after its question mark about which database is meant, and which schema of it."""
 
 
 class Database:
@@ -48,6 +50,13 @@ class Database:
         if self.is_sqlite:
             return str(self._path)
         return f"{self._url.database} on {self._url.host or 'this machine'}"
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Which database is read, and by whom, as far as its URL says it; no secret."""
+        url, query = self._url, self._url.query
+        where = (self.name, url.get_backend_name(), str(url.port or ""), url.username or "")
+        return (*where, *(f"{key}={query[key]}" for key in _PLACES if key in query))
 
     @property
     def missing_protection(self) -> str | None:
