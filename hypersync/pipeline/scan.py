@@ -44,7 +44,7 @@ from hypersync.pipeline.landing import Landing
 from hypersync.pipeline.lease import holding
 from hypersync.pipeline.reading import Reading, TypeReading
 from hypersync.pipeline.rekey import rekey
-from hypersync.pipeline.scan_reports import report, together
+from hypersync.pipeline.scan_reports import failures, report, together
 from hypersync.pipeline.source_guard import HIGH_WITHIN, SourceGuard, judge
 from hypersync.ports.connector import Connector, Session
 from hypersync.ports.progress import NoProgress, Progress
@@ -101,6 +101,8 @@ def scan(
             _Stream(scanning, source, kinds, fence, shown, entrance, alarms).scan(full=full)
             for kinds in source.connector.streams()
         ]
+        for why in failures(reports):
+            _logger.warning("scan of silo %s failed: %s", source.silo, why)
         whole = together(source.silo, reports)
         if whole.state is not ScanState.FAILED:
             alarms.calm_down()
@@ -202,7 +204,6 @@ class _Stream:
 
     def _failed(self, started: Scan | None, *, full: bool, error: SiloError) -> Scan:
         """Record that the stream could not be read; nothing of it is believed."""
-        _logger.warning("scan of silo %s failed: %s", self._source.silo, error.message)
         if started is None:
             started = self._new(ScanKind.FULL if full else ScanKind.DELTA, None, None)
             with self._store.begin(self._fence) as unit:

@@ -16,14 +16,20 @@ def report(scan_: Scan) -> ScanReport:
     return ScanReport(scan_.silo, scan_.kind, state, types, scan_.reason)
 
 
+def failures(reports: Sequence[ScanReport]) -> list[str]:
+    """Return why streams failed; what keeps several from being read is said once."""
+    failed = (each.reason for each in reports if each.state is ScanState.FAILED)
+    return list(dict.fromkeys(reason for reason in failed if reason))
+
+
 def together(silo: str, reports: Sequence[ScanReport]) -> ScanReport:
-    """Make one report of those of all streams: the worst state, every count, every reason."""
+    """Make one report of those of all streams: the worst state, every count, each reason once."""
     states = {report.state for report in reports}
     state = next((each for each in _WORST if each in states), ScanState.APPLIED)
     is_full = any(report.kind is ScanKind.FULL for report in reports)
     types: dict[str, TypeCounts] = {}
     for report in reports:
         types |= report.types
-    reasons = [report.reason for report in reports if report.reason]
+    reasons = dict.fromkeys(report.reason for report in reports if report.reason)
     kind = ScanKind.FULL if is_full else ScanKind.DELTA
     return ScanReport(silo, kind, state, types, "; ".join(reasons) or None)

@@ -120,6 +120,17 @@ def test_a_check_of_a_graph_that_is_not_there_says_where(
     assert f"{nowhere}/v1.0 cannot be reached: nobody listens" in mistake["message"]
 
 
+def test_what_keeps_all_types_of_a_silo_from_being_read_is_said_once(
+    project: Path, nowhere: str, capsys: pytest.CaptureFixture[str]
+):
+    configure(project, nowhere, {})
+    assert cli.invoke(["scan"]) == Exit.FAILED
+    shown = capsys.readouterr()
+    said = f"{nowhere}/v1.0 cannot be reached: nobody listens there [Connection refused]"
+    assert shown.out == f"scan app (full) failed ({said})\n"
+    assert shown.err.count(f"scan of silo app failed: {said}") == 1
+
+
 def test_whatever_is_asked_of_a_graph_that_is_not_there_says_where(nowhere: str):
     connector = connect(nowhere)
     said = f"{nowhere}/v1.0 cannot be reached: nobody listens there [Connection refused]"
