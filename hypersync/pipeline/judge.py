@@ -14,6 +14,7 @@ from functools import partial
 from hypersync.errors import EvaluationError
 from hypersync.model.actions import ActionState, Reason
 from hypersync.model.ids import ActionId, IdentityId, ObjectId
+from hypersync.model.joins import normal_reference
 from hypersync.model.objects import Operation
 from hypersync.model.plan_file import Verdict
 from hypersync.model.runs import RuleReport, Run, RunError
@@ -36,6 +37,7 @@ from hypersync.rulebook.nodes import Compiled
 from hypersync.rulebook.rules import Rule
 
 _MANY = 5_000
+_NAMING = (Operation.CREATE, Operation.MOVE, Operation.RENAME)
 _LONG_AGO = timedelta(days=36_500)
 
 
@@ -87,6 +89,7 @@ class Judge:
         self._simulate(judgement)
         self._silo_limits(unit, judgement)
         self._keep_groups(unit, judgement)
+        self._keep_names(unit, judgement)
         self._hold_back(judgement)
         self._count_held(found, judgement)
         for each in judgement.held():
@@ -267,6 +270,19 @@ class Judge:
             if len(gone) >= len(unit.objects.references(group)):
                 text = f"the group {wishes[0].draft.anchor} would become empty"
                 self._suspend_all(wishes, Reason("threshold", "members", text), judgement)
+
+    def _keep_names(self, unit: UnitOfWork, judgement: Judgement) -> None:
+        """Let nobody get a name unasked that a group still lists from whoever had it before."""
+        named: dict[str, dict[str, list[Wish]]] = {}
+        for each in judgement.queued:
+            dn = (each.draft.after or {}).get("dn")
+            if isinstance(dn, str) and each.draft.operation in _NAMING:
+                of_silo = named.setdefault(each.draft.silo, {})
+                of_silo.setdefault(normal_reference(dn), []).append(each)
+        for silo, wishes in named.items():
+            for name, group in unit.objects.left_behind(silo, wishes).items():
+                text = f"{group} still lists {name}: whoever gets this name is in it at once"
+                self._suspend_all(wishes[name], Reason("threshold", "name", text), judgement)
 
     def _suspend_all(self, wishes: Collection[Wish], reason: Reason, judgement: Judgement) -> None:
         stopped = {each.id for each in wishes}

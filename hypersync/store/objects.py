@@ -39,6 +39,19 @@ SELECT object.id, silo_type.silo, silo_type.type, object.anchor, object.identity
     object.changed_at, object.deleted_at
 FROM object JOIN silo_type ON silo_type.id = object.silo_type
 """
+_LEFT_BEHIND = """
+SELECT reference.target, COALESCE(object.reference, object.anchor)
+FROM reference
+JOIN object ON object.id = reference.object
+JOIN silo_type ON silo_type.id = object.silo_type
+WHERE silo_type.silo = ? AND object.absence IS NULL AND NOT EXISTS (
+    SELECT 1 FROM object AS named
+    JOIN silo_type AS theirs ON theirs.id = named.silo_type
+    WHERE named.reference = reference.target AND named.absence IS NULL
+    AND theirs.silo = silo_type.silo
+) AND reference.target IN ({})
+ORDER BY object.id DESC
+"""
 _TRAIT = "SELECT identity, id, silo_type, anchor, attributes, absence, source FROM object"
 # which one in so many is taken depends on all digits of the id, not on the order of writing alone
 _EVERY = "((id * 40503) >> 12) & ? = 0"
@@ -184,6 +197,13 @@ class Objects(ObjectWrites):
         for number, target in read_in(self._connection, statement, objects):
             found.setdefault(number, []).append(target)
         return found
+
+    def left_behind(self, silo: str, names: Collection[str]) -> Mapping[str, str]:
+        """Return which of these names, in normal form, nobody has and an object still refers to.
+
+        With the name, or the anchor, of one that does.
+        """
+        return dict(read_in(self._connection, _LEFT_BEHIND, sorted(names), silo))
 
     def refers(self, object_id: ObjectId, target: str) -> bool:
         """Tell whether an object refers to a target, given in normal form."""

@@ -209,6 +209,12 @@ class Objects(Protocol):
     def references_by_attribute(self, object_id: ObjectId) -> Mapping[str, Sequence[str]]:
         """Return what each attribute of an object refers to, in normal form and sorted."""
 
+    def left_behind(self, silo: str, names: Collection[str]) -> Mapping[str, str]:
+        """Return which of these names, in normal form, nobody has and an object still refers to.
+
+        With the name, or the anchor, of one that does.
+        """
+
     def refers(self, object_id: ObjectId, target: str) -> bool:
         """Tell whether an object refers to a target, given in normal form."""
 
