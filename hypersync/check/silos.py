@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from hypersync.config.mistakes import close_to, known_keys, mistakes_of
-from hypersync.config.source import Items, Section, child, place_of
+from hypersync.config.source import Items, Section, child, lacks_variable, place_of
 from hypersync.connectors import registry
 from hypersync.errors import HyperSyncError
 from hypersync.model.mistake import Level, Mistake
@@ -67,8 +67,11 @@ def silo_mistakes(
 ) -> list[Mistake]:
     """Reach for the silo, and note its attributes in ``live`` by silo and type.
 
-    Its own words come with the place of what they are about.
+    Its own words come with the place of what they are about. A silo that names a variable that is
+    not set is left alone: that was said already, and ``${NAME}`` is nobody's password.
     """
+    if lacks_variable(configuration.silos[name].given()):
+        return []
     try:
         connector = registry.build(name, configuration.silos[name], root=configuration.root)
         with connector.open() as session:

@@ -51,6 +51,7 @@ def _without(tree: Tree, paths: Iterable[Path]) -> Tree | None:
         case Section():
             section = Section(tree.place)
             section.originals = tree.originals
+            section.unresolved = tree.unresolved
             for key, entry in tree.items():
                 kept = _without(entry, [path[1:] for path in below if path[0] == key])
                 if kept is not None:
@@ -63,6 +64,7 @@ def _without(tree: Tree, paths: Iterable[Path]) -> Tree | None:
                 kept = _without(entry, [path[1:] for path in below if path[0] == number])
                 if kept is not None:
                     items.lines[len(items)] = tree.lines[number]
+                    items.unresolved.update([len(items)] * (number in tree.unresolved))
                     items.append(kept)
             return items
         case _:

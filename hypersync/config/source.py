@@ -97,6 +97,14 @@ def is_unresolved(tree: object, *path: str | int) -> bool:
     return bool(path) and isinstance(tree, Section | Items) and path[-1] in tree.unresolved
 
 
+def lacks_variable(tree: object) -> bool:
+    """Whether any text in ``tree`` names a variable that is not set."""
+    if not isinstance(tree, Section | Items):
+        return False
+    entries = tree.values() if isinstance(tree, Section) else tree
+    return bool(tree.unresolved) or any(map(lacks_variable, entries))
+
+
 def read_yaml(
     content: bytes, file: str, find: Callable[[str], str | None], mistakes: list[Mistake]
 ) -> Section | None:

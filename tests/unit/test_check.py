@@ -71,6 +71,20 @@ def test_an_attribute_that_the_silo_does_not_have_is_a_mistake_unless_offline(pr
     assert sentences(project, offline=True) == []
 
 
+@pytest.mark.parametrize("more", ["", "mail: {port: x}\n"])
+@pytest.mark.parametrize(
+    "given", ['path: "${NOPE}"', 'path: data/hr.csv, multi: "${NOPE}"', 'path: "data/${NOPE}.csv"']
+)
+def test_a_silo_that_lacks_a_variable_is_not_tried_without_it(project, given, more):
+    change(project, "path: data/hr.csv", given)
+    change(project, "data/users.csv", "data/nowhere.csv")
+    project.write_text(project.read_text() + more)
+    unset, other, *port = sentences(project)
+    assert unset.startswith("config/hypersync.yaml:6: the variable NOPE is not set; ")
+    assert other.startswith("config/hypersync.yaml:7: the silo 'app': ")
+    assert len(port) == bool(more)
+
+
 def test_a_silo_that_cannot_be_reached_is_a_mistake_at_its_place_unless_offline(project):
     (project.parent.parent / "data" / "hr.csv").unlink()
     (found,) = sentences(project)
