@@ -74,10 +74,11 @@ def make_connector(
 
 def bench_of(silo: MemorySilo, connector: Connector | None = None) -> Bench:
     used = connector or make_connector(silo)
+    way = connector or make_connector(silo, batch_size=1)
 
     @contextmanager
     def fragile() -> Iterator[Fragile]:
-        yield Fragile(connector=used, cut=lambda: setattr(silo.faults, "break_after", 0))
+        yield Fragile(connector=way, cut=lambda: setattr(silo.faults, "break_after", 0))
         silo.faults.break_after = None
 
     return Bench(

@@ -9,14 +9,23 @@ from dataclasses import replace
 import pytest
 
 from hypersync.connectors.contract import Bench, ConnectorContract, Fragile
+from hypersync.connectors.contract.comparing import ComparingContract
 from hypersync.connectors.contract.deltas import DeltaContract
+from hypersync.connectors.contract.effects import EffectsContract
+from hypersync.connectors.contract.following import FollowingContract
 from hypersync.connectors.contract.reading import ReadingContract
+from hypersync.connectors.contract.sessions import SessionContract
 from hypersync.connectors.contract.writing import WritingContract
-from tests.scim_service import ScimServer, serving
+from tests.scim_service import ENTERPRISE, ScimServer, serving
 from tests.scimming import connect
 from tests.wires import Wire
 
 MANY = 5_000
+PATHS = {
+    "departmentNumber": (f"{ENTERPRISE}:department", str),
+    "telephoneNumber": ("phoneNumbers", lambda number: [{"type": "work", "value": number}]),
+}
+"""Where somebody else finds what the contract calls so, and what stands there."""
 
 
 class Hands:
@@ -31,7 +40,8 @@ class Hands:
         return self.ids[name]
 
     def set(self, name: str, attribute: str, value: str) -> None:
-        operation = {"op": "replace", "path": attribute, "value": value}
+        path, given = PATHS.get(attribute, (attribute, str))
+        operation = {"op": "replace", "path": path, "value": given(value)}
         self.server.patch(f"/Users/{self.ids[name]}", operation)
 
     def delete(self, name: str) -> None:
@@ -45,6 +55,8 @@ def bench_of(server: ScimServer, **options: object) -> Bench:
 
     @contextmanager
     def fragile() -> Iterator[Fragile]:
+        for number in range(4):  # for more pages, which hold two at least
+            server.add_user(f"p{number}")
         with Wire(server.port) as wire:
             address = f"http://127.0.0.1:{wire.port}/v2"
             way = connect(address, page_size=2, **options)
@@ -78,7 +90,7 @@ def server_with_cursors() -> Iterator[ScimServer]:
         yield started
 
 
-class TestScimByCursor(ReadingContract, DeltaContract):
+class TestScimByCursor(ReadingContract, SessionContract, DeltaContract, FollowingContract):
     @pytest.fixture
     def bench(self, server_with_cursors: ScimServer) -> Bench:
         return replace(bench_of(server_with_cursors), many_members=300)  # not read by cursor
@@ -90,13 +102,13 @@ class TestScimByPath(ConnectorContract):
         return bench_of(server)
 
 
-class TestScimByValue(WritingContract):
+class TestScimByValue(WritingContract, ComparingContract, EffectsContract):
     @pytest.fixture
     def bench(self, server: ScimServer) -> Bench:
         return bench_of(server, patch="value")
 
 
-class TestScimByPut(WritingContract):
+class TestScimByPut(WritingContract, ComparingContract, EffectsContract):
     @pytest.fixture
     def bench(self, server: ScimServer) -> Bench:
         return bench_of(server, patch="put")

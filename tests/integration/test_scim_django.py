@@ -14,12 +14,17 @@ import requests
 
 from hypersync.connectors.contract import Bench, ConnectorContract, Fragile, seen, succeeded
 from hypersync.model.objects import Complete, Conflict, Operation, Refused, Unknown
-from tests.scim_service import MEDIA, TOKEN, user
+from tests.scim_service import ENTERPRISE, MEDIA, TOKEN, user
 from tests.scimming import connect, scan
 from tests.wires import Wire
 
 ROOT = Path(__file__).parent.parent.parent
 MANY = 40
+PATHS = {
+    "departmentNumber": f"{ENTERPRISE}:department",
+    "telephoneNumber": 'phoneNumbers[type eq "work"].value',
+}
+"""Where somebody else finds what the contract calls so."""
 
 
 class Django:
@@ -84,7 +89,7 @@ class Hands:
         return self.ids[name]
 
     def set(self, name: str, attribute: str, value: str) -> None:
-        self.patch(f"/Users/{self.ids[name]}", "Replace", attribute, value)
+        self.patch(f"/Users/{self.ids[name]}", "Replace", PATHS.get(attribute, attribute), value)
 
     def patch(self, path: str, op: str, attribute: str, value: object) -> None:
         operations = [{"op": op, "path": attribute, "value": value}]
@@ -98,9 +103,12 @@ class Hands:
 def bench(server: Django) -> Bench:
     connector = connect(server.url, page_size=2, patch="entra")
     (kind,), (group,) = connector.streams()
+    hands = Hands(server)
 
     @contextmanager
     def fragile() -> Iterator[Fragile]:
+        for number in range(4):  # for more pages, which hold two at least
+            hands.add(f"p{number}")
         with Wire(server.port) as wire:
             address = f"http://127.0.0.1:{wire.port}/scim/v2"
             way = connect(address, page_size=2, patch="entra")
@@ -109,7 +117,7 @@ def bench(server: Django) -> Bench:
     return Bench(
         connector=connector,
         read_only_connector=connect(server.url, write=False),
-        hands=Hands(server),
+        hands=hands,
         user=kind,
         group=group,
         new_user={"userName": "new", "title": "Trainee", "employeeType": "active", "active": True},

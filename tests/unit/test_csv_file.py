@@ -11,7 +11,7 @@ from hypersync.connectors.contract import Bench, ConnectorContract, Fragile
 from hypersync.connectors.csv_file.connector import CsvConnector, CsvOptions
 from hypersync.connectors.csv_file.table import Format
 from hypersync.connectors.csv_file.write import Table
-from hypersync.connectors.settings import SiloSettings, object_types
+from hypersync.connectors.settings import BATCH_SIZE, SiloSettings, object_types
 from hypersync.errors import CursorLost, ScanFailed, SiloRefused, SiloUnreachable
 from hypersync.model.objects import (
     Change,
@@ -82,6 +82,8 @@ class TestCsvFile(ConnectorContract):
 
         @contextmanager
         def fragile() -> Iterator[Fragile]:
+            with (tmp_path / "users.csv").open("a") as file:  # more than two batches hold
+                file.writelines(f"p{number},,,,\n" for number in range(2 * BATCH_SIZE))
             yield Fragile(connector=connector, cut=lambda: cut_off(tmp_path / "users.csv"))
             (tmp_path / "users.csv").write_text(USERS)
 

@@ -18,8 +18,12 @@ from hypersync.connectors.contract.bench import (
     seen,
     succeeded,
 )
+from hypersync.connectors.contract.comparing import ComparingContract
 from hypersync.connectors.contract.deltas import DeltaContract
+from hypersync.connectors.contract.effects import EffectsContract
+from hypersync.connectors.contract.following import FollowingContract
 from hypersync.connectors.contract.reading import ReadingContract
+from hypersync.connectors.contract.sessions import SessionContract
 from hypersync.connectors.contract.trouble import TroubleContract
 from hypersync.connectors.contract.writing import WritingContract
 
@@ -34,7 +38,16 @@ __all__ = [
 ]
 
 
-class ConnectorContract(ReadingContract, DeltaContract, WritingContract, TroubleContract):
+class ConnectorContract(
+    ReadingContract,
+    SessionContract,
+    DeltaContract,
+    FollowingContract,
+    WritingContract,
+    ComparingContract,
+    EffectsContract,
+    TroubleContract,
+):
     @pytest.fixture
     def bench(self) -> Bench:
         raise AssertionError("a connector's test class gives its own bench")

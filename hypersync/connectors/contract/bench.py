@@ -23,13 +23,13 @@ from hypersync.ports.connector import Connector
 
 
 class Hands(Protocol):
-    """Somebody else who changes the silo behind the connector's back."""
+    """Somebody else who changes the silo behind the connector's back, also while a scan reads."""
 
     def anchor(self, name: str) -> str:
         """Return the anchor of a user or group by its short name."""
 
     def set(self, name: str, attribute: str, value: str) -> None:
-        """Set an attribute of a user."""
+        """Set title, departmentNumber, employeeType or telephoneNumber of a user."""
 
     def delete(self, name: str) -> None:
         """Delete a user."""
@@ -40,7 +40,8 @@ class Fragile:
     """A way to the silo that can be cut.
 
     ``cut`` makes the silo go away for ``connector``, in the middle of whatever it does. A scan of
-    ``connector`` takes several answers of the silo (pages of one object will do).
+    ``connector`` takes at least three answers of the silo, and is told in as many batches (pages of
+    one object will do; where their size is fixed, somebody else adds enough objects before).
     """
 
     connector: Connector
@@ -121,9 +122,13 @@ class Bench:
         return found.attributes
 
     def scan(self, kind: ObjectType, cursor: str | None = None) -> list[ScanEvent]:
-        types = next(stream for stream in self.connector.streams() if kind in stream)
         with self.connector.open() as session:
-            return [event for batch in session.scan(types, cursor) for event in batch]
+            stream = session.scan(self.stream_of(kind), cursor)
+            return [event for batch in stream for event in batch]
+
+    def stream_of(self, kind: ObjectType) -> Sequence[ObjectType]:
+        """Return the types that are scanned together with one."""
+        return next(stream for stream in self.connector.streams() if kind in stream)
 
 
 def seen(events: Sequence[ScanEvent], kind: ObjectType) -> dict[str, Attributes]:

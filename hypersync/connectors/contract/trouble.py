@@ -1,15 +1,25 @@
 """What goes wrong: passwords, servers that go away, streams that break, repeated anchors."""
 
 import typing
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain, islice
 
 import pytest
 from pydantic import BaseModel
 
 from hypersync.config.values import Secret
-from hypersync.connectors.contract.bench import Bench
+from hypersync.connectors.contract.bench import Bench, seen
 from hypersync.errors import ScanFailed, SiloRefused, SiloUnreachable
-from hypersync.model.objects import Complete, Invalid, RetryAfter, ScanEvent, Unknown
+from hypersync.model.objects import (
+    Complete,
+    Invalid,
+    ObjectType,
+    RetryAfter,
+    ScanEvent,
+    Unknown,
+)
+from hypersync.ports.connector import Connector
 
 LACKS = ("wrong_password", "truncated_stream", "server_gone", "duplicate_anchors")
 
@@ -42,17 +52,28 @@ class TroubleContract:
             return
         events: list[ScanEvent] = []
         with bench.fragile() as fragile, fragile.connector.open() as session:
-            types = next(
-                stream
-                for stream in fragile.connector.streams()
-                if bench.user.name in [each.name for each in stream]
-            )
-            batches = iter(session.scan(types, None))
+            batches = iter(session.scan(users_of(bench, fragile.connector), None))
             events += next(batches)
             fragile.cut()
             with pytest.raises((ScanFailed, SiloUnreachable)):
                 events.extend(event for batch in batches for event in batch)
         assert not any(isinstance(each, Complete) for each in events)
+
+    def test_a_stream_that_breaks_later_completes_only_if_it_told_all(self, bench: Bench) -> None:
+        if bench.fragile is None or "truncated_stream" in bench.lacks:  # said above
+            return
+        with bench.fragile() as fragile, fragile.connector.open() as session:
+            types = users_of(bench, fragile.connector)
+            all_of_it = seen(list(chain.from_iterable(session.scan(types, None))), bench.user)
+            assert all_of_it == seen(bench.scan(bench.user), bench.user)
+            batches = session.scan(types, None)
+            events = list(chain.from_iterable(islice(batches, 2)))
+            assert not any(isinstance(each, Complete) for each in events), "give it more pages"
+            fragile.cut()
+            with suppress(ScanFailed, SiloUnreachable):
+                events += chain.from_iterable(batches)
+        if any(isinstance(each, Complete) for each in events):
+            assert seen(events, bench.user) == all_of_it
 
     def test_a_silo_that_went_away_is_unreachable(self, bench: Bench) -> None:
         if bench.fragile is None or "server_gone" in bench.lacks:  # said above
@@ -83,6 +104,12 @@ class TroubleContract:
         anchor = bench.duplicate()
         events = bench.scan(bench.user)
         assert anchor in [each.anchor for each in events if isinstance(each, Invalid)]
+
+
+def users_of(bench: Bench, connector: Connector) -> Sequence[ObjectType]:
+    """Return what another connector to the same silo scans together with the users."""
+    names = ((each, [kind.name for kind in each]) for each in connector.streams())
+    return next(stream for stream, named in names if bench.user.name in named)
 
 
 def holds_secrets(kind: object) -> bool:

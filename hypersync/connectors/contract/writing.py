@@ -132,11 +132,6 @@ class WritingContract:
         assert isinstance(outcome, Refused)
         assert "members" in outcome.reason
 
-    def test_membership_of_a_group_that_is_gone_is_a_conflict(self, bench: Bench) -> None:
-        change = bench.member(Operation.ADD_MEMBER, "bob")
-        bench.apply(bench.change(Operation.DELETE, "staff", {}, None, of_group=True))
-        assert isinstance(bench.apply(change), Conflict)
-
     def test_events_are_not_for_connectors(self, bench: Bench) -> None:
         assert isinstance(bench.apply(bench.change(Operation.EVENT, "ann", {}, {})), Refused)
 
