@@ -17,7 +17,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_examples_of_the_reference_are_right(example: str, tmp_path: Path):
     mistakes: list = []
-    tree = read_yaml(example.encode(), "example", lambda _: None, mistakes)
+    tree = read_yaml(example.encode(), "example", lambda _: "s3cret", mistakes)
     assert mistakes == []
     assert isinstance(tree, Section)
     assert registry.build("silo", SiloConfig.model_validate(tree), root=tmp_path).streams()
