@@ -262,6 +262,13 @@ def test_when_no_server_answers_each_one_is_named(wire: str):
     assert said.index(first) < said.index(second)
 
 
+@pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
+def test_a_host_without_an_address_is_named(wire: str, scheme: str):
+    url = f"{scheme}://nowhere.invalid"
+    why = "the name 'nowhere.invalid' does not resolve to an address"
+    assert refusal(connect(url, wire=wire)) == f"{url} cannot be reached: {why}"
+
+
 def test_a_wrong_password_is_not_tried_at_the_next_server(plain: Slapd, wire: str):
     wrong = {"user": SERVICE, "password": "wrong"}
     with listening() as unused:

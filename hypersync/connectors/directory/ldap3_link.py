@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from hypersync.connectors.directory import kerberos
-from hypersync.connectors.directory.address import Address
+from hypersync.connectors.directory.address import Address, host_and_port
 from hypersync.connectors.directory.alike import Alike
 from hypersync.connectors.directory.answers import (
     Answer,
@@ -40,6 +40,8 @@ _KINDS = {
 }
 _BROKEN = (LDAPException, OSError, LookupError, ValueError)
 """What goes wrong on the way; the last two come of answers that are nonsense."""
+_NO_ADDRESS = "invalid server address"
+"""How the library says that the name of the host does not resolve."""
 
 
 def open_link(url: str, address: Address) -> Ldap3Link:
@@ -81,6 +83,8 @@ def _broken_is_unreachable(url: str, tls: Tls) -> Iterator[None]:
         yield
     except _BROKEN as error:
         because = str(error) if tls.failure is None else why(tls.failure)
+        if because == _NO_ADDRESS:
+            because = f"the name {host_and_port(url)[0]!r} does not resolve to an address"
         raise SiloUnreachable(f"{url} cannot be reached: {because}") from error
 
 
