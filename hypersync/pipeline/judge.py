@@ -276,7 +276,8 @@ class Judge:
         named: dict[str, dict[str, list[Wish]]] = {}
         for each in judgement.queued:
             dn = (each.draft.after or {}).get("dn")
-            if isinstance(dn, str) and each.draft.operation in _NAMING:
+            is_back = each.draft.undoes is not None  # it was the name of the same before
+            if isinstance(dn, str) and each.draft.operation in _NAMING and not is_back:
                 of_silo = named.setdefault(each.draft.silo, {})
                 of_silo.setdefault(normal_reference(dn), []).append(each)
         for silo, wishes in named.items():

@@ -70,12 +70,14 @@ class Company:
         text = "".join(f"{row}\n" for row in ("id,login,dept,status", *rows))
         (self.folder / "data" / "hr.csv").write_text(text, encoding="utf-8")
 
-    def settle(self) -> None:
-        """Scan and sync until nothing is left to do."""
+    def settle(self) -> list[str]:
+        """Scan and sync until nothing is left to do; return the runs."""
+        runs = []
         for _ in range(3):
             self.clock.time += timedelta(minutes=20)
             self.app.scan((), full=True)
-            self.app.sync("full", commit=True)
+            runs.append(self.app.sync("full", commit=True).id)
+        return runs
 
     @property
     def questions(self) -> list[str]:
@@ -132,5 +134,13 @@ def test_a_name_that_groups_do_not_list_any_more_is_free(company: Company):
     )
     company.hire("E1,bea,sales,active", "E2,anna,it,active")
     company.settle()
+    assert company.is_there("anna")
+    assert company.questions == []
+
+
+def test_an_undo_gives_a_name_back_to_whom_it_belonged(company: Company):
+    company.hire("E1,bea,sales,active")
+    renaming, *_ = company.settle()
+    company.app.undo(renaming, "rename", commit=True)
     assert company.is_there("anna")
     assert company.questions == []
