@@ -76,6 +76,27 @@ class RunError:
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedOn:
+    """What a run carried on of an earlier one, which had queued it and was not done with it.
+
+    They are how many actions came to which end while the later run had them; those ``waiting``
+    came to none. While the run is under way all of them wait; a preview carries nothing on.
+    """
+
+    run: RunId
+    succeeded: int = 0
+    failed: int = 0
+    conflict: int = 0
+    unknown: int = 0
+    waiting: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many actions these are."""
+        return self.succeeded + self.failed + self.conflict + self.unknown + self.waiting
+
+
 @dataclass(slots=True)
 class RuleReport:
     """One rule's counts in one run, the limit that was in force, and what the stopped share."""
@@ -95,7 +116,8 @@ class Run:
 
     ``undoes`` is the run that this one takes back, ``reason`` why, or why a limit was raised, in
     the words of who started it. ``plan`` is the hash of the plan file that a
-    preview made, or that a committing run carries out.
+    preview made, or that a committing run carries out. ``counts`` and ``rules`` are of its own
+    plan as it was when the run ended; ``carried_on`` is besides them, by earlier run.
     """
 
     id: RunId
@@ -112,6 +134,7 @@ class Run:
     undoes: RunId | None = None
     plan: str | None = None
     reason: str | None = None
+    carried_on: Sequence[CarriedOn] = ()
 
     @property
     def applied_plan(self) -> str | None:

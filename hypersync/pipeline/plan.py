@@ -15,6 +15,7 @@ from dataclasses import replace
 from hypersync.errors import NotFound
 from hypersync.model.ids import IdentityId, RunId
 from hypersync.model.runs import Run, RunError, RunKind, RunMode, RunState
+from hypersync.pipeline.carried import carries_on
 from hypersync.pipeline.collect import Before, Collected, Collector
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.evaluate import Row, Scope, evaluate
@@ -281,6 +282,8 @@ class Planner:
         self._await_references()
         with self._engine.store.begin(self._fence) as unit:
             settle(self._engine, unit, planned, before, found, judgement, self._now)
+            if self._commit:
+                planned = replace(planned, carried_on=carries_on(unit, found.again))
             save(unit, planned, found, judgement)
             if self._commit:
                 note_rests(self._engine, unit, self._now)

@@ -13,7 +13,7 @@ committing run. An identity leaves the pending set only when nothing about it is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,8 +21,9 @@ from functools import partial
 
 from hypersync.errors import PlanMoved
 from hypersync.model.actions import ActionState, undone_rule
-from hypersync.model.ids import RunId, new_public_id
+from hypersync.model.ids import ActionId, RunId, new_public_id
 from hypersync.model.runs import Run, RunError, RunMode, RunState
+from hypersync.pipeline.carried import carried_on
 from hypersync.pipeline.circuit import circuits_of
 from hypersync.pipeline.engine import Engine, Order
 from hypersync.pipeline.execute import execute
@@ -142,7 +143,9 @@ def _bury_the_dead(engine: Engine, fence: Fence) -> None:
         for run in unit.runs.in_state(RunState.EXECUTING):
             text = "the process ended while executing; the next run goes on where it was"
             unit.runs.report_errors(run.id, [RunError(None, None, "interrupted", text)])
-            unit.runs.save(_finished(unit, run, now))
+            done = _finished(unit, run, now)
+            done.counts.errors += 1
+            unit.runs.save(done)
 
 
 def _carry_out(
@@ -170,15 +173,20 @@ def _carry_out(
     now = engine.clock()
     with engine.store.begin() as unit:
         unit.runs.report_errors(run.id, execution.errors[:MOST_ERRORS])
-        done = _finished(unit, run, now)
+        done = _finished(unit, run, now, settled.done)
         done.counts.errors += len(execution.errors)
         unit.runs.save(done)
         unit.events.record(Event(kind="run_finished", at=now, run=run.id, by=run.started_by))
     return done
 
 
-def _finished(unit: UnitOfWork, run: Run, now: datetime) -> Run:
-    """Return the run with the outcomes of its actions counted in."""
+def _finished(
+    unit: UnitOfWork,
+    run: Run,
+    now: datetime,
+    settled: Mapping[ActionId, ActionState] | None = None,
+) -> Run:
+    """Return the run with the outcomes of its actions, and of what it carried on, counted in."""
     outcomes = (
         ("succeeded", ActionState.SUCCEEDED),
         ("failed", ActionState.FAILED),
@@ -191,4 +199,5 @@ def _finished(unit: UnitOfWork, run: Run, now: datetime) -> Run:
             setattr(report.counts, name, states.get(rule, {}).get(state, 0))
     for name, state in outcomes:
         setattr(run.counts, name, sum(each.get(state, 0) for each in states.values()))
-    return replace(run, state=RunState.DONE, finished_at=now)
+    taken = carried_on(unit, run, settled or {})
+    return replace(run, state=RunState.DONE, finished_at=now, carried_on=taken)

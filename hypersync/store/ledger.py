@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Select, Text, and_, exists, func, or_, select, type_coerce
-from sqlalchemy.engine import Connection
 
 from hypersync.model.actions import Action, ActionState
 from hypersync.model.ids import ActionId, RunId
@@ -23,7 +22,8 @@ from hypersync.ports.store.ledger import (
 )
 from hypersync.store import tables
 from hypersync.store.action_rows import action_of
-from hypersync.store.runs import report_of
+from hypersync.store.carried import Carried
+from hypersync.store.runs import carried_on_of, report_of
 
 _ACTION = tables.action
 _ERROR = tables.run_error
@@ -34,11 +34,8 @@ _PORTION = 100
 """How many runs' reports are read at a time."""
 
 
-class Ledger:
+class Ledger(Carried):
     """What runs did. Nothing is written here."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     # --- runs ----------------------------------------------------------------------------------
 
@@ -272,4 +269,5 @@ def _named(text: str) -> ColumnElement[bool]:
 
 def _head_of(row: Mapping[Any, Any]) -> Run:
     """Make a run out of its row without its rules and scans."""
-    return Run(**{**row, "counts": Counts(**(row["counts"] or {}))})
+    counts = Counts(**(row["counts"] or {}))
+    return Run(**{**row, "counts": counts, "carried_on": carried_on_of(row["carried_on"])})

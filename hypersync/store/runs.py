@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +10,16 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from hypersync.model.ids import RunId
-from hypersync.model.runs import Counts, RuleReport, Run, RunError, RunKind, RunMode, RunState
+from hypersync.model.runs import (
+    CarriedOn,
+    Counts,
+    RuleReport,
+    Run,
+    RunError,
+    RunKind,
+    RunMode,
+    RunState,
+)
 from hypersync.store import tables
 
 _RUN = tables.run
@@ -125,6 +134,7 @@ def _values(run: Run) -> dict[str, object]:
         "undoes": run.undoes,
         "plan": run.plan,
         "reason": run.reason,
+        "carried_on": [asdict(each) for each in run.carried_on],
     }
 
 
@@ -145,7 +155,13 @@ def run_of(row: Row[Any]) -> Run:
         undoes=row.undoes,
         plan=row.plan,
         reason=row.reason,
+        carried_on=carried_on_of(row.carried_on),
     )
+
+
+def carried_on_of(stored: Sequence[Mapping[str, Any]] | None) -> tuple[CarriedOn, ...]:
+    """Make what a run carried on out of what is stored; nothing is known of older runs."""
+    return tuple(CarriedOn(**each) for each in stored or ())
 
 
 def report_of(stored: dict[str, Any]) -> RuleReport:

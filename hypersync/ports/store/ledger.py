@@ -97,6 +97,17 @@ class Ledger(Protocol):
     def spent(self, run: RunId) -> tuple[datetime | None, datetime | None]:
         """Return when the first of a run's actions started and when the last one ended."""
 
+    def owners(self, actions: Collection[ActionId]) -> Mapping[ActionId, RunId]:
+        """Return which run queued each of these actions: its own, or the one that released it."""
+
+    def carried_on(
+        self, run: RunId, owners: Collection[RunId]
+    ) -> Mapping[RunId, Mapping[ActionState, int]]:
+        """Count by owner and state the actions of these other runs that this run took over.
+
+        Those are what it was the last to confirm, whether it came to start them or not.
+        """
+
     def verdicts(
         self,
         run: RunId,

@@ -26,6 +26,7 @@ run = Table(
     Column("undoes", Text),  # the run that this one takes back
     Column("plan", Text),  # hash of the plan file it made, or carries out (each once only)
     Column("reason", Text),  # of a raise or an undo, in the words of who started it
+    Column("carried_on", Json),  # [{"run", "succeeded", "failed", ...}] of earlier runs' actions
     Index("ix_run_started_at", "started_at"),
     Index(
         "uq_run_plan",
