@@ -1,7 +1,7 @@
 """A program that runs a command line and signals itself at a chosen point.
 
-``python -m tests.crashing KIND NUMBER SIGNAL ARGUMENT...``: at the NUMBERth commit of the database
-(just before it) or rename of a file (just before it) the process gets SIGNAL.
+``python -m tests.crashing KIND NUMBER SIGNAL ARGUMENT...``: at the NUMBERth commit of the database,
+rename of a file, or time that a batch of actions is taken (just before it) the process gets SIGNAL.
 With NUMBER 0 it counts the points and writes how many there were to standard error.
 """
 
@@ -44,6 +44,7 @@ def main() -> None:
     watch: dict[str, Callable[[Point], None]] = {
         "commit": lambda each: event.listen(Engine, "commit", each.reach),
         "rename": _watch_renames,
+        "claim": _watch_claims,
     }
     watch[kind](point)
     code = cli.invoke(arguments)
@@ -58,6 +59,14 @@ def _watch_renames(point: Point) -> None:
             point.reach()
 
     sys.addaudithook(hook)
+
+
+def _watch_claims(point: Point) -> None:
+    def hook(_: object, __: object, statement: str, *___: object) -> None:
+        if statement.startswith("WITH due AS") and "UPDATE action" in statement:
+            point.reach()
+
+    event.listen(Engine, "before_cursor_execute", hook)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from hypersync.insight.became import is_news, what_became
+from hypersync.messages.carried import became_text, carried_lines
 from hypersync.messages.difference import difference
+from hypersync.model.actions import ActionState
 from hypersync.model.runs import RunMode
 from hypersync.model.visible import unhidden
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from hypersync.app import App
     from hypersync.model.actions import Action
+    from hypersync.model.ids import RunId
     from hypersync.model.objects import Attributes
     from hypersync.model.runs import Run
     from hypersync.model.scans import ScanReport
@@ -67,8 +71,9 @@ def run_document(app: App, run: Run, *, limit: int) -> dict[str, object]:
         actions = unit.actions.of_run(run.id, limit=limit)
         total = unit.actions.count_of_run(run.id)
         errors = unit.runs.errors(run.id, limit=limit)
+        became = what_became(unit, [run])
     return {
-        **run_summary(run),
+        **run_summary(run, became),
         "errors": [
             {
                 "rule": error.rule,
@@ -84,8 +89,8 @@ def run_document(app: App, run: Run, *, limit: int) -> dict[str, object]:
     }
 
 
-def run_summary(run: Run) -> dict[str, object]:
-    """Return one run without its actions and errors."""
+def run_summary(run: Run, became: Mapping[RunId, Mapping[ActionState, int]]) -> dict[str, object]:
+    """Return one run without its actions and errors; ``became`` is of it and maybe others."""
     rules = {}
     for rule, report in run.rules.items():
         shown = asdict(report)
@@ -101,12 +106,22 @@ def run_summary(run: Run) -> dict[str, object]:
         "finished_at": run.finished_at,
         "started_by": run.started_by,
         "counts": asdict(run.counts),
+        "carried_on": [asdict(each) for each in run.carried_on],
+        "now": _states(became.get(run.id)),
         "rules": rules,
         "scans": list(run.scans),
         "undoes": run.undoes,
         "reason": run.reason,
         "applied_plan": run.applied_plan,
     }
+
+
+def _states(now: Mapping[ActionState, int] | None) -> dict[str, int] | None:
+    """Return how many actions are in each state, zeros among them; nothing for a preview."""
+    if now is None:
+        return None
+    shown = (state for state in ActionState if state is not ActionState.PROPOSED)
+    return {state.value: now.get(state, 0) for state in shown}
 
 
 def scan_document(report: ScanReport) -> dict[str, object]:
@@ -136,15 +151,17 @@ def run_text(app: App, run: Run, *, limit: int) -> str:
     for rule, report in run.rules.items():
         counts = report.counts
         if counts.proposed or counts.released or counts.errors or report.reason:
-            lines.append(f"  {rule}: {_counted(asdict(report.counts), would=would)}")
+            counted = _counted(asdict(report.counts), would=would)
+            lines.append(f"  {rule}: {counted or 'nothing to do'}")
             if report.reason:
                 lines.append(f"    {report.reason}")
             if report.cause:
                 lines.append(f"    {report.cause}")
-    lines.append(f"  all: {_counted(asdict(run.counts), would=would)}")
+    lines.append(f"  all: {_all(run, would=would)}")
     irreversible = str(app.irreversible(run))
     lines += [f"  {irreversible}"] * bool(irreversible)
     with app.store.snapshot() as unit:
+        lines += [f"  {each}" for each in besides(run, what_became(unit, [run]))]
         errors = unit.runs.errors(run.id, limit=10)
         actions = unit.actions.of_run(run.id, limit=min(limit, 20))
         total = unit.actions.count_of_run(run.id)
@@ -153,6 +170,18 @@ def run_text(app: App, run: Run, *, limit: int) -> str:
     if total > len(actions):
         lines.append(f"  ... and {total - len(actions)} more: hypersync history {run.id}")
     return "\n".join(lines)
+
+
+def _all(run: Run, *, would: bool) -> str:
+    counted = _counted(asdict(run.counts), would=would)
+    return counted or ("nothing new" if run.carried_on else "nothing to do")
+
+
+def besides(run: Run, became: Mapping[RunId, Mapping[ActionState, int]]) -> list[str]:
+    """Return what a run carried on, and what became of its actions where its counts are over."""
+    now = became.get(run.id)
+    lines = carried_lines(run.carried_on)
+    return lines if now is None or not is_news(run, now) else [*lines, f"now: {became_text(now)}"]
 
 
 def _error(rule: str | None, identity: int | None) -> str:
@@ -165,7 +194,7 @@ def _counted(counts: Mapping[str, int], *, would: bool) -> str:
     be = "would be " if would else ""
     words = [f"{counts[word]} {be}{word}" for word in _WORDS if counts[word]]
     words += [f"{counts[word]} {word}" for word in _OUTCOMES if counts[word]]
-    return ", ".join(words) or "nothing to do"
+    return ", ".join(words)
 
 
 def action_line(action: Action, *, would: bool = False, is_whole: bool = False) -> str:

@@ -15,6 +15,7 @@ from hypersync.model.ids import ActionId, IdentityId, RunId
 
 if TYPE_CHECKING:
     from hypersync.app import App
+    from hypersync.model.runs import Run
     from hypersync.pipeline.why import Answer, Trace
 
 
@@ -23,23 +24,19 @@ if TYPE_CHECKING:
 @click.option("--limit", default=20, show_default=True, help="The most runs, or actions of RUN.")
 def history(invocation: Invocation, *, run: str | None, limit: int) -> Exit:
     """Show the latest runs, or one RUN with every action."""
-    from hypersync.cli.documents import run_document, run_summary, run_text
+    from hypersync.cli.documents import besides, run_document, run_summary, run_text
     from hypersync.cli.started import started_app
     from hypersync.cli.unlock_text import say_unlocks
+    from hypersync.insight.became import what_became
 
     with started_app(invocation) as app:
         say_unlocks(app)
         if run is None:
             with app.store.snapshot() as unit:
                 runs = unit.runs.recent(limit)
-            document: dict[str, object] = {"runs": [run_summary(each) for each in runs]}
-            lines = [
-                f"{each.id}  {each.started_at:%Y-%m-%d %H:%M:%S}  {each.kind.value:6} "
-                f"{each.mode.value:7} {each.state.value:9} {each.counts.queued} queued, "
-                f"{each.counts.suspended} suspended, {each.counts.succeeded} succeeded, "
-                f"{each.counts.errors} errors"
-                for each in runs
-            ]
+                became = what_became(unit, runs)
+            document: dict[str, object] = {"runs": [run_summary(each, became) for each in runs]}
+            lines = ["; ".join([_line(each), *besides(each, became)]) for each in runs]
             print_answer(invocation, document, lambda: "\n".join(lines) or "No run yet.")
             return Exit.DONE
         with app.store.snapshot() as unit:
@@ -53,6 +50,15 @@ def history(invocation: Invocation, *, run: str | None, limit: int) -> Exit:
             lambda: run_text(app, found, limit=shown),
         )
     return Exit.DONE
+
+
+def _line(run: Run) -> str:
+    counts = run.counts
+    return (
+        f"{run.id}  {run.started_at:%Y-%m-%d %H:%M:%S}  {run.kind.value:6} {run.mode.value:7} "
+        f"{run.state.value:9} {counts.queued} queued, {counts.suspended} suspended, "
+        f"{counts.succeeded} succeeded, {counts.errors} errors"
+    )
 
 
 @command("explain")

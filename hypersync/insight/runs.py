@@ -6,13 +6,14 @@ Of a page one row more than shown is read: it says whether there is another page
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from hypersync.errors import NotFound
+from hypersync.insight.became import news_of
 from hypersync.insight.hidden import Hidden
-from hypersync.model.actions import Action
+from hypersync.model.actions import Action, ActionState
 from hypersync.model.ids import ActionId, RunId
 from hypersync.model.runs import Run, RunError, RunMode
 from hypersync.ports.store import Store
@@ -40,7 +41,8 @@ class Page(Generic[T, K]):
 class RunInsight:
     """One run: its first actions and errors, and how much it put off, by verdict.
 
-    ``first_start`` and ``last_end`` are of the actions that it carried out itself.
+    ``first_start`` and ``last_end`` are of the actions that it carried out itself; ``now`` is how
+    many of its actions are in which state where its counts do not say so.
     """
 
     run: Run
@@ -49,6 +51,7 @@ class RunInsight:
     put_off: Mapping[str, int]
     first_start: datetime | None = None
     last_end: datetime | None = None
+    now: Mapping[ActionState, int] = field(default_factory=dict)
 
 
 def history(store: Store, wanted: RunsWanted, *, after: RunId | None = None) -> Page[Run, RunId]:
@@ -56,6 +59,12 @@ def history(store: Store, wanted: RunsWanted, *, after: RunId | None = None) -> 
     with store.snapshot() as unit:
         found = unit.ledger.runs(wanted, after=after, limit=RUNS + 1)
     return Page(found[:RUNS], found[RUNS - 1].id if len(found) > RUNS else None)
+
+
+def became(store: Store, runs: Sequence[Run]) -> Mapping[RunId, Mapping[ActionState, int]]:
+    """Return the states of the actions of those runs whose counts do not say them."""
+    with store.snapshot() as unit:
+        return news_of(unit, runs)
 
 
 def one_run(
@@ -84,6 +93,7 @@ def one_run(
             put_off=unit.ledger.verdict_counts(name),
             first_start=begin,
             last_end=end,
+            now=news_of(unit, [run]).get(name, {}),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -10,6 +11,7 @@ from flask import Response
 from pydantic import BaseModel, Field
 
 from hypersync.errors import NotFound
+from hypersync.insight.became import what_became
 from hypersync.insight.hidden import hidden_of
 from hypersync.model.actions import ActionState
 from hypersync.model.ids import ActionId, RunId
@@ -43,6 +45,17 @@ class CountsOut(BaseModel):
     errors: int
 
 
+class CarriedOnOut(BaseModel):
+    """What became of the actions of an earlier run while a later one had them."""
+
+    run: str
+    succeeded: int
+    failed: int
+    conflict: int
+    unknown: int
+    waiting: int
+
+
 class RunOut(BaseModel):
     """One execution of the pipeline."""
 
@@ -54,7 +67,8 @@ class RunOut(BaseModel):
     started_at: datetime
     finished_at: datetime | None
     started_by: str | None
-    counts: CountsOut
+    counts: CountsOut = Field(description="Of its own plan, as they were when it ended.")
+    carried_on: list[CarriedOnOut] = Field(description="Besides, of what earlier runs queued.")
     undoes: str | None = Field(description="The run that it takes back.")
     reason: str | None
     applied_plan: str | None = Field(description="The hash of the plan file that it carries out.")
@@ -83,6 +97,9 @@ class RunDetail(RunOut):
     rules: list[RuleReportOut]
     scans: list[str]
     irreversible: int = Field(description="How many of its actions nothing takes back.")
+    now: Mapping[ActionState, int] | None = Field(
+        description="Its actions by state as they are now, without zeros; null for a preview."
+    )
 
 
 class ErrorOut(BaseModel):
@@ -171,10 +188,12 @@ def add_to(routes: Routes) -> None:
         """Return one run, and what each rule did in it."""
         with app.store.snapshot() as unit:
             run = hidden.of_run(_run(unit, path.id))
+            now = what_became(unit, [run]).get(run.id)
         shown = run_out(run).model_dump()
         rules = [_rule(name, report) for name, report in run.rules.items()]
         count = app.irreversible(run).count
-        return answer(RunDetail(**shown, rules=rules, scans=list(run.scans), irreversible=count))
+        scans = list(run.scans)
+        return answer(RunDetail(**shown, rules=rules, scans=scans, irreversible=count, now=now))
 
     _add_lists_of_one(routes)
 
@@ -249,6 +268,7 @@ def run_out(run: Run) -> RunOut:
         finished_at=run.finished_at,
         started_by=run.started_by,
         counts=_counts(run.counts),
+        carried_on=[CarriedOnOut(**asdict(each)) for each in run.carried_on],
         undoes=run.undoes,
         reason=run.reason,
         applied_plan=run.applied_plan,
@@ -273,9 +293,7 @@ def _counts(counts: Counts) -> CountsOut:
 
 
 def _error(error: RunError) -> ErrorOut:
-    return ErrorOut(
-        rule=error.rule, identity=error.identity, code=error.code, message=error.message
-    )
+    return ErrorOut(**asdict(error))
 
 
 def _put_off(row: VerdictRow) -> PutOffOut:

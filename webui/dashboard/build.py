@@ -14,7 +14,7 @@ from hypersync.model.runs import Run, RunKind
 from hypersync.model.scans import Scan, ScanState, TypeCounts
 from webui.dashboard.schedules import Coming, due_views
 from webui.drawing import Band, Line, lines
-from webui.runs.words import counts_text, took
+from webui.runs.words import counts_text, took, whole_text
 
 _UNEASY = (ScanState.SUSPENDED, ScanState.FAILED, ScanState.REJECTED)
 _UNDER_WAY = (ScanState.RUNNING, ScanState.APPLYING)
@@ -153,7 +153,7 @@ def _run(run: Run, zone: str) -> RunShort:
         id=run.id,
         text=f"{kind}, {run.mode.value}, {run.state.value}",
         when=wording.moment(run.started_at, zone),
-        counts=counts_text(asdict(run.counts)) or "nothing to do",
+        counts=whole_text(run),
     )
 
 

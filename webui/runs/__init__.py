@@ -12,7 +12,7 @@ from hypersync.access.visitor import Visitor
 from hypersync.app import App
 from hypersync.insight.compare import Part, Shown, compare
 from hypersync.insight.hidden import hidden_of
-from hypersync.insight.runs import errors_of, history, one_run, put_off_by
+from hypersync.insight.runs import became, errors_of, history, one_run, put_off_by
 from hypersync.model.ids import ActionId, RunId
 from hypersync.ports.store.ledger import RunsWanted
 from webui.frame import show
@@ -75,6 +75,7 @@ def _history(app: App, known: Visitor) -> Response:
     running = jobs().running
     view = runs_page(
         found,
+        became(app.store, found.rows),
         asked,
         zone_of(app),
         may_run=known.may("operator"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from hypersync.insight.runs import Page, RunInsight
 from hypersync.messages import wording
 from hypersync.messages.pages.runs import ChoiceView, LinkView, ListPage, RunPage, RunsPage
+from hypersync.model.actions import ActionState
 from hypersync.model.ids import RunId
 from hypersync.model.runs import Run, RunError, RunMode, RunState
 from hypersync.ports.store.ledger import VerdictRow
@@ -31,13 +32,19 @@ HOME = "/report/runs"
 
 
 def runs_page(
-    found: Page[Run, RunId], asked: Mapping[str, str], zone: str, *, may_run: bool, job: str
+    found: Page[Run, RunId],
+    became: Mapping[RunId, Mapping[ActionState, int]],
+    asked: Mapping[str, str],
+    zone: str,
+    *,
+    may_run: bool,
+    job: str,
 ) -> RunsPage:
-    """Return the history."""
+    """Return the history; ``became`` are the states that the counts of some runs do not say."""
     kept = {name: value for name, value in asked.items() if name != "after"}
     return RunsPage(
         title="Runs",
-        runs=[run_line(run, zone) for run in found.rows],
+        runs=[run_line(run, zone, became.get(run.id)) for run in found.rows],
         fields=runs_fields(asked),
         is_filtered=bool(kept),
         is_first="after" not in asked,
@@ -61,7 +68,7 @@ def run_page(
     kept = {name: value for name, value in asked.items() if name != "after"}
     return RunPage(
         title=f"Run {run.id}",
-        run=run_line(run, zone),
+        run=run_line(run, zone, found.now),
         facts=_facts(found, zone),
         rules=[rule_line(rule, report) for rule, report in run.rules.items()],
         errors=[error_line(error) for error in found.errors.rows],

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from hypersync.messages import wording
 from hypersync.messages.pages.runs import ConfirmView, JobPage
 from hypersync.model.runs import Run
 from hypersync.pipeline.undo.irreversible import Irreversible
 from webui.jobs import Job, JobState, Order
-from webui.runs.words import counts_text
+from webui.runs.words import whole_text
 
 
 def job_page(
@@ -33,7 +31,7 @@ def job_page(
         total=job.total or 0,
         error=wording.visible(job.error, 500),
         run=job.run or "",
-        counts="" if run is None else counts_text(asdict(run.counts)) or "Nothing to do",
+        counts="" if run is None else _counts(run),
         notes=_notes(job),
         leaves=job.cannot > 0,
         scans=wording.visible(", ".join(job.scans), 300),
@@ -41,6 +39,11 @@ def job_page(
         if can_commit and run is not None
         else None,
     )
+
+
+def _counts(run: Run) -> str:
+    text = whole_text(run)
+    return text[:1].upper() + text[1:]
 
 
 def _title(order: Order) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
 from hypersync.messages import wording
-from hypersync.messages.pages.runs import RuleLine, RunActionView, RunLine
+from hypersync.messages.carried import MOST_RUNS, became_text, carried_lines
+from hypersync.messages.pages.runs import LinkView, RuleLine, RunActionView, RunLine
 from hypersync.messages.rows import row_view
-from hypersync.model.actions import Action, is_undo, undone_rule
+from hypersync.model.actions import Action, ActionState, is_undo, undone_rule
 from hypersync.model.runs import RuleReport, Run, RunError
 
 VERDICTS = {
@@ -20,8 +22,8 @@ VERDICTS = {
 """What is said of what a run put off, by verdict."""
 
 
-def run_line(run: Run, zone: str) -> RunLine:
-    """Return one run on a line."""
+def run_line(run: Run, zone: str, now: Mapping[ActionState, int] | None = None) -> RunLine:
+    """Return one run on a line; ``now`` are the states that its counts do not say."""
     return RunLine(
         id=run.id,
         kind=run.kind.value,
@@ -30,12 +32,35 @@ def run_line(run: Run, zone: str) -> RunLine:
         started=wording.moment(run.started_at, zone),
         took="" if run.finished_at is None else took(run.finished_at - run.started_at),
         by=wording.visible(run.started_by or "", 80),
-        counts=counts_text(asdict(run.counts)),
+        counts=own_text(run),
         errors=wording.counted(run.counts.errors, "error") if run.counts.errors else "",
         reason=wording.visible(run.reason or "", 300),
         plan=run.applied_plan or "",
         undoes=run.undoes or "",
+        carried=_carried(run),
+        now=became_text(now) if now else "",
     )
+
+
+def own_text(run: Run) -> str:
+    """Return what a run did by its own plan; empty when there was nothing to do at all."""
+    return counts_text(asdict(run.counts)) or ("nothing new" if run.carried_on else "")
+
+
+def whole_text(run: Run) -> str:
+    """Return what a run did, what it carried on of earlier ones among it."""
+    own = own_text(run) or "nothing to do"
+    return "; ".join([own, *carried_lines(run.carried_on)])
+
+
+def _carried(run: Run) -> Sequence[LinkView]:
+    """Return what a run carried on, each with the earlier run's page where it is of one."""
+    lines = carried_lines(run.carried_on)
+    pages = [f"/report/runs/{each.run}" for each in run.carried_on[:MOST_RUNS]]
+    pages += [""] * (len(lines) - len(pages))
+    return [
+        LinkView(line[:1].upper() + line[1:], page) for line, page in zip(lines, pages, strict=True)
+    ]
 
 
 def short_line(run: Run, zone: str) -> str:

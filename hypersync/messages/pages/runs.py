@@ -27,9 +27,21 @@ class FieldView:
     choices: Sequence[ChoiceView] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A place to go to, and how much there is."""
+
+    label: str
+    address: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunLine:
-    """One run of the history; ``plan`` is the hash of the reviewed plan that it carried out."""
+    """One run of the history; ``plan`` is the hash of the reviewed plan that it carried out.
+
+    ``counts`` are its own, as they were when it ended; ``carried`` is what it carried on of earlier
+    runs; ``now`` what became of its actions since.
+    """
 
     id: str
     kind: str
@@ -43,6 +55,8 @@ class RunLine:
     reason: str = ""
     plan: str = ""
     undoes: str = ""
+    carried: Sequence[LinkView] = ()
+    now: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +98,6 @@ class RunActionView:
     error: str
     rule: str = ""
     identity: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkView:
-    """A place to go to, and how much there is."""
-
-    label: str
-    address: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
