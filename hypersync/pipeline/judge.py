@@ -280,10 +280,18 @@ class Judge:
             if isinstance(dn, str) and each.draft.operation in _NAMING and not is_back:
                 of_silo = named.setdefault(each.draft.silo, {})
                 of_silo.setdefault(normal_reference(dn), []).append(each)
+        stopped: dict[ActionId, Reason] = {}
         for silo, wishes in named.items():
             for name, group in unit.objects.left_behind(silo, wishes).items():
                 text = f"{group} still lists {name}: whoever gets this name is in it at once"
-                self._suspend_all(wishes[name], Reason("threshold", "name", text), judgement)
+                reason = Reason("threshold", "name", text)
+                stopped |= dict.fromkeys([each.id for each in wishes[name]], reason)
+        queued, judgement.queued = judgement.queued, []
+        for each in queued:
+            if each.id in stopped:
+                self._suspend(each, stopped[each.id], judgement)
+            else:
+                judgement.queued.append(each)
 
     def _suspend_all(self, wishes: Collection[Wish], reason: Reason, judgement: Judgement) -> None:
         stopped = {each.id for each in wishes}
