@@ -20,6 +20,7 @@ from hypersync.pipeline.limits import limit_in_force
 from hypersync.pipeline.unlock import unlocks
 from hypersync.store import schema
 from hypersync.store.engine import open_engine
+from hypersync.store.place import is_closed
 from hypersync.store.unit import Store
 
 if TYPE_CHECKING:
@@ -35,20 +36,22 @@ if TYPE_CHECKING:
 def limit_mistakes(configuration: Configuration) -> list[Mistake]:
     """Return the limits above the ceiling, and what is wrong with the database itself."""
     file = configuration.database_file
-    if file is not None and not file.exists():
-        return []
     place = configuration.place("database")
     try:
+        if file is not None and (closed := is_closed(file)) is not None:
+            raise StoreError(closed)
+        if file is not None and not file.exists():
+            return []
         engine = open_engine(configuration.database_url)
         try:
             return _examine(configuration, engine)
         finally:
             engine.dispose()
     except (HyperSyncError, SQLAlchemyError, ImportError) as error:
-        driver = error.__cause__ if isinstance(error, StoreError) else error
-        reason = str(getattr(driver, "orig", None) or error).split("\n")[0]
-        remedy = "mend the database or its address, or leave this out with --offline"
-        return [Mistake(f"the database: {reason}", remedy, place.file, place.line)]
+        said = str(error).split("\n")[0].replace("the database refused:", "the database:", 1)
+        reason, _, known = said.partition("; ")
+        remedy = f"{known or 'mend the database or its address'}, or leave this out with --offline"
+        return [Mistake(reason, remedy, place.file, place.line)]
 
 
 def _examine(configuration: Configuration, engine: Engine) -> list[Mistake]:

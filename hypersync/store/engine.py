@@ -16,24 +16,31 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, TimeoutError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from hypersync.errors import StoreError
+from hypersync.store.complaints import complaint, name_of
+from hypersync.store.place import make_folder
 
 WRITE = "hypersync_write"
+_UNREADABLE = (
+    "the address of the database cannot be read; write for instance sqlite:///var/hypersync.db "
+    "or postgresql+psycopg://user@host:5432/name, and in a password %40 for @ and %25 for %"
+)
 
 
 def open_engine(url: str) -> Engine:
     """Open the database at an SQLAlchemy URL; a missing SQLite file (and its folder) is made.
 
-    Raises `StoreError` when the driver of the database is not installed.
+    Raises `StoreError` when the address cannot be read, when the driver of the database is not
+    installed, and when the folder cannot be made.
     """
-    parsed = make_url(url)
+    parsed = _parsed(url)
     if parsed.get_backend_name() != "sqlite":
         return _open_server(parsed)
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        make_folder(Path(parsed.database).parent)
     engine = create_engine(
         parsed,
         connect_args={"timeout": 30, "check_same_thread": False},
@@ -42,6 +49,18 @@ def open_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, ValueError):
+        raise StoreError(_UNREADABLE) from None
+    # where it was cut may be in the middle of the password, which nobody is to see
+    if parsed.host is not None and "@" in f"{parsed.host}{parsed.database}":
+        raise StoreError(_UNREADABLE)
+    return parsed
 
 
 def _open_server(url: URL) -> Engine:
@@ -56,16 +75,15 @@ def _open_server(url: URL) -> Engine:
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def refusals(engine: Engine) -> Iterator[None]:
     """Raise `StoreError` for what the driver raises: not reached, refused, deadlocked, full."""
     try:
         yield
-    except DBAPIError as error:
-        # the lines after the first show values
-        reason = str(error.orig).partition("\n")[0]
-        raise StoreError(f"the database refused: {reason}") from error
+    except (DBAPIError, sqlite3.Error) as error:  # the latter where the driver's cursor is used
+        raise StoreError(complaint(engine.url, error)) from error
     except TimeoutError as error:
-        raise StoreError(f"the database has no free connection: {error}") from error
+        name = name_of(engine.url)
+        raise StoreError(f"the database has no free connection: {error} ({name})") from error
 
 
 def is_writing(connection: Connection) -> bool:

@@ -22,7 +22,7 @@ def current(engine: Engine) -> str | None:
 
     Several, which no program of ours writes, are returned in one text, which is no revision.
     """
-    with refusals(), engine.connect() as connection:
+    with refusals(engine), engine.connect() as connection:
         if not inspect(connection).has_table(_VERSION):
             return None
         found = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSION}").scalars()  # noqa: S608 - our own
@@ -44,7 +44,7 @@ def upgrade(engine: Engine) -> None:
 def _upgrade(engine: Engine) -> None:
     from hypersync.store import migrating
 
-    with refusals():
+    with refusals(engine):
         migrating.upgrade(engine)
 
 
@@ -52,7 +52,7 @@ def downgrade(engine: Engine, revision: str) -> None:
     """Take the database back to an older revision, with its data where the older one has room."""
     from hypersync.store import migrating
 
-    with refusals():
+    with refusals(engine):
         migrating.downgrade(engine, revision)
 
 

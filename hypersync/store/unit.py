@@ -188,7 +188,7 @@ class Store:
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[UnitOfWork]:
-        with refusals(), self.engine.connect() as connection:
+        with refusals(self.engine), self.engine.connect() as connection:
             options = connection.execution_options(**{WRITE: write})
             if not write and self.engine.dialect.name != "sqlite":
                 options = connection.execution_options(
