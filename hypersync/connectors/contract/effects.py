@@ -75,11 +75,12 @@ class EffectsContract:
         assert len(after) - len(before) == {"create": 1, "delete": -1}.get(name, 0)
 
     def test_an_update_changes_no_other_attribute(self, bench: Bench) -> None:
+        # of those the contract knows: others, such as when it was changed, the silo writes itself
+        others = {*NOTHING, "employeeType", "dn", *bench.new_user} - {"title"}
         before = bench.read("ann")
         succeeded(bench.apply(bench.update("ann", {"title": "Clerk"}, {"title": "Boss"})))
-        after = bench.read("ann")
-        kept = {*before, *NOTHING, "employeeType", "dn", *bench.new_user} - {"title"}
-        assert of(after, dict.fromkeys(kept)) == of(before, dict.fromkeys(kept))
+        kept = dict.fromkeys(others)
+        assert of(bench.read("ann"), kept) == of(before, kept)
 
 
 def all_written(bench: Bench) -> Known:
