@@ -8,6 +8,7 @@ COMMITTED for what writes. Sources: SQLite "WAL mode", SQLAlchemy "Pysqlite: Ser
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ _UNREADABLE = (
     "the address of the database cannot be read; write for instance sqlite:///var/hypersync.db "
     "or postgresql+psycopg://user@host:5432/name, and in a password %40 for @ and %25 for %"
 )
+_log = logging.getLogger(__name__)
 
 
 def open_engine(url: str) -> Engine:
@@ -76,14 +78,29 @@ def _open_server(url: URL) -> Engine:
 
 @contextmanager
 def refusals(engine: Engine) -> Iterator[None]:
-    """Raise `StoreError` for what the driver raises: not reached, refused, deadlocked, full."""
+    """Raise `StoreError` for what the driver raises: not reached, refused, deadlocked, full.
+
+    While an interrupt ends the command it stays one: what the database refuses then is logged.
+    """
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:  # the latter where the driver's cursor is used
-        raise StoreError(complaint(engine.url, error)) from error
+        refused = StoreError(complaint(engine.url, error))
+        if _is_interrupted(error):
+            _log.warning("while stopping: %s", refused.message)
+            raise KeyboardInterrupt from refused
+        raise refused from error
     except TimeoutError as error:
         name = name_of(engine.url)
         raise StoreError(f"the database has no free connection: {error} ({name})") from error
+
+
+def _is_interrupted(error: BaseException) -> bool:
+    """Tell whether an error came up while Ctrl-C was being obeyed."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, KeyboardInterrupt):
+        found = found.__context__
+    return found is not None
 
 
 def is_writing(connection: Connection) -> bool:

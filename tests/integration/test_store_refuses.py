@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import resource
 import sqlite3
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
+import click
 import psycopg
 import pytest
 from sqlalchemy import event
 
+from hypersync.cli.failure import run_safely
+from hypersync.cli.frame import Exit
 from hypersync.clock import SystemClock
 from hypersync.errors import StoreError
+from hypersync.pipeline.lease import holding
 from hypersync.store import schema
 from hypersync.store.engine import open_engine
 from hypersync.store.unit import Store
@@ -121,6 +125,41 @@ def test_what_breaks_while_rows_are_read_past_sqlalchemy_is_a_sentence_too(file)
             store.snapshot() as unit,
         ):
             unit.leases.check(fence)
+
+
+def ended_by(block):
+    """Run a block as a command of the command line; return its exit code."""
+    return run_safely(click.command()(block), [])
+
+
+def test_an_interrupt_stays_one_when_the_database_refuses_what_cleans_up(file, capsys, caplog):
+    with store_in(file, IMPATIENT) as store, ExitStack() as others:
+
+        def interrupted():
+            with holding(store, "sync", "me", NOW):
+                others.enter_context(locked(file))
+                raise KeyboardInterrupt
+
+        assert ended_by(interrupted) == Exit.STOPPED
+    assert capsys.readouterr().err.strip() == "Stopped; what was finished stays done."
+    assert caplog.messages == [
+        "while stopping: the database refused: database is locked; another process holds "
+        f"{file}: wait until it is done, or end it"
+    ]
+
+
+def test_what_the_database_refuses_without_an_interrupt_is_no_interrupt(file, capsys, caplog):
+    with store_in(file, IMPATIENT) as store, locked(file):
+
+        def refused():
+            with suppress(KeyboardInterrupt):
+                raise KeyboardInterrupt
+            with store.begin():
+                pass
+
+        assert ended_by(refused) == Exit.FAILED
+    assert f"another process holds {file}" in capsys.readouterr().err
+    assert caplog.messages == []
 
 
 def said_by(url):
