@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hypersync.check.probe import Step
     from hypersync.model.objects import ObjectType
     from hypersync.ports.connector import Connector, Session
+    from hypersync.rulebook.rules import Rulebook
 
 
 @command("test")
@@ -26,17 +27,43 @@ def test(invocation: Invocation, *, name: str) -> Exit:
 
     Nothing is written. Of objects only anchors are shown.
     """
-    from hypersync.check.probe import State, needed_rights, probe, written_attributes
+    from hypersync.check.probe import State, needed_rights, probe
     from hypersync.cli.started import started_app
 
     with started_app(invocation) as app:
         check_known(app, name)
         needed = needed_rights(app.rulebook, name)
-        written = written_attributes(app.rulebook, name)
-        steps = probe(name, Asked(app.connectors[name]), needed, app.progress, written)
+        silo = Asked(app.connectors[name])
+        written = written_by_rules(app.rulebook, name, silo.streams())
+        steps = probe(name, silo, needed, app.progress, written)
         document = _document(pause_state(app, name), steps)
     print_answer(invocation, document, lambda: _text(document, steps))
     return Exit.FAILED if any(each.state is State.FAILED for each in steps) else Exit.DONE
+
+
+def written_by_rules(
+    rulebook: Rulebook, silo: str, streams: Sequence[Sequence[ObjectType]]
+) -> frozenset[tuple[str, str]]:
+    """Return type and name of each attribute that rules write in a silo.
+
+    That is what they set, and besides what holds members and the enabled state where they change
+    these.
+    """
+    from hypersync.check.probe import written_attributes
+    from hypersync.model.objects import Operation
+
+    slots = {slot.name: slot for slot in rulebook.slots if slot.silo == silo}
+    members = {kind.name: kind.members for stream in streams for kind in stream}
+    found = set(written_attributes(rulebook, silo))
+    for rule in rulebook.rules:
+        if rule.group is not None and rule.group.slot in slots:
+            group = slots[rule.group.slot].type
+            found.add((group, members.get(group) or ""))
+        if rule.do is not None and rule.do.operation in (Operation.ENABLE, Operation.DISABLE):
+            target = slots.get(rule.target)
+            if target is not None and target.enabled is not None:
+                found.add((target.type, target.enabled.attribute))
+    return frozenset(found)
 
 
 @runtime_checkable

@@ -4,14 +4,46 @@ from pathlib import Path
 
 import pytest
 
+from hypersync.check.probe import State, needed_rights, probe
+from hypersync.cli.silo_test import written_by_rules
 from hypersync.config.models import SiloConfig, TypeConfig
 from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.discovery import discover
 from hypersync.connectors.registry import build_to_discover
 from hypersync.model.discovery import FoundType
 from hypersync.model.rights import Right, Verb
+from hypersync.ports.progress import NoProgress
+from hypersync.rulebook.load import load_rulebook
 from tests.ad_silos import Corner, connect
+from tests.projects import load_project, write_project
 from tests.samba import DOMAIN, PASSWORD, PLAIN, SERVICE, Samba
+
+MEMBERSHIPS = """\
+public_url: https://iam.example.org
+secret_keys: ["${HYPERSYNC_SECRET_KEY}"]
+silos:
+  ad:
+    connector: ad
+    write: true
+    url: ldaps://dc1.hs.test
+    bind: {user: hypersync@hs.test, password: secret}
+    types:
+      user: {base: "DC=hs,DC=test"}
+      group: {base: "DC=hs,DC=test"}
+joins:
+  - {slot: user, silo: ad, type: user, value: sAMAccountName}
+  - {slot: team, silo: ad, type: group, join: none}
+"""
+STAFF = """\
+ruleset: staff
+rules:
+  - {id: staff, kind: membership, group: {slot: team, where: "cn == 'staff'"}, member: user,
+     when: "user.title == 'Clerk'"}
+  - {id: off, kind: deprovision, target: user, when: "user.title == 'Gone'", do: disable}
+"""
+DESCRIPTION = "bf967950-0de6-11d0-a285-00aa003049e2"
+MEMBER = "bf9679c0-0de6-11d0-a285-00aa003049e2"
+"""What the schema of a domain calls these attributes in the rights to them."""
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +103,51 @@ def test_what_an_ordinary_account_lacks_is_named(corner: Corner):
     found = rights(corner, PLAIN, "title", "accountEnabled")
     assert found[Verb.READ].granted
     assert found[Verb.CREATE].lacking == (f"create user objects in {corner.people}",)
-    assert found[Verb.UPDATE].lacking == ("write accountEnabled, title",)
-    assert found[Verb.UPDATE].remedy == (
+    assert found[Verb.CREATE].remedy == (
         f"delegate control of {corner.people} to the account, or let it inherit the right"
     )
+    assert found[Verb.UPDATE].lacking == ("write any of accountEnabled, title",)
+    assert found[Verb.UPDATE].remedy == (
+        "let it write what rules set ('userAccountControl' to enable and disable) below "
+        f"{corner.people}; the others need no right"
+    )
+
+
+def test_who_may_write_what_rules_write_needs_no_other_right(corner: Corner, tmp_path: Path):
+    corner = Corner.new(corner.server)
+    corner.add_group("staff")
+    rulebook = load_rulebook(load_project(write_project(tmp_path, MEMBERSHIPS, rules=STAFF)))
+    types = {"group": {"base": corner.groups, "attributes": ["cn", "description"]}}
+
+    def told() -> list[tuple[State, str, str]]:
+        connector = connect(corner.server, types, user=PLAIN)
+        written = written_by_rules(rulebook, "ad", connector.streams())
+        needed = needed_rights(rulebook, "ad")
+        steps = probe("ad", connector, needed, NoProgress(), written)
+        found = [(each.state, each.message, each.remedy) for each in steps]
+        return [each for each in found if "update" in each[1] or "write" in each[1]]
+
+    remedy = (
+        f"let it write what rules set ('member' for memberships) below {corner.groups}; the "
+        "others need no right"
+    )
+    types_of_the_domain = connect(corner.server, {"user": {"base": DOMAIN}, **types}).streams()
+    assert written_by_rules(rulebook, "ad", types_of_the_domain) == {
+        ("group", "member"),
+        ("user", "accountEnabled"),
+    }
+    lacks = "because the account lacks the right 'write any of cn, description, member'"
+    assert told()[0] == (State.FAILED, f"group: may not update, {lacks}", remedy)
+    allow(corner, DESCRIPTION)
+    assert told()[0] == (State.FAILED, "group: may not write 'member'", remedy)
+    allow(corner, MEMBER)
+    assert told()[0] == (State.OK, "group: may read, update", "")
+
+
+def allow(corner: Corner, attribute: str) -> None:
+    """Let everybody who signs in write one attribute of the groups."""
+    aces = f"--sddl=(OA;CI;WP;{attribute};;AU)"
+    corner.server.tool("dsacl", "set", f"--objectdn={corner.groups}", aces)
 
 
 def test_a_base_that_is_not_seen_cannot_be_read(corner: Corner):

@@ -7,7 +7,7 @@ of the kind tells of deleting. One object stands for all of its type; rights may
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hypersync.connectors.ad.directory import AdDirectory
 from hypersync.connectors.ad.place import AdPlace
@@ -59,10 +59,25 @@ def _update(directory: AdDirectory, place: AdPlace, allowed: frozenset[str]) -> 
         type=place.name,
         verb=Verb.UPDATE,
         granted=is_granted,
-        lacking=() if is_granted else (f"write {', '.join(named) or 'any attribute'}",),
+        lacking=() if is_granted else (_any_of(named),),
         except_for=denied if is_granted else (),
-        remedy=_DELEGATE.format(place.base) if denied or not is_granted else "",
+        remedy=_to_write(place) if denied or not is_granted else "",
     )
+
+
+def _to_write(place: AdPlace) -> str:
+    """Say which right goes with which operation, so that no more is given than is needed."""
+    switch = [f"'{CONTROL}' to enable and disable"] * place.has_account
+    members = [f"'{place.members}' for memberships"] * bool(place.members)
+    named = f" ({', '.join([*switch, *members])})" if switch or members else ""
+    return f"let it write what rules set{named} below {place.base}; the others need no right"
+
+
+def _any_of(named: Sequence[str]) -> str:
+    """Say that none of these may be written: which of them rules write is not known here."""
+    if len(named) < 2:
+        return f"write {next(iter(named), 'any attribute')}"
+    return f"write any of {', '.join(named)}"
 
 
 def _stored(name: str) -> str:
