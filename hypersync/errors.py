@@ -6,6 +6,7 @@ the edge. Third-party exceptions are wrapped once, in the adapter that meets the
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -174,7 +175,11 @@ class SiloUnreachable(SiloError):
 
 
 class SiloBusy(SiloUnreachable):
-    """The silo is there and asks to wait."""
+    """The silo is there and asks to wait, for so long if it says so."""
+
+    def __init__(self, message: str = "", wait: timedelta = timedelta(0)) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class SiloUnavailable(SiloBusy):

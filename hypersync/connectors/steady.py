@@ -1,9 +1,10 @@
 """A connector that tries again and does not hurry: what every configured silo is wrapped in.
 
-Opening is tried again, with growing and random pauses, while the silo does not answer and never
-longer than its ``timeout``; a refusal (a wrong password) is not tried again, which would lock the
-account. Writes are spread to ``writes_per_second``, over all sessions together. What a connector
-answers to single changes is left to the caller, who knows what else waits.
+Opening is tried again, after growing and random pauses, while the silo does not answer. One that
+asks to wait is left alone for at least as long. No pause is begun that would end after the silo's
+``timeout``. A refusal (a wrong password) is not tried again, which would lock the account. Writes
+are spread to ``writes_per_second``, over all sessions together. What a connector answers to single
+changes is left to the caller, who knows what else waits.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import BaseModel
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
-from tenacity.wait import wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from tenacity.wait import wait_exponential, wait_random
 
 from hypersync.connectors.settings import batches
-from hypersync.errors import NothingWritten, SiloError, SiloUnreachable
+from hypersync.errors import NothingWritten, SiloBusy, SiloError, SiloUnreachable
 from hypersync.model.mistake import Mistake
 from hypersync.model.objects import (
     Batch,
@@ -35,7 +36,7 @@ from hypersync.model.objects import (
 from hypersync.ports.connector import Connector, Session, lag
 
 ATTEMPTS = 3
-_LONGEST_PAUSE_SECONDS = 2
+_growing = wait_exponential(multiplier=0.1) + wait_random(0, 0.1)
 _LATER = timedelta(minutes=1)
 
 
@@ -73,17 +74,33 @@ class SteadyConnector:
 
     @contextmanager
     def open(self) -> Iterator[Session]:
-        """Open a session; raises what the last of three attempts raised."""
-        attempts = Retrying(
+        """Open a session; raises what the last of at most three attempts raised."""
+        with ExitStack() as stack:
+            session: Session = self._attempts()(lambda: stack.enter_context(self._connector.open()))
+            yield session if self._pace is None else PacedSession(session, self._pace)
+
+    def _attempts(self) -> Retrying:
+        began = self._pause.monotonic()
+
+        def is_over(state: RetryCallState) -> bool:
+            ends = self._pause.monotonic() + state.upcoming_sleep
+            is_late = ends - began > self._timeout.total_seconds()
+            return is_late or state.attempt_number == ATTEMPTS
+
+        return Retrying(
             retry=retry_if_exception_type(SiloUnreachable),
-            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(self._timeout),
-            wait=wait_random_exponential(multiplier=0.1, max=_LONGEST_PAUSE_SECONDS),
+            stop=is_over,
+            wait=_pause_after,
             sleep=self._pause.sleep,
             reraise=True,
         )
-        with ExitStack() as stack:
-            session: Session = attempts(lambda: stack.enter_context(self._connector.open()))
-            yield session if self._pace is None else PacedSession(session, self._pace)
+
+
+def _pause_after(state: RetryCallState) -> float:
+    """Return how many seconds to wait before the next attempt."""
+    error = None if state.outcome is None else state.outcome.exception()
+    asked = error.wait.total_seconds() if isinstance(error, SiloBusy) else 0.0
+    return max(_growing(state), asked)
 
 
 class Pace:

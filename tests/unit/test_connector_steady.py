@@ -8,7 +8,13 @@ import pytest
 from hypersync.connectors.contract import Bench, ConnectorContract
 from hypersync.connectors.memory import MemoryConnector, MemorySilo
 from hypersync.connectors.steady import Pace, PacedSession, Pause, SteadyConnector
-from hypersync.errors import NothingWritten, SiloRefused, SiloUnreachable
+from hypersync.errors import (
+    NothingWritten,
+    SiloBusy,
+    SiloRefused,
+    SiloUnavailable,
+    SiloUnreachable,
+)
 from hypersync.model.objects import RetryAfter, Succeeded, Unknown
 from tests.memory_bench import bench_of, make_connector, make_silo
 
@@ -33,10 +39,14 @@ class FlakyConnector(MemoryConnector):
 
     failures: tuple[Exception, ...] = ()
     opened = 0
+    clock: Clock | None = None
+    takes = 0.0
 
     @contextmanager
     def open(self) -> Iterator:
         self.opened += 1
+        if self.clock is not None:
+            self.clock.seconds += self.takes
         if self.opened <= len(self.failures):
             raise self.failures[self.opened - 1]
         with super().open() as session:
@@ -67,8 +77,53 @@ def test_a_silo_that_does_not_answer_is_tried_again_after_growing_pauses():
     with steady(connector, clock).open() as session:
         assert session.check() == ()
     assert connector.opened == 3
-    assert len(clock.naps) == 2
-    assert all(nap <= 2 for nap in clock.naps)
+    first, second = clock.naps
+    assert 0.1 <= first <= 0.2 <= second <= 0.3
+
+
+def test_those_who_try_at_once_do_not_try_again_at_once():
+    clocks = [Clock() for _ in range(5)]
+    for clock in clocks:
+        with steady(flaky(SiloUnreachable("one"), SiloUnreachable("two")), clock).open():
+            pass
+    assert len({clock.naps[0] for clock in clocks}) > 1
+    assert len({clock.naps[1] for clock in clocks}) > 1
+
+
+@pytest.mark.parametrize(("takes", "tries"), [(59, 2), (60, 1), (29, 3)])
+def test_no_pause_is_begun_that_would_end_after_the_timeout(takes, tries):
+    clock = Clock()
+    connector = flaky(*(SiloUnreachable(str(number)) for number in range(5)))
+    connector.clock, connector.takes = clock, takes
+    with pytest.raises(SiloUnreachable, match=str(tries - 1)), steady(connector, clock).open():
+        pass
+    assert (connector.opened, len(clock.naps)) == (tries, tries - 1)
+
+
+@pytest.mark.parametrize("kind", [SiloBusy, SiloUnavailable])
+def test_a_silo_that_asks_to_wait_is_left_alone_for_as_long(kind):
+    clock = Clock()
+    connector = flaky(kind("later", timedelta(seconds=7)), kind("later", timedelta(seconds=9)))
+    with steady(connector, clock).open():
+        pass
+    assert clock.naps == [7, 9]
+
+
+def test_a_silo_that_asks_to_wait_and_does_not_say_how_long_is_tried_after_growing_pauses():
+    clock = Clock()
+    with steady(flaky(SiloBusy("later"), SiloBusy("later")), clock).open():
+        pass
+    first, second = clock.naps
+    assert 0.1 <= first <= 0.2 <= second <= 0.3
+
+
+@pytest.mark.parametrize(("asked", "naps"), [(61, []), (40, [40])])
+def test_a_silo_that_asks_to_wait_beyond_the_timeout_is_left_for_later(asked, naps):
+    clock = Clock()
+    connector = flaky(*[SiloBusy("later", timedelta(seconds=asked))] * 5)
+    with pytest.raises(SiloBusy, match="later"), steady(connector, clock).open():
+        pass
+    assert (clock.naps, connector.opened) == (naps, len(naps) + 1)
 
 
 def test_the_third_failure_is_the_last():

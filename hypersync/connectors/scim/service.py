@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Final
 
@@ -186,7 +187,8 @@ def require_good(answer: Answer, doing: str) -> None:
         return
     problem = f"{doing}: {answer.sentence}"
     if answer.asks_to_wait:
-        raise (SiloUnavailable if answer.status == UNAVAILABLE else SiloBusy)(problem)
+        kind = SiloUnavailable if answer.status == UNAVAILABLE else SiloBusy
+        raise kind(problem, answer.wait if "Retry-After" in answer.headers else timedelta(0))
     if answer.status >= 500:
         raise SiloUnreachable(problem)
     raise Elsewhere(problem) if answer.status == 401 else SiloRefused(problem)
