@@ -1,4 +1,4 @@
-"""What a database complains about, as one sentence that names it and says what to do. Pure.
+"""What a database complains about, as one sentence that names it and says what to do.
 
 A database is named by its file, or by its name and server; never by its user or password. The
 drivers' own sentences stay as they are, of several lines the first: those after it show values.
