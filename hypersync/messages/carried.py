@@ -10,7 +10,14 @@ from hypersync.model.runs import CarriedOn
 
 MOST_RUNS = 10
 """Of how many earlier runs each is told of; the others are told of together."""
-_ENDS = ("succeeded", "failed", "conflict", "unknown")
+_SAID = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "conflict": "conflict",
+    "unknown": "unknown",
+    "found": "found done",
+    "waiting": "still waiting",
+}
 
 
 def carried_lines(carried: Sequence[CarriedOn], most: int = MOST_RUNS) -> list[str]:
@@ -18,8 +25,7 @@ def carried_lines(carried: Sequence[CarriedOn], most: int = MOST_RUNS) -> list[s
     lines = [_line(each, f"of run {each.run}") for each in carried[:most]]
     rest = carried[most:]
     if rest:
-        names = (*_ENDS, "waiting")
-        counts = {name: sum(getattr(each, name) for each in rest) for name in names}
+        counts = {name: sum(getattr(each, name) for each in rest) for name in _SAID}
         runs = wording.counted(len(rest), "other run")
         lines.append(_line(CarriedOn(run=rest[0].run, **counts), f"of {runs}"))
     return lines
@@ -32,9 +38,8 @@ def _line(each: CarriedOn, whose: str) -> str:
         return f"still waiting: {what}"
     if each.succeeded == each.total:
         return f"carried on: {what} succeeded"
-    ends = [(name, getattr(each, name)) for name in _ENDS]
-    parts = [f"{wording.number(count)} {name}" for name, count in ends if count]
-    parts += [f"{wording.number(each.waiting)} still waiting"] * bool(each.waiting)
+    counts = {said: getattr(each, name) for name, said in _SAID.items()}
+    parts = [f"{wording.number(count)} {said}" for said, count in counts.items() if count]
     return f"carried on: {what}: {', '.join(parts)}"
 
 

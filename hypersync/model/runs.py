@@ -80,8 +80,9 @@ class RunError:
 class CarriedOn:
     """What a run carried on of an earlier one, which had queued it and was not done with it.
 
-    They are how many actions came to which end while the later run had them; those ``waiting``
-    came to none. While the run is under way all of them wait; a preview carries nothing on.
+    They are how many actions came to which end while the later run had them. Those ``found`` the
+    earlier run had done, which was not known before they were read back; those ``waiting`` came to
+    no end. While the run is under way all of them wait; a preview carries nothing on.
     """
 
     run: RunId
@@ -89,12 +90,14 @@ class CarriedOn:
     failed: int = 0
     conflict: int = 0
     unknown: int = 0
+    found: int = 0
     waiting: int = 0
 
     @property
     def total(self) -> int:
         """How many actions these are."""
-        return self.succeeded + self.failed + self.conflict + self.unknown + self.waiting
+        known = self.succeeded + self.failed + self.conflict + self.found
+        return known + self.unknown + self.waiting
 
 
 @dataclass(slots=True)

@@ -16,7 +16,15 @@ from hypersync.model.ids import ActionId, RunId
 from hypersync.model.runs import CarriedOn, Run
 from hypersync.ports.store import UnitOfWork
 
-_ENDS = (ActionState.SUCCEEDED, ActionState.FAILED, ActionState.CONFLICT, ActionState.UNKNOWN)
+_NAMES = {
+    ActionState.SUCCEEDED: "succeeded",
+    ActionState.FAILED: "failed",
+    ActionState.CONFLICT: "conflict",
+    ActionState.UNKNOWN: "unknown",
+    ActionState.QUEUED: "waiting",
+    ActionState.EXECUTING: "waiting",
+}
+"""What is counted of a state. What became void meanwhile was not carried on."""
 
 
 def carries_on(unit: UnitOfWork, confirmed: Collection[ActionId]) -> tuple[CarriedOn, ...]:
@@ -34,17 +42,15 @@ def carried_on(
 
     ``settled`` is what it found to have come to an end when it read back what was unknown.
     """
-    found: dict[RunId, Counter[ActionState]] = {}
+    found: dict[RunId, Counter[str]] = {}
     for owner, states in unit.ledger.carried_on(run.id, [o.run for o in run.carried_on]).items():
-        found[owner] = Counter(states)
+        for state, count in states.items():
+            if state in _NAMES:
+                found.setdefault(owner, Counter())[_NAMES[state]] += count
     for action, owner in unit.ledger.owners(settled).items():
-        found.setdefault(owner, Counter())[settled[action]] += 1
-    return _oldest_first(unit, [_ended(owner, states) for owner, states in found.items()])
-
-
-def _ended(owner: RunId, states: Counter[ActionState]) -> CarriedOn:
-    ends = {state.value: states[state] for state in _ENDS}
-    return CarriedOn(run=owner, waiting=states.total() - sum(ends.values()), **ends)
+        is_done = settled[action] is ActionState.SUCCEEDED
+        found.setdefault(owner, Counter())["found" if is_done else _NAMES[settled[action]]] += 1
+    return _oldest_first(unit, [CarriedOn(run=owner, **counts) for owner, counts in found.items()])
 
 
 def _oldest_first(unit: UnitOfWork, found: Sequence[CarriedOn]) -> tuple[CarriedOn, ...]:

@@ -16,7 +16,7 @@ from hypersync.insight.hidden import hidden_of
 from hypersync.model.actions import ActionState
 from hypersync.model.ids import ActionId, RunId
 from hypersync.model.objects import Operation
-from hypersync.model.runs import Counts, RuleReport, Run, RunError, RunKind, RunMode, RunState
+from hypersync.model.runs import Counts, RuleReport, Run, RunKind, RunMode, RunState
 from hypersync.ports.store import UnitOfWork
 from hypersync.ports.store.ledger import ActionsWanted, RunsWanted, VerdictRow
 from webui.api.actions import ActionPage, action_page
@@ -53,6 +53,7 @@ class CarriedOnOut(BaseModel):
     failed: int
     conflict: int
     unknown: int
+    found: int
     waiting: int
 
 
@@ -229,7 +230,7 @@ def _add_lists_of_one(routes: Routes) -> None:
             ErrorPage,
             found,
             query.limit,
-            lambda numbered: _error(hidden.of_error(numbered[1])),
+            lambda numbered: ErrorOut(**asdict(hidden.of_error(numbered[1]))),
             lambda numbered: numbered[0],
         )
 
@@ -290,10 +291,6 @@ def _rule(name: str, report: RuleReport) -> RuleReportOut:
 
 def _counts(counts: Counts) -> CountsOut:
     return CountsOut(**asdict(counts))
-
-
-def _error(error: RunError) -> ErrorOut:
-    return ErrorOut(**asdict(error))
 
 
 def _put_off(row: VerdictRow) -> PutOffOut:
