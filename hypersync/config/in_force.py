@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from hypersync.config.models import Configuration
     from hypersync.config.rule_models import RuleConfig, RuleFile
     from hypersync.config.sign_in_models import SignInConfig
+
+_SECRET = re.compile(r"([?&][^=&]*(?:pass|pwd|secret|token)[^=&]*=)[^&]*", re.IGNORECASE)
+"""A parameter of an address that is nobody's business."""
 
 
 def in_force(configuration: Configuration) -> dict[str, Any]:
@@ -72,7 +76,8 @@ def _without_password(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     account, at, host = rest.rpartition("@")
     user = account.partition(":")[0]
-    return f"{scheme}{separator}{user}:***@{host}" if at and ":" in account else url
+    shown = f"{scheme}{separator}{user}:***@{host}" if at and ":" in account else url
+    return _SECRET.sub(r"\1***", shown)
 
 
 def describe(settings: Mapping[str, Any], indent: str = "") -> Iterator[str]:

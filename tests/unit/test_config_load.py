@@ -418,11 +418,11 @@ def test_an_event_rule_takes_a_number_from_the_defaults(tmp_path):
 
 
 def test_what_is_in_force_is_shown_without_secrets(tmp_path):
-    main = MAIN + 'database: "postgresql+psycopg://u:geheim@db/x"\nmail: {password: geheim}\n'
+    main = MAIN + 'database: "postgresql+psycopg://u:geheim@db/x?sslpassword=geheim&sslmode=require"\nmail: {password: geheim}\n'
     shown = in_force(load_project(write_project(tmp_path, main, rules=DEFAULTS)))
     lines = list(describe(shown))
     assert "geheim" not in "\n".join(lines)
-    assert "database: postgresql+psycopg://u:***@db/x" in lines
+    assert "database: postgresql+psycopg://u:***@db/x?sslpassword=***&sslmode=require" in lines
     assert shown["rules"]["own"]["simulate"] is True
     assert shown["rules"]["own"]["throttle"] == "2h"
     assert "clears" not in shown["rules"]["event"]["threshold"]
