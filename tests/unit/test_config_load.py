@@ -418,7 +418,8 @@ def test_an_event_rule_takes_a_number_from_the_defaults(tmp_path):
 
 
 def test_what_is_in_force_is_shown_without_secrets(tmp_path):
-    main = MAIN + 'database: "postgresql+psycopg://u:geheim@db/x?sslpassword=geheim&sslmode=require"\nmail: {password: geheim}\n'
+    database = "postgresql+psycopg://u:geheim@db/x?sslpassword=geheim&sslmode=require"
+    main = f'{MAIN}database: "{database}"\nmail: {{password: geheim}}\n'
     shown = in_force(load_project(write_project(tmp_path, main, rules=DEFAULTS)))
     lines = list(describe(shown))
     assert "geheim" not in "\n".join(lines)
