@@ -108,8 +108,8 @@ def _scope(evidence: Evidence) -> tuple[str, ...]:
     if not (evidence.scope_changed and evidence.missing):
         return ()
     said = say_many(
-        "the filter, base or attributes changed, and {count} object is missing",
-        "the filter, base or attributes changed, and {count} objects are missing",
+        "the filter, base, account or attributes changed, and {count} object is missing",
+        "the filter, base, account or attributes changed, and {count} objects are missing",
         evidence.missing,
     )
     return (said,)

@@ -32,7 +32,7 @@ class Session(Protocol):
         """Describe types and attributes, which are multi-valued or read-only."""
 
     def scope(self, types: Sequence[ObjectType]) -> str:
-        """Return a fingerprint of filter, base and attributes: what absence is measured against."""
+        """Return a fingerprint of who reads what: all that absence is measured against."""
 
     def scan(self, types: Sequence[ObjectType], cursor: str | None) -> Iterator[Batch]:
         """Read all objects, or the changes since ``cursor``; `Complete` comes last.

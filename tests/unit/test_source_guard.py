@@ -95,7 +95,7 @@ def test_lost_canaries_are_named():
 
 def test_under_another_scope_no_absence_is_believed():
     assert judge(evidence(scope_changed=True, missing=1), SourceGuard()) == (
-        "the filter, base or attributes changed, and 1 object is missing",
+        "the filter, base, account or attributes changed, and 1 object is missing",
     )
 
 
