@@ -71,8 +71,8 @@ class Inverse:
 class Ability:
     """What can be done to objects of a type.
 
-    ``kind`` is the type as it is read now, ``anchor`` names the attribute by which a create says the
-    anchor, ``recreates`` is whether the silo brings a deleted object back under its anchor.
+    ``kind`` is the type as it is read now, ``anchor`` names the attribute by which a create says
+    the anchor, ``recreates`` is whether the silo brings a deleted object back under its anchor.
     """
 
     kind: ObjectType
