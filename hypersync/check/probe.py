@@ -16,7 +16,7 @@ from hypersync.errors import HyperSyncError, SiloError
 from hypersync.model.mistake import Level
 from hypersync.model.objects import Invalid, Operation, Seen
 from hypersync.model.rights import Right, Verb
-from hypersync.ports.connector import TellsRights, plain
+from hypersync.ports.connector import Reaches, TellsRights, plain
 from hypersync.rulebook.rules import RuleKind
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _VERBS = {
     RuleKind.DEPROVISION: Verb.UPDATE,
     RuleKind.MEMBERSHIP: Verb.UPDATE,
 }
+_SWITCHES = (Operation.ENABLE, Operation.DISABLE)
 _MEND = "mend the silo or its settings"
 
 
@@ -74,15 +75,27 @@ def needed_rights(rulebook: Rulebook, silo: str) -> frozenset[Needed]:
     return frozenset(found)
 
 
-def written_attributes(rulebook: Rulebook, silo: str) -> frozenset[tuple[str, str]]:
-    """Return type and name of each attribute that rules write in a silo."""
+def written_attributes(
+    rulebook: Rulebook, silo: str, streams: Sequence[Sequence[ObjectType]]
+) -> frozenset[tuple[str, str]]:
+    """Return type and name of each attribute that rules write in a silo.
+
+    That is what they set, and besides what holds members and the enabled state where they change
+    these.
+    """
     slots = {slot.name: slot for slot in rulebook.slots if slot.silo == silo}
-    return frozenset(
-        (slots[rule.target].type, name)
-        for rule in rulebook.rules
-        if rule.target in slots
-        for name in (*rule.set, *rule.once)
-    )
+    members = {kind.name: kind.members for stream in streams for kind in stream}
+    found = set()
+    for rule in rulebook.rules:
+        if rule.target in slots:
+            target = slots[rule.target]
+            found |= {(target.type, name) for name in (*rule.set, *rule.once)}
+            if rule.do is not None and rule.do.operation in _SWITCHES and target.enabled:
+                found.add((target.type, target.enabled.attribute))
+        if rule.group is not None and rule.group.slot in slots:
+            group = slots[rule.group.slot].type
+            found.add((group, members.get(group) or ""))
+    return frozenset(found)
 
 
 def _verb(rule: Rule) -> Verb | None:
@@ -106,6 +119,8 @@ def probe(
         progress.start(f"reaching {silo}")
         try:
             session = stack.enter_context(connector.open())
+            if isinstance(inner := plain(session), Reaches):
+                inner.reach()
         except SiloError as error:
             later = [
                 Step(name, State.SKIPPED, "not tried") for name in ("rights", "schema", "read")

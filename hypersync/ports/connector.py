@@ -3,8 +3,8 @@
 A scan stream that does not end in `Complete` is a failed scan: nothing is deleted, nothing is
 marked absent, the cursor stays. ``cursor=None`` is a full scan.
 
-What a session may do besides is optional: `Discovers` and `TellsRights`. A session that stands
-around another one has it as ``wrapped``; `plain` finds the one that is asked.
+What a session may do besides is optional: `Discovers`, `TellsRights` and `Reaches`. A session that
+stands around another one has it as ``wrapped``; `plain` finds the one that is asked.
 """
 
 from __future__ import annotations
@@ -84,6 +84,14 @@ class TellsRights(Protocol):
 
         Raises `SiloUnreachable` and `SiloRefused`.
         """
+
+
+@runtime_checkable
+class Reaches(Protocol):
+    """A session that may be open although nobody reached its silo yet."""
+
+    def reach(self) -> None:
+        """Ask the silo for something small; raises `SiloUnreachable` or `SiloRefused`."""
 
 
 class Connector(Protocol):

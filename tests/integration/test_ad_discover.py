@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hypersync.check.probe import State, needed_rights, probe
-from hypersync.cli.silo_test import written_by_rules
+from hypersync.check.probe import State, needed_rights, probe, written_attributes
 from hypersync.config.models import SiloConfig, TypeConfig
 from hypersync.connectors.ad.options import AdOptions
 from hypersync.connectors.discovery import discover
@@ -121,7 +120,7 @@ def test_who_may_write_what_rules_write_needs_no_other_right(corner: Corner, tmp
 
     def told() -> list[tuple[State, str, str]]:
         connector = connect(corner.server, types, user=PLAIN)
-        written = written_by_rules(rulebook, "ad", connector.streams())
+        written = written_attributes(rulebook, "ad", connector.streams())
         needed = needed_rights(rulebook, "ad")
         steps = probe("ad", connector, needed, NoProgress(), written)
         found = [(each.state, each.message, each.remedy) for each in steps]
@@ -132,7 +131,7 @@ def test_who_may_write_what_rules_write_needs_no_other_right(corner: Corner, tmp
         "others need no right"
     )
     types_of_the_domain = connect(corner.server, {"user": {"base": DOMAIN}, **types}).streams()
-    assert written_by_rules(rulebook, "ad", types_of_the_domain) == {
+    assert written_attributes(rulebook, "ad", types_of_the_domain) == {
         ("group", "member"),
         ("user", "accountEnabled"),
     }

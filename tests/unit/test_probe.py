@@ -221,5 +221,5 @@ def test_what_rules_do_says_which_rights_are_needed():
     rulebook = load_rulebook(load_configuration(path, None, process_environment=variables))
     assert needed_rights(rulebook, "accounts") >= {("user", Verb.CREATE), ("user", Verb.UPDATE)}
     assert needed_rights(rulebook, "hr") == frozenset()
-    assert ("user", "title") in written_attributes(rulebook, "accounts")
-    assert written_attributes(rulebook, "hr") == frozenset()
+    assert ("user", "title") in written_attributes(rulebook, "accounts", [])
+    assert written_attributes(rulebook, "hr", []) == frozenset()

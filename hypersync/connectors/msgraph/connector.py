@@ -189,7 +189,8 @@ class MsgraphSession:
 
     def reach(self) -> None:
         """Ask Graph for something small; raises `SiloUnreachable` or `SiloRefused`."""
-        self._wire.reach(f"/{place_of(self._types[0]).resource.name}")
+        for kind in self._types[:1]:
+            self._wire.reach(f"/{place_of(kind).resource.name}")
 
     def schema(self) -> Schema:
         """Return the documented attributes of each type, and named ones that Graph takes."""
