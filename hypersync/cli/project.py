@@ -59,10 +59,10 @@ def check(
     than a warning.
     """
     if schema:
+        from hypersync.check.schema import whole_schema
         from hypersync.cli.output import print_document
-        from hypersync.config.json_schema import json_schema
 
-        print_document(json_schema())
+        print_document(whole_schema())
         return Exit.DONE
     from hypersync.check import check as check_project
     from hypersync.config.in_force import describe, in_force

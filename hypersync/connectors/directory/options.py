@@ -45,7 +45,7 @@ def _one_or_several(value: object) -> object:
 
 Urls = Annotated[
     tuple[Annotated[str, AfterValidator(_check_url)], ...],
-    BeforeValidator(_one_or_several),
+    BeforeValidator(_one_or_several, json_schema_input_type=str | tuple[str, ...]),
     AfterValidator(_check_urls),
 ]
 
