@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -88,6 +88,8 @@ class Database:
         event.listen(engine, "connect", prepare(self._timeout))
         if backend == "postgresql":
             event.listen(engine, "connect", tell_what_python_cannot_hold)
+        else:
+            event.listen(engine, "handle_error", _give_up_unread)
         return engine
 
     def _open_file(self) -> sqlite3.Connection:
@@ -168,6 +170,17 @@ def _prepare_mariadb(timeout_seconds: int) -> Callable[[Any, object], None]:
         # a scan takes as long as its reader does
         "SET SESSION net_write_timeout = 3600",
     )
+
+
+def _give_up_unread(context: ExceptionContext) -> None:
+    """Let PyMySQL not read on, when it tidies up, from a connection that broke in a stream.
+
+    It would fail on what it has closed already, and say so where nobody asked.
+    """
+    cursor = None if context.execution_context is None else context.execution_context.cursor
+    unread = getattr(cursor, "_result", None)
+    if context.is_disconnect and unread is not None:
+        unread.unbuffered_active = False
 
 
 def _run_first(*statements: str) -> Callable[[Any, object], None]:
