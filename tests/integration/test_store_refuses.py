@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import resource
 import sqlite3
 from contextlib import ExitStack, contextmanager, suppress
@@ -132,7 +133,11 @@ def ended_by(block):
     return run_safely(click.command()(block), [])
 
 
-def test_an_interrupt_stays_one_when_the_database_refuses_what_cleans_up(file, capsys, caplog):
+def test_an_interrupt_stays_one_when_the_database_refuses_what_cleans_up(
+    file, capsys, caplog, monkeypatch
+):
+    # what other commands left behind in this process logs to streams that are closed
+    monkeypatch.setattr(logging, "raiseExceptions", False)
     with store_in(file, IMPATIENT) as store, ExitStack() as others:
 
         def interrupted():
