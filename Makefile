@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Two more than there are cores: tests wait for servers and browsers a sixth of their time.
-WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 1) + 2)
+# One more than there are cores: tests wait for servers and browsers a tenth of their time.
+WORKERS ?= $(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 PINNED := $(addprefix requirements/,base.txt dev.txt mariadb.txt msgraph.txt postgresql.txt scim.txt)
 REQUIREMENTS := requirements/uv.txt $(PINNED)
 
