@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -272,24 +273,26 @@ class Judge:
                 self._suspend_all(wishes, Reason("threshold", "members", text), judgement)
 
     def _keep_names(self, unit: UnitOfWork, judgement: Judgement) -> None:
-        """Let nobody get a name unasked that a group still lists from whoever had it before."""
-        named: dict[str, dict[str, list[Wish]]] = {}
-        for each in judgement.queued:
-            dn = (each.draft.after or {}).get("dn")
-            is_back = each.draft.undoes is not None  # it was the name of the same before
-            if isinstance(dn, str) and each.draft.operation in _NAMING and not is_back:
-                of_silo = named.setdefault(each.draft.silo, {})
-                of_silo.setdefault(normal_reference(dn), []).append(each)
-        stopped: dict[ActionId, Reason] = {}
+        """Let nobody get a name unasked that a group still lists from whoever had it before.
+
+        Of what is stopped for something else this is said too: an approval covers it as well.
+        """
+        named: dict[str, dict[str, list[ActionId]]] = {}
+        for each in (*judgement.queued, *judgement.suspended):
+            if (name := _new_name(each)) is not None:
+                named.setdefault(each.draft.silo, {}).setdefault(name, []).append(each.id)
+        found: dict[ActionId, Reason] = {}
         for silo, wishes in named.items():
             for name, group in unit.objects.left_behind(silo, wishes).items():
                 text = f"{group} still lists {name}: whoever gets this name is in it at once"
-                reason = Reason("threshold", "name", text)
-                stopped |= dict.fromkeys([each.id for each in wishes[name]], reason)
+                found |= dict.fromkeys(wishes[name], Reason("threshold", "name", text))
+        for id_ in found.keys() & judgement.stops.keys():
+            stop = judgement.stops[id_]
+            judgement.stops[id_] = replace(stop, reasons=(*stop.reasons, found[id_]))
         queued, judgement.queued = judgement.queued, []
         for each in queued:
-            if each.id in stopped:
-                self._suspend(each, stopped[each.id], judgement)
+            if each.id in found:
+                self._suspend(each, found[each.id], judgement)
             else:
                 judgement.queued.append(each)
 
@@ -391,3 +394,11 @@ def _was_asked(wish: Wish) -> bool:
     """Tell whether this takes the place of an action that people were asked about."""
     old = wish.replaces
     return old is not None and (old.state is not ActionState.QUEUED or old.request is not None)
+
+
+def _new_name(wish: Wish) -> str | None:
+    """Return the name, in normal form, that an object would get; an undo gives its own back."""
+    draft = wish.draft
+    dn = (draft.after or {}).get("dn")
+    is_new = draft.operation in _NAMING and draft.undoes is None
+    return normal_reference(dn) if is_new and isinstance(dn, str) else None

@@ -48,7 +48,13 @@ WHERE silo_type.silo = ? AND object.absence IS NULL AND NOT EXISTS (
     SELECT 1 FROM object AS named
     JOIN silo_type AS theirs ON theirs.id = named.silo_type
     WHERE named.reference = reference.target AND named.absence IS NULL
-    AND theirs.silo = silo_type.silo
+    AND theirs.silo = silo_type.silo AND NOT EXISTS (
+        SELECT 1 FROM action WHERE action.object = named.id
+        AND action.operation IN ('move', 'rename', 'delete')
+        AND action.state IN (
+            'proposed', 'suspended', 'approved', 'queued', 'executing', 'unknown'
+        )
+    )
 ) AND reference.target IN ({})
 ORDER BY object.id DESC
 """
@@ -199,9 +205,10 @@ class Objects(ObjectWrites):
         return found
 
     def left_behind(self, silo: str, names: Collection[str]) -> Mapping[str, str]:
-        """Return which of these names, in normal form, nobody has and an object still refers to.
+        """Return which of these names, in normal form, nobody keeps and an object refers to.
 
-        With the name, or the anchor, of one that does.
+        Nobody keeps a name whom an action that may still be carried out, or is judged right now,
+        takes it from. With the name, or the anchor, of one that refers to it.
         """
         return dict(read_in(self._connection, _LEFT_BEHIND, sorted(names), silo))
 

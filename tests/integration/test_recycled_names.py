@@ -60,9 +60,14 @@ class Company:
             people=PEOPLE,
             groups=GROUPS,
         )
-        file = write_project(folder, main, rules=RULES)
-        (folder / "data").mkdir(exist_ok=True)
+        self.main = main
+        (folder / "data").mkdir(parents=True, exist_ok=True)
         self.hire("E1,anna,sales,active")
+        self.judge_by(RULES)
+
+    def judge_by(self, rules: str) -> None:
+        """Start with these rules."""
+        file = write_project(self.folder, self.main, rules=rules)
         configuration = load_configuration(file, None, process_environment={})
         self.app = build(configuration, started_by="cli:tester", clock=self.clock)
 
@@ -144,3 +149,27 @@ def test_an_undo_gives_a_name_back_to_whom_it_belonged(company: Company):
     company.app.undo(renaming, "rename", commit=True)
     assert company.is_there("anna")
     assert company.questions == []
+
+
+def test_a_name_that_a_member_leaves_in_the_same_sync_is_asked_about_too(company: Company):
+    company.hire("E1,anna,sales,active", "E2,zoe,it,active")
+    company.settle()
+    company.hire("E1,bea,sales,active", "E2,anna,it,active")
+    company.settle()
+    assert company.is_there("bea")
+    assert company.is_there("zoe")
+    assert len(company.questions) == 1
+
+
+def test_whoever_is_asked_about_something_else_is_told_of_the_name_too(company: Company):
+    company.hire("E1,bea,sales,active")
+    company.settle()
+    company.judge_by(RULES.replace("limit: 9,", "limit: 0,"))
+    company.hire("E1,bea,sales,active", "E2,anna,it,active")
+    company.settle()
+    with company.app.store.snapshot() as unit:
+        (request,) = unit.requests.open()
+        (action,) = unit.actions.of_request(request.id)
+    volume, name = (each.text for each in action.reasons)
+    assert volume == "1 action, 0 allowed"
+    assert name.startswith(f"cn=sales,{GROUPS} still lists cn=anna,{PEOPLE}: ")

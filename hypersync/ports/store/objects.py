@@ -210,9 +210,10 @@ class Objects(Protocol):
         """Return what each attribute of an object refers to, in normal form and sorted."""
 
     def left_behind(self, silo: str, names: Collection[str]) -> Mapping[str, str]:
-        """Return which of these names, in normal form, nobody has and an object still refers to.
+        """Return which of these names, in normal form, nobody keeps and an object refers to.
 
-        With the name, or the anchor, of one that does.
+        Nobody keeps a name whom an action that may still be carried out, or is judged right now,
+        takes it from. With the name, or the anchor, of one that refers to it.
         """
 
     def refers(self, object_id: ObjectId, target: str) -> bool:
