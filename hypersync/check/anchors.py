@@ -15,20 +15,21 @@ from hypersync.rulebook.rules import RuleKind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hypersync.config.models import Configuration
+    from hypersync.config.models import Configuration, SiloConfig
     from hypersync.rulebook.rules import Rulebook
 
 
 def anchor_mistakes(configuration: Configuration, rulebook: Rulebook) -> Iterator[Mistake]:
     """Yield the rules all of whose creates would fail, because they lack the anchor."""
     slots = {slot.name: slot for slot in rulebook.slots}
+    to_set = {name: _to_set(silo) for name, silo in configuration.silos.items()}
     for rule_file in configuration.rule_files:
         for config in rule_file.rules:
             rule = rulebook.rule(config.id)
             slot = None if rule is None else slots.get(rule.target)
             if rule is None or slot is None or rule.kind is not RuleKind.PROVISION:
                 continue
-            anchor = _to_set(configuration, slot.silo).get(slot.type)
+            anchor = to_set[slot.silo].get(slot.type)
             is_set = anchor in {*rule.set, *rule.once} or (anchor == "dn" and rule.place)
             if anchor is not None and not is_set:
                 place = config.place("id")
@@ -39,9 +40,8 @@ def anchor_mistakes(configuration: Configuration, rulebook: Rulebook) -> Iterato
                 yield Mistake(message, f"let it set {anchor!r}", place.file, place.line)
 
 
-def _to_set(configuration: Configuration, silo: str) -> Mapping[str, str]:
+def _to_set(config: SiloConfig) -> Mapping[str, str]:
     """Return the anchors that rules have to set in a silo, by type; none where nobody can tell."""
-    config = configuration.silos[silo]
     try:
         model = registry.lookup(config.connector).options
         options = model.model_validate(config.connector_options())

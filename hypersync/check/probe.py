@@ -94,7 +94,8 @@ def written_attributes(
                 found.add((target.type, target.enabled.attribute))
         if rule.group is not None and rule.group.slot in slots:
             group = slots[rule.group.slot].type
-            found.add((group, members.get(group) or ""))
+            if (name := members.get(group)) is not None:
+                found.add((group, name))
     return frozenset(found)
 
 
